@@ -1,0 +1,30 @@
+"""What a case is made of: frozen data, nothing that computes."""
+
+from reviewer.case.case import Case, Problem, Severity
+from reviewer.case.cine import Cine
+from reviewer.case.dose import Dose
+from reviewer.case.image import Image, Window
+from reviewer.case.patient import Patient
+from reviewer.case.plan import Aperture, Beam, ControlPoint, Plan, Prescription
+from reviewer.case.registration import Registration
+from reviewer.case.structure import Colour, Structure, StructureSet
+
+__all__ = [
+    "Aperture",
+    "Beam",
+    "Case",
+    "Cine",
+    "Colour",
+    "ControlPoint",
+    "Dose",
+    "Image",
+    "Patient",
+    "Plan",
+    "Prescription",
+    "Problem",
+    "Registration",
+    "Severity",
+    "Structure",
+    "StructureSet",
+    "Window",
+]

@@ -1,0 +1,23 @@
+"""`Cine`: a 2D image in time, through one plane of the patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reviewer.geometry.grid import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Cine:
+    """frames: (t, y, x); times_s: (t,) from the first frame; grid: one plane, in patient coordinates."""
+
+    id: str
+    modality: str
+    description: str
+    grid: Grid
+    frames: NDArray[np.generic]
+    times_s: NDArray[np.float64]
+    date: str = ""

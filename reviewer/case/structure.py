@@ -1,0 +1,59 @@
+"""`Structure`: a stack of planar regions in millimetres, and the set that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from reviewer.geometry.grid import Grid
+from reviewer.geometry.region import Region
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """One ROI.
+
+    id:      unique in the case.
+    type:    RT ROI Interpreted Type (PS3.3 C.8.8.8.1): GTV, CTV, PTV, ORGAN, EXTERNAL, AVOIDANCE …, or empty.
+    grid:    the planes that the regions lie on: those of `image_id`'s grid, or, where contours lie off its slices or no image is
+             there, a grid with the contours' own positions.
+    planes:  plane index of `grid` -> valid, non-empty Region in plane coordinates (u, v) mm. Planes without contour are absent.
+    formula: text of a derived structure, None when drawn.
+    """
+
+    id: str
+    name: str
+    grid: Grid
+    planes: Mapping[int, Region]
+    type: str = ""
+    colour: Colour = (255, 255, 0)
+    image_id: str | None = None
+    number: int = 0
+    formula: str | None = None
+    locked: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "planes", MappingProxyType(dict(sorted(self.planes.items()))))
+
+    @property
+    def empty(self) -> bool:
+        return not self.planes
+
+
+@dataclass(frozen=True, eq=False)
+class StructureSet:
+    """The structures of one RTSTRUCT (or label map). `id` is its SOP instance UID or path."""
+
+    id: str
+    label: str
+    structures: tuple[Structure, ...]
+    image_id: str | None = None
+    frame_of_reference_uid: str = ""
+    date: str = ""
+    approval: str = ""
+    path: str = ""
+    referenced_series_uids: tuple[str, ...] = field(default=())

@@ -1,0 +1,41 @@
+"""Every message of the program. `Session.changed` emits one of these; nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CaseOpened:
+    """Another case is in the session: forget everything."""
+
+
+@dataclass(frozen=True)
+class VoxelsArrived:
+    """Planes of an image that is still being read have become visible; `complete` with the last of them."""
+
+    image_id: str
+    complete: bool
+
+
+@dataclass(frozen=True)
+class StructuresChanged:
+    """An edit, undo or redo touched these structures. planes: what moved, empty where only name, colour or type changed."""
+
+    structure_ids: frozenset[str]
+    planes: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class HistoryChanged:
+    """What can be undone or redone is different."""
+
+
+@dataclass(frozen=True)
+class ViewChanged:
+    """The user looks at something else. fields: names of the fields of `View` that differ."""
+
+    fields: frozenset[str]
+
+
+Change = CaseOpened | VoxelsArrived | StructuresChanged | HistoryChanged | ViewChanged

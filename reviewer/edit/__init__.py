@@ -1,0 +1,6 @@
+"""Edits and their history. A tool proposes an edit, the session applies it."""
+
+from reviewer.edit.edit import Edit
+from reviewer.edit.history import History
+
+__all__ = ["Edit", "History"]

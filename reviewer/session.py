@@ -1,0 +1,133 @@
+"""`Session`: the one door. Whoever wants to change the case or what is seen of it comes through here, and hears of it here."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from psygnal import Signal
+
+from reviewer.case import Case, Dose, StructureSet
+from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, ViewChanged, VoxelsArrived
+from reviewer.edit import Edit, History
+from reviewer.scene import Scene, View, resolve
+
+
+class Session:
+    """One case, one view, one history. `changed` emits a message of `reviewer.changes` after the state is consistent."""
+
+    changed = Signal(object)
+
+    def __init__(self, case: Case | None = None) -> None:
+        self._case = case or Case()
+        self._view = first_view(self._case)
+        self._history = History()
+        self._scene: Scene | None = None
+
+    @property
+    def case(self) -> Case:
+        return self._case
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    @property
+    def history(self) -> History:
+        return self._history
+
+    @property
+    def scene(self) -> Scene:
+        if self._scene is None:
+            self._scene = resolve(self._case, self._view)
+        return self._scene
+
+    def open(self, case: Case) -> None:
+        """Replace the case; the history starts anew."""
+        self._case, self._view, self._history, self._scene = case, first_view(case), History(), None
+        self.changed.emit(CaseOpened())
+
+    def look(self, **wishes: Any) -> None:
+        """Change fields of the view; emits ViewChanged with the names of those that differ, or nothing."""
+        after = replace(self._view, **wishes)
+        different = frozenset(f.name for f in fields(View) if getattr(after, f.name) != getattr(self._view, f.name))
+        if not different:
+            return
+        self._view, self._scene = after, None
+        self.changed.emit(ViewChanged(different))
+
+    def apply(self, edit: Edit) -> None:
+        """Carry out an edit and record it."""
+        self._replace(edit)
+        self._history.record(edit)
+        self.changed.emit(HistoryChanged())
+
+    def undo(self) -> None:
+        edit = self._history.step_back()
+        if edit is not None:
+            self._replace(edit)
+            self.changed.emit(HistoryChanged())
+
+    def redo(self) -> None:
+        edit = self._history.step_forward()
+        if edit is not None:
+            self._replace(edit)
+            self.changed.emit(HistoryChanged())
+
+    def voxels_arrived(self, image_id: str) -> None:
+        """The reader filled more planes of an image; to be called in the thread that owns the session."""
+        image = self._case.image(image_id)
+        if image is not None:
+            self.changed.emit(VoxelsArrived(image_id, image.complete))
+
+    def _replace(self, edit: Edit) -> None:
+        self._case = edit.applied_to(self._case)
+        self._scene = None
+        self.changed.emit(StructuresChanged(frozenset({edit.after.id}), edit.planes))
+
+
+def first_view(case: Case) -> View:
+    """What a freshly opened case shows: the newest structure set that a dose was computed for, on the image that it was drawn on."""
+    group = next((g for d in reversed(case.doses) if (g := structure_set_of(case, d)) is not None), None)
+    group = group or (case.structure_sets[-1] if case.structure_sets else None)
+    base = (case.image(group.image_id) if group else None) or (case.images[0] if case.images else None)
+    if base is None:
+        return View()
+    dose = next((d for d in reversed(case.doses) if group is not None and structure_set_of(case, d) is group), None)
+    dose = dose or next(
+        (d for d in case.doses if d.grid.frame_of_reference_uid == base.grid.frame_of_reference_uid), None
+    )
+    plan = case.plan(dose.plan_id) if dose else None
+    target = next(
+        (
+            s
+            for kind in ("GTV", "PTV", "CTV")
+            for s in (group.structures if group else ())
+            if s.type == kind and s.planes
+        ),
+        None,
+    )
+    point = base.grid.centre_mm
+    if target is not None and target.grid.frame_of_reference_uid == base.grid.frame_of_reference_uid:
+        middle = sorted(target.planes)[len(target.planes) // 2]
+        centroid = target.planes[middle].centroid
+        point = target.grid.point_mm(np.array([centroid.x, centroid.y, target.grid.positions_mm[middle]]))
+    return View(
+        base=base.id,
+        point_mm=(float(point[0]), float(point[1]), float(point[2])),
+        structure_set=group.id if group else None,
+        dose=dose.id if dose else None,
+        reference_gy=plan.prescribed_gy if plan else None,
+    )
+
+
+def structure_set_of(case: Case, dose: Dose) -> StructureSet | None:
+    """The structures that a dose belongs to: those that it or its plan names, else the only set in its frame of reference."""
+    plan = case.plan(dose.plan_id)
+    for set_id in (dose.structure_set_id, plan.structure_set_id if plan else None):
+        group = case.structure_set(set_id)
+        if group is not None:
+            return group
+    same = [g for g in case.structure_sets if g.frame_of_reference_uid == dose.grid.frame_of_reference_uid]
+    return same[0] if len(same) == 1 else None
