@@ -24,7 +24,10 @@ Severity = Literal["note", "warning", "error"]
 
 @dataclass(frozen=True)
 class Problem:
-    """One line about a file: what was found and what follows from it. error: the file was not opened; warning: opened, with a consequence; note: for the record."""
+    """One line about a file: what was found and what follows from it.
+
+    error: the file was not opened; warning: opened, with a consequence; note: for the record.
+    """
 
     file: str
     severity: Severity

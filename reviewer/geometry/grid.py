@@ -196,7 +196,10 @@ class Grid:
 
 
 def orientation_letters(direction: ArrayLike) -> str:
-    """Letters of the patient side that a direction points to, strongest first: "L", "A", "H", or "LP" where it is oblique (LPS, PS3.3 C.7.6.1.1.1)."""
+    """Letters of the patient side that a direction (LPS) points to, strongest first: "L", "A", "H", or "LP" where it is oblique.
+
+    R, L, A, P, F, H as in PS3.3 C.7.6.1.1.1.
+    """
     d = np.asarray(direction, dtype=np.float64)
     letters = [("R", "L"), ("A", "P"), ("F", "H")]
     order = np.argsort(-np.abs(d))
