@@ -1,0 +1,53 @@
+"""Frames of reference are tied by registrations only, in both directions and over several steps."""
+
+import numpy as np
+import pytest
+
+from reviewer.case import Case, Registration
+from reviewer.errors import NotRegisteredError
+
+
+def shift(x: float, y: float, z: float) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, 3] = x, y, z
+    return matrix
+
+
+QUARTER_TURN = np.array([[0, -1, 0, 10], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+"""Turns x into y, then shifts by 10 mm along x."""
+
+
+def test_the_way_goes_through_a_third_frame_against_the_arrow() -> None:
+    """CT -> simulation <- day: a point of CT is first turned, then shifted back."""
+    case = Case(
+        registrations=(
+            Registration("1", "", "ct", "sim", QUARTER_TURN),
+            Registration("2", "", "day", "sim", shift(0, 0, 5)),
+        )
+    )
+    point = np.array([1.0, 2.0, 3.0, 1.0])
+    np.testing.assert_allclose(case.transform("ct", "sim") @ point, [8, 1, 3, 1])
+    np.testing.assert_allclose(case.transform("ct", "day") @ point, [8, 1, -2, 1])
+    np.testing.assert_allclose(case.transform("day", "ct") @ case.transform("ct", "day"), np.eye(4), atol=1e-12)
+
+
+def test_a_direct_registration_is_preferred_to_a_chain() -> None:
+    case = Case(
+        registrations=(
+            Registration("1", "", "a", "b", shift(1, 0, 0)),
+            Registration("2", "", "b", "c", shift(1, 0, 0)),
+            Registration("3", "", "a", "c", shift(2.5, 0, 0)),
+        )
+    )
+    np.testing.assert_allclose(case.transform("a", "c"), shift(2.5, 0, 0))
+
+
+@pytest.mark.parametrize(("start", "end"), [("a", "z"), ("", ""), ("", "a"), ("a", "")])
+def test_frames_that_nothing_ties_are_refused(start: str, end: str) -> None:
+    case = Case(registrations=(Registration("1", "", "a", "b", np.eye(4)), Registration("2", "", "", "a", np.eye(4))))
+    with pytest.raises(NotRegisteredError, match="not registered"):
+        case.transform(start, end)
+
+
+def test_one_frame_needs_no_registration() -> None:
+    np.testing.assert_array_equal(Case().transform("a", "a"), np.eye(4))

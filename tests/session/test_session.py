@@ -1,0 +1,137 @@
+"""The one door: what changes is announced once, after it is so, and undone exactly."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shapely import box
+
+from reviewer.case import Case, Dose, Image, Plan, Prescription, Registration, Structure, StructureSet
+from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, ViewChanged
+from reviewer.edit import Edit
+from reviewer.errors import InputError
+from reviewer.geometry.grid import Grid
+from reviewer.session import Session
+
+
+def grid(frame: str) -> Grid:
+    return Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (20, 20), np.arange(0.0, 30.0, 3.0), frame)
+
+
+def image(name: str, frame: str) -> Image:
+    return Image(name, "MR", name, grid(frame), np.zeros((10, 20, 20), np.int16))
+
+
+def structure(number: int, frame: str, kind: str = "ORGAN") -> Structure:
+    return Structure(f"s{number}{frame}", f"S{number}", grid(frame), {4: box(2, 4, 6, 8)}, kind, number=number)
+
+
+@pytest.fixture
+def case() -> Case:
+    sets = tuple(
+        StructureSet(f"set_{f}", f, (structure(1, f), structure(2, f, "GTV")), image_id=f, frame_of_reference_uid=f)
+        for f in ("sim", "day")
+    )
+    doses = tuple(
+        Dose(f"dose_{f}", f, grid(f), np.zeros((10, 20, 20), np.float32), plan_id="plan", structure_set_id=f"set_{f}")
+        for f in ("sim", "day")
+    )
+    return Case(
+        images=(image("sim", "sim"), image("day", "day"), image("lost", "nowhere")),
+        structure_sets=sets,
+        doses=doses,
+        plans=(Plan("plan", "P", prescriptions=(Prescription("PTV", 50.0),)),),
+        registrations=(Registration("r", "", "day", "sim", np.eye(4)),),
+    )
+
+
+@pytest.fixture
+def heard() -> list:
+    return []
+
+
+def listen(session: Session, heard: list) -> None:
+    session.changed.connect(lambda change: heard.append(change), check_nargs=False)
+
+
+def test_first_view_is_the_newest_treated_anatomy_with_its_dose_at_the_target(case: Case) -> None:
+    view = Session(case).view
+    assert (view.base, view.structure_set, view.dose) == ("day", "set_day", "dose_day")
+    assert view.reference_gy == 50.0
+    assert view.point_mm == (4.0, 6.0, 12.0)
+
+
+def test_looking_announces_the_fields_that_differ_and_nothing_else(case: Case, heard: list) -> None:
+    session = Session(case)
+    listen(session, heard)
+    session.look(blend=0.5, overlay="sim")
+    session.look(overlay="sim")
+    assert heard == [ViewChanged(frozenset({"overlay"}))]
+
+
+def test_opening_starts_anew(case: Case, heard: list) -> None:
+    session = Session(case)
+    before = session.case.structures[0]
+    session.apply(Edit("Rename", before, replace(before, name="Liver")))
+    listen(session, heard)
+    session.open(Case())
+    assert heard == [CaseOpened()]
+    assert session.history.undo_label is None
+    assert session.scene.base is None
+
+
+def test_undo_restores_the_very_structure_and_redo_the_edited_one(case: Case, heard: list) -> None:
+    session = Session(case)
+    listen(session, heard)
+    before = session.case.structures[1]
+    after = replace(before, planes={4: before.planes[4], 5: box(0, 0, 1, 1)})
+    session.apply(Edit("Brush S2", before, after))
+    assert heard == [StructuresChanged(frozenset({before.id}), frozenset({5})), HistoryChanged()]
+    assert session.case.structure(before.id) is after
+    session.undo()
+    assert session.case.structure(before.id) is before
+    assert (session.history.undo_label, session.history.redo_label) == (None, "Brush S2")
+    session.redo()
+    assert session.case.structure(before.id) is after
+    session.redo()
+    session.undo()
+    session.undo()
+    assert session.case.structure(before.id) is before
+
+
+def test_an_edit_of_a_stale_state_is_refused_and_changes_nothing(case: Case) -> None:
+    session = Session(case)
+    before = session.case.structures[0]
+    session.apply(Edit("One", before, replace(before, name="One")))
+    with pytest.raises(InputError, match="has changed since"):
+        session.apply(Edit("Two", before, replace(before, name="Two")))
+    assert session.case.structures[0].name == "One"
+    assert session.history.undo_label == "One"
+
+
+def test_scene_says_what_is_not_registered_instead_of_showing_it(case: Case) -> None:
+    session = Session(case)
+    session.look(overlay="lost")
+    assert session.scene.overlay is None
+    assert session.scene.overlay_refusal == "lost is not registered to this image"
+    session.look(overlay="sim")
+    assert session.scene.overlay is not None
+    session.look(base="lost")
+    assert session.scene.drawn == ()
+    assert "not registered" in session.scene.contour_refusal
+    assert "not registered" in session.scene.dose_refusal
+
+
+def test_scenes_of_the_same_view_are_equal(case: Case) -> None:
+    session = Session(case)
+    first = session.scene
+    session.look(blend=0.25)
+    session.look(blend=0.5)
+    assert session.scene == first
+    assert session.scene is not first
+
+
+def test_hidden_structures_are_not_drawn(case: Case) -> None:
+    session = Session(case)
+    session.look(hidden=frozenset({"s1day"}))
+    assert [d.structure.id for d in session.scene.drawn] == ["s2day"]
