@@ -102,7 +102,7 @@ def test_impossible_grids_are_refused(change: dict, message: str) -> None:
 
 def test_sheared_stack_is_refused() -> None:
     firsts = [(0, 0, 0), (0, 1.0, 3), (0, 2.0, 6)]
-    with pytest.raises(GeometryError, match="shifted against each other by 2.00 mm"):
+    with pytest.raises(GeometryError, match=r"shifted against each other by 2\.00 mm"):
         Grid.from_directions((1, 0, 0), (0, 1, 0), firsts, (1, 1), (4, 4), "1")
 
 
