@@ -1,0 +1,40 @@
+# Needs git and make, nothing else: `make` first installs what is missing (setup.sh). No make? apt-get install make
+
+BIN := .venv/bin
+
+.PHONY: help setup setup-test demo test test-slow check format bench screenshots
+.DEFAULT_GOAL := help
+
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\): *[a-z-]* *## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup:           ## install what is needed to run
+	@./setup.sh
+
+setup-test:      ## install what is needed to run and to test
+	@./setup.sh test
+
+demo: setup      ## open the embedded case (without a display: a picture of the window and a summary)
+	@$(BIN)/reviewer demo
+
+test: setup-test ## all tests but the slow ones, the real window on a virtual screen included
+	@$(BIN)/pytest -m "not slow"
+
+test-slow: setup-test ## the slow ones
+	@$(BIN)/pytest -m slow
+
+check: setup     ## style, types, and who may import whom
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup    ## put the code into the one style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: setup-test ## speed, against peers in the same run
+	@$(BIN)/pytest benchmarks --benchmark-only
+
+screenshots: setup ## docs/screenshots/*.png
+	@for size in 1280x800 1920x1080; do $(BIN)/reviewer screenshot --demo --size $$size -o docs/screenshots/review-$$size.png || exit; done
