@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from psygnal import Signal
 
-from reviewer.case import Case, Dose, StructureSet
+from reviewer.case import Case, Dose, Image, StructureSet
 from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, ViewChanged, VoxelsArrived
 from reviewer.edit import Edit, History
-from reviewer.scene import Scene, View, resolve
+from reviewer.errors import NotRegisteredError
+from reviewer.scene import Point, Scene, View, resolve
 
 
 class Session:
@@ -49,7 +52,14 @@ class Session:
         self.changed.emit(CaseOpened())
 
     def look(self, **wishes: Any) -> None:
-        """Change fields of the view; emits ViewChanged with the names of those that differ, or nothing."""
+        """Change fields of the view; emits ViewChanged with the names of those that differ, or nothing.
+
+        A new base without a new point keeps the crosshair on the same anatomy, or puts it in the middle of an image that no
+        registration ties to the one before; zoom and pan, which count from the image's centre, start anew.
+        """
+        base = self._case.image(wishes.get("base"))
+        if base is not None and base.id != self._view.base and "point_mm" not in wishes:
+            wishes = {"point_mm": self._point_on(base), "cameras": MappingProxyType({}), **wishes}
         after = replace(self._view, **wishes)
         different = frozenset(f.name for f in fields(View) if getattr(after, f.name) != getattr(self._view, f.name))
         if not different:
@@ -80,6 +90,16 @@ class Session:
         image = self._case.image(image_id)
         if image is not None:
             self.changed.emit(VoxelsArrived(image_id, image.complete))
+
+    def _point_on(self, image: Image) -> Point:
+        """The crosshair in the frame of another image."""
+        before = self._case.image(self._view.base)
+        point = image.grid.centre_mm
+        if before is not None:
+            with suppress(NotRegisteredError):
+                matrix = self._case.transform(before.grid.frame_of_reference_uid, image.grid.frame_of_reference_uid)
+                point = (matrix @ [*self._view.point_mm, 1.0])[:3]
+        return float(point[0]), float(point[1]), float(point[2])
 
     def _replace(self, edit: Edit) -> None:
         self._case = edit.applied_to(self._case)
