@@ -1,0 +1,153 @@
+"""`reviewer dvh PATH…`: dose-volume values of structures, in the notation of AAPM TG-263."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from reviewer.case import Case, Dose, Structure, StructureSet
+from reviewer.cli.inputs import add_input_arguments, load_case
+from reviewer.cli.output import number, print_json, print_table
+from reviewer.dosimetry.dvh import dvh
+from reviewer.dosimetry.metrics import Metric
+from reviewer.errors import InputError
+from reviewer.session import structure_set_of
+
+T = TypeVar("T")
+
+METRICS = ("D95%", "D2%", "Mean", "Max", "D0.035cc[Gy]")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_input_arguments(parser)
+    parser.add_argument(
+        "-s", "--structure", action="append", metavar="ROI", help="name, upper or lower case; repeatable (default: all)"
+    )
+    parser.add_argument(
+        "-m",
+        "--metric",
+        action="append",
+        metavar="METRIC",
+        help="as in TG-263: D95%%, D0.5cc[Gy], V18Gy[cc], V95%%[%%], CV18Gy[cc], Mean, Max …; repeatable "
+        f"(default: {' '.join(METRICS).replace('%', '%%')})",
+    )
+    parser.add_argument(
+        "--dose",
+        type=int,
+        metavar="N",
+        help="position in the list of doses of `reviewer info`, from 0 (default: the last dose that has structures)",
+    )
+    parser.add_argument(
+        "--set",
+        type=int,
+        metavar="N",
+        help="position in the list of structure sets of `reviewer info`, from 0 (default: the set of the dose)",
+    )
+    parser.add_argument("--curves", action="store_true", help="with --json: the cumulative curves too")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.curves and not arguments.json:
+        raise InputError("--curves needs --json")
+    metrics = [Metric.parse(text) for text in arguments.metric or METRICS]
+    case = load_case(arguments)
+    dose = _dose(case, arguments.dose)
+    group = _structure_set(case, dose, arguments.set)
+    structures = named(group.structures, arguments.structure)
+    plan = case.plan(dose.plan_id)
+    document: dict[str, Any] = {
+        "dose": {
+            "index": case.doses.index(dose),
+            "label": dose.label,
+            "uid": dose.id,
+            "type": dose.type,
+            "summation": dose.summation,
+        },
+        "structure_set": {"index": case.structure_sets.index(group), "label": group.label, "uid": group.id},
+        "prescribed_gy": plan.prescribed_gy if plan else None,
+        "structures": [_structure(case, dose, s, metrics, arguments.curves) for s in structures],
+    }
+    if arguments.json:
+        print_json(document)
+    else:
+        _print(document)
+    return 0
+
+
+def named(structures: Sequence[Structure], names: Sequence[str] | None) -> list[Structure]:
+    """The structures with these names, whatever the case of the letters, in the order asked for; all when no name is given.
+
+    Raises InputError for a name that no structure has.
+    """
+    if not names:
+        return list(structures)
+    chosen: list[Structure] = []
+    for name in names:
+        found = [s for s in structures if s.name.strip().casefold() == name.strip().casefold()]
+        if not found:
+            there = ", ".join(s.name for s in structures) or "none"
+            raise InputError(f"no structure is called {name!r}", remedy=f"there are: {there}")
+        chosen += [s for s in found if s not in chosen]
+    return chosen
+
+
+def _dose(case: Case, index: int | None) -> Dose:
+    if not case.doses:
+        raise InputError("the input holds no dose", remedy="add the RTDOSE to PATH")
+    if index is not None:
+        return _numbered(case.doses, index, "--dose", "dose")
+    return next((d for d in reversed(case.doses) if structure_set_of(case, d)), case.doses[-1])
+
+
+def _structure_set(case: Case, dose: Dose, index: int | None) -> StructureSet:
+    sets = case.structure_sets
+    if not sets:
+        raise InputError("the input holds no structures", remedy="add the RTSTRUCT to PATH")
+    if index is not None:
+        return _numbered(sets, index, "--set", "structure set")
+    group = structure_set_of(case, dose) or (sets[0] if len(sets) == 1 else None)
+    if group is None:
+        listed = ", ".join(f"{n} ({g.label})" for n, g in enumerate(sets))
+        raise InputError(f"dose {dose.label!r} names no structure set", remedy=f"choose one with --set: {listed}")
+    return group
+
+
+def _numbered(items: Sequence[T], index: int, option: str, kind: str) -> T:
+    if not 0 <= index < len(items):
+        raise InputError(f"there is no {kind} {index}", where=option, remedy=f"there are 0 to {len(items) - 1}")
+    return items[index]
+
+
+def _structure(case: Case, dose: Dose, structure: Structure, metrics: Sequence[Metric], curves: bool) -> dict[str, Any]:
+    plan = case.plan(dose.plan_id)
+    to_dose = case.transform(structure.grid.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+    result = dvh(structure, dose, to_dose)
+    prescribed = plan.prescribed_gy if plan else None
+    document: dict[str, Any] = {
+        "name": structure.name,
+        "type": structure.type,
+        "volume_cc": result.volume_cc,
+        "outside_dose_fraction": result.outside_fraction,
+        "metrics": {str(m): m.of(result, prescribed_gy=prescribed) for m in metrics},
+    }
+    if curves:
+        document["curve"] = {"dose_gy": result.dose_gy, "volume_cc": result.cumulative_cc}
+    return document
+
+
+def _print(document: dict[str, Any]) -> None:
+    dose, group = document["dose"], document["structure_set"]
+    print(f"Dose {dose['index']} {dose['label']}, structure set {group['index']} {group['label']}, ", end="")
+    prescribed = document["prescribed_gy"]
+    print("no prescription" if prescribed is None else f"prescribed {prescribed:.2f} Gy")
+    names = list(document["structures"][0]["metrics"]) if document["structures"] else []
+    headings = ["name", "volume (cc)", "outside dose (%)", *names]
+    rows = []
+    for s in document["structures"]:
+        outside = s["outside_dose_fraction"]
+        percent = None if outside is None else 100 * outside
+        rows.append(
+            [s["name"], number(s["volume_cc"], 2), number(percent, 1), *(number(v, 2) for v in s["metrics"].values())]
+        )
+    print_table("Structures", headings, rows, right=headings[1:])

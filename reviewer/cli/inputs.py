@@ -1,0 +1,28 @@
+"""The case that most commands work on, and the choice of patient and study where the input holds several."""
+
+from __future__ import annotations
+
+import argparse
+
+from reviewer.case import Case
+from reviewer.cli.output import Progress
+from reviewer.cli.paths import add_path_arguments, given_paths
+from reviewer.demo import demo_folder
+from reviewer.opening import begin
+
+
+def add_input_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path_arguments(parser)
+    parser.add_argument("--patient", metavar="ID", help="which patient, where the input holds several")
+    parser.add_argument("--study", action="append", metavar="UID", help="only this study; can be given more than once")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+
+
+def load_case(arguments: argparse.Namespace) -> Case:
+    """The case that the arguments name, all but the voxels of its images."""
+    paths = given_paths(arguments)
+    studies = frozenset(arguments.study) if arguments.study else None
+    with Progress() as progress:
+        if arguments.demo:
+            paths = [demo_folder(progress=progress)]
+        return begin(paths, patient_id=arguments.patient, study_uids=studies, progress=progress).case

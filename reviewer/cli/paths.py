@@ -1,0 +1,36 @@
+"""PATH… on the command line, or `--demo` in its place."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from reviewer.errors import InputError
+
+
+def add_path_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="DICOM files, NIfTI or MetaImage volumes, folders (searched recursively)",
+    )
+    parser.add_argument("--demo", action="store_true", help="the embedded case instead of PATH")
+
+
+def given_paths(arguments: argparse.Namespace) -> list[Path]:
+    """The paths, empty for --demo; InputError unless one or the other is there and every path exists."""
+    if bool(arguments.paths) == arguments.demo:
+        raise InputError("give either PATH or --demo")
+    return existing(arguments.paths)
+
+
+def existing(paths: Iterable[Path]) -> list[Path]:
+    """The same paths; InputError for the first that does not exist."""
+    paths = list(paths)
+    for path in paths:
+        if not path.exists():
+            raise InputError("no such file or folder", where=str(path))
+    return paths
