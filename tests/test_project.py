@@ -172,8 +172,7 @@ def test_the_wheel_holds_everything_and_nothing_else(tmp_path):
     assert str(tmp_path / "env") in installed(python, "-c", window)
 
     code = (
-        "from importlib.resources import files
-"
+        "from importlib.resources import files\n"
         "print(*(f.name for d in files('reviewer_resources').iterdir() if d.is_dir() for f in d.iterdir()))"
     )
     data = {p.name for p in (ROOT / "resources").glob("*/*") if not p.name.startswith("__")}
