@@ -53,12 +53,16 @@ class Body:
         self._liver()
         self._gallbladder()
         self._lesions()
+        self._liver_vessels()
         self._spleen()
         self._duodenum()
+        self._pancreas()
         self._stomach()
         self._colon()
         self._small_bowel()
+        self._mesentery()
         self._heart_and_lungs()
+        self._rinds()
 
     # -- bookkeeping ----------------------------------------------------------------------------------------------------
 
@@ -79,7 +83,17 @@ class Body:
         skin, wall, muscle = self.torso.skin(p), self.torso.wall(p), self.torso.muscle(p)
         self.put("Body", p, -skin)
         self.put("cavity", p, -wall)
-        self.put("wall_muscle", p, common(-np.minimum(muscle, skin - 5), wall))
+        band = common(-np.minimum(muscle, skin - 5), wall - 2.5)
+        x, y, z = p.box.axes_mm
+        angle = np.abs(np.rad2deg(np.arctan2(x, -y))).astype(np.float32)
+        belly = 30 - z + 0.5 * np.abs(x) * 0.3
+        alba = np.maximum(np.abs(x) - 3.5 + 0 * z, y + 30)
+        semilunar = np.maximum(np.abs(angle - 36) * 1.8 - 4.0, -belly * 0.2)
+        self.put("wall_muscle", p, without(band, np.maximum(alba, 0 * band - 9), np.maximum(semilunar, z - 50), blend=2.0))
+        thick = muscle - wall
+        stripes = np.minimum(np.abs(wall + 0.36 * thick), np.abs(wall + 0.68 * thick)) - 0.9
+        flank = np.maximum(np.abs(angle - 84) - 40, (z - 5) * 0.8)
+        self.put("wall_fat", p, np.maximum(stripes, flank))
 
     def _spine(self) -> None:
         p = place((-64, 0, BOTTOM_MM), (64, 104, TOP_MM), 1.5)
@@ -118,6 +132,29 @@ class Body:
         cord = np.hypot(x / 1.25, y - 25.5) - conus
         self.put("SpinalCord", p, common(cord, -24 - z, blend=1.0))
         self.put("vertebra", p, union(bodies, discs))
+        self._muscles()
+
+    def _muscles(self) -> None:
+        p = place((-110, -10, BOTTOM_MM), (110, 108, TOP_MM), 2.0, self.fine_warp)
+        z = np.array([-152.0, -110, -70, -33, 0, 31, 60, 100, 152])
+        y = spine_y(z)
+        groups, fat = p.far(), p.far()
+        for s in (-1.0, 1.0):
+            psoas = np.column_stack([s * np.array([50, 43, 38, 33, 28, 24]), y[:6] - np.array([8, 4, 0, -3, -7, -10]), z[:6], [21, 19, 16, 12, 7, 2]])
+            groups = union(groups, tubes(p, spline(psoas)))
+            lumbar = np.interp(p.z, [-150, -30, 60, 150], [1.15, 1.08, 0.85, 0.7]).astype(np.float32)
+            yz = spine_y(p.z).astype(np.float32)
+            erector = (np.sqrt(((p.x - s * 29 * lumbar) / (27 * lumbar)) ** 2 + ((p.y - yz - 45) / (15.5 * lumbar)) ** 2) - 1) * 16 * lumbar
+            groups = union(groups, erector)
+            split = np.maximum(np.abs((p.x - s * 27 * lumbar) - s * 0.25 * (p.y - yz - 45)) - 0.7, erector + 2)
+            fat = union(fat, split)
+            quadratus = ellipsoid(p, (s * 66, 64, -75), (23, 9.5, 62), rotation(0, 0, s * 24))
+            groups = union(groups, quadratus, blend=1.0)
+            crus = np.column_stack([s * np.array([12, 14, 16, 18, 20]) - 2, spine_y(np.array([-50.0, -20, 15, 45, 66])) - np.array([22, 24, 27, 31, 36]), [-50, -20, 15, 45, 66], [3, 5, 5.5, 4, 3]])
+            groups = union(groups, tubes(p, spline(crus)), blend=1.0)
+        bone = self.on("vertebra", p.box)
+        self.put("muscle", p, common(without(groups, bone, gap=0.3), self.on("Body", p.box) + 6, blend=2.0))
+        self.put("muscle_fat", p, fat)
 
     def _ribs(self) -> None:
         bones, cartilages = [], []
@@ -165,17 +202,21 @@ class Body:
             sinus_d = ((sinus - 1) * 10).astype(np.float32)
             d = without(outer, sinus_d, blend=6.0)
             d = common(d, self.on("cavity", p.box) + 4, blend=3.0)
-            self.put(name, p, self.clear(p, d, "vertebra", "A_Aorta", "V_Venacava_I"))
+            d = self.clear(p, d, "vertebra", "muscle", "A_Aorta", "V_Venacava_I")
+            self.put(name, p, d)
+            pyramid = np.cos(7 * np.arctan2(z, -s * x + 12)) + 0.6 * np.cos(np.pi * y / 12)
+            self.put(f"medulla_{name}", p, np.maximum(np.maximum(d + 6.0, 2.5 - sinus_d), (2.5 * (0.1 - pyramid)).astype(np.float32)))
             self.put(f"sinus_{name}", p, common(sinus_d, outer + 3))
 
     def _diaphragm(self, p: Place, drop: float = 0.0) -> Floats32:
-        """z of the diaphragm above each point."""
-        edge = np.clip(-self.on("cavity", p.box), 0, None)
-        edge = np.minimum(edge, np.clip(self.on("vertebra", p.box) - 4, 0, None) * 1.3)
-        rim = 34 - 0.27 * p.y
-        top = 86.0 - 7 / (1 + np.exp(-(p.x - 10) / 12)) - 13 * np.exp(-(((p.x - 12) / 34) ** 2))
-        e = np.clip(edge / 62, 0, 1)
-        return np.asarray(rim + (top - rim) * np.sqrt(1 - (1 - e) ** 2.2) - drop, dtype=np.float32)
+        """z of the diaphragm above each point: a dome on either side that falls steeply towards the wall and the spine."""
+        spine = np.hypot(p.x / 1.25, p.y - spine_y(p.z) + 6) - 27
+        edge = union(-self.on("cavity", p.box), 1.2 * spine.astype(np.float32), blend=18.0)
+        rim = 30 - 0.30 * p.y
+        top = 90.0 - 8 / (1 + np.exp(-(p.x - 10) / 12)) - 10 * np.exp(-(((p.x - 12) / 30) ** 2))
+        top = top - 10 * np.clip((p.y - 10) / 70, -1, 1) ** 2
+        e = np.clip(edge / 74, 0, 1)
+        return np.asarray(rim + (top - rim) * np.sqrt(1 - (1 - e) ** 2) - drop, dtype=np.float32)
 
     def _liver(self) -> None:
         p = place((-150, -104, -110), (96, 92, 104), 2.0, self.liver_warp, self.warp)
@@ -192,15 +233,17 @@ class Body:
         ligament = np.maximum(np.abs(x - 8 - 0.12 * (z - 30)) - 2.2, np.maximum(y + 46, z - 46))
         d = without(d, ligament.astype(np.float32), blend=4.0)
         flat = p.box.axes_mm
-        below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 4.5
-        d = common(d, below.astype(np.float32), self.on("cavity", p.box) + 4.0, blend=5.0)
+        below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 3.5
+        d = common(d, below.astype(np.float32), self.on("cavity", p.box) + 2.5, blend=4.0)
+        hilum = spline([(-4, -26, -14, 7), (-20, -22, 4, 9), (-34, -16, 12, 9), (-44, -14, 10, 5)])
+        d = without(d, tubes(p, hilum), blend=10.0)
         d = self.clear(p, d, "vertebra", "A_Aorta", "V_Venacava_I", "Kidney_R", "Esophagus", gap=1.2, blend=5.0)
         self.put("Liver", p, d)
 
     def _gallbladder(self) -> None:
         p = place((-90, -100, -75), (-10, -5, 30), 1.5, self.liver_warp, self.fine_warp)
         path = spline([(-36, -30, 4, 3.0), (-41, -40, -8, 7), (-47, -52, -20, 12), (-52, -62, -34, 13.5), (-54, -66, -42, 11.5)])
-        d = common(tubes(p, path), self.on("cavity", p.box) + 5, blend=2.0)
+        d = common(tubes(p, path), self.on("cavity", p.box) + 3.5, blend=2.0)
         self.put("Gallbladder", p, d)
         liver = self.fields["Liver"]
         self.fields["Liver"] = Field(liver.box, without(liver.distance_mm, self.on("Gallbladder", liver.box), gap=0.8, blend=3.0))
@@ -219,11 +262,11 @@ class Body:
 
     def _spleen(self) -> None:
         p = place((50, -30, -30), (140, 92, 96), 2.0, self.warp)
-        outer = ellipsoid(p, (98, 34, 34), (34, 44, 60), rotation(24, 0, -20))
-        inner = ellipsoid(p, (62, 10, 36), (44, 42, 62), rotation(10, 0, 10))
+        outer = ellipsoid(p, (94, 36, 30), (40, 50, 62), rotation(24, 0, -20))
+        inner = ellipsoid(p, (54, 8, 32), (44, 40, 70), rotation(10, 0, 10))
         d = without(outer, inner, blend=10.0)
         below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 4.5
-        d = common(d, self.on("cavity", p.box) + 4, below.astype(np.float32), blend=4.0)
+        d = common(d, self.on("cavity", p.box) + 2.5, below.astype(np.float32), blend=3.0)
         self.put("Spleen", p, self.clear(p, d, "Kidney_L", gap=1.5, blend=4.0))
 
     def _duodenum(self) -> None:
@@ -240,16 +283,20 @@ class Body:
         p = place((-45, -100, -75), (115, 55, 92), 1.5, self.gut_warp)
         fill = 6.0 if self.day else 0.0
         path = np.array([
-            (60, 14, 62, 22 + fill), (62, 4, 50, 27 + fill), (62, -16, 30, 27 + fill), (58, -34, 8, 25 + fill),
+            (64, 16, 66, 20 + fill), (65, 6, 54, 27 + fill), (64, -16, 32, 26 + fill), (60, -34, 8, 24 + fill),
             (46, -50, -14, 22 + fill), (22, -58, -28, 18.5 + fill / 2), (0, -58, -26, 15 + fill / 3), (-14, -52, -18, 9),
         ])  # fmt: skip
         d = tubes(p, spline(path))
         cardia = spline([(30, -12, 60, 8), (44, -6, 58, 12), (56, 2, 54, 16)])
         d = union(d, tubes(p, cardia), blend=8.0)
         below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 4.0
-        d = common(d, self.on("cavity", p.box) + 5, below.astype(np.float32), blend=3.0)
-        d = self.clear(p, d, "Liver", "Spleen", "Kidney_L", "A_Aorta", "V_Venacava_I", "vertebra", "Duodenum", "Esophagus", gap=1.0, blend=3.0)
+        d = common(d, self.on("cavity", p.box) + 3.5, below.astype(np.float32), blend=3.0)
+        d = self.clear(p, d, "Liver", "Spleen", "Kidney_L", "A_Aorta", "V_Venacava_I", "vertebra", "Duodenum", "pancreas", "Esophagus", gap=1.0, blend=3.0)
         self.put("Stomach", p, d)
+        ridge = np.abs(np.sin((0.9 * p.x - 0.35 * p.y + 0.25 * p.z) / 4.6)) * np.clip((p.y + 62) / 20, 0.15, 1)
+        lumen = (d + 3.4 + (1.6 if self.day else 3.4) * ridge).astype(np.float32)
+        self.put("lumen_stomach", p, lumen)
+        self.put("gas_stomach", p, np.maximum(lumen, p.box.axes_mm[1] + (68 if self.day else 62)))
 
     def _colon(self) -> None:
         p = place((-135, -104, BOTTOM_MM), (135, 84, 60), 2.0, self.gut_warp)
@@ -262,8 +309,13 @@ class Body:
         rng = np.random.default_rng(self.seed + (50 if self.day else 5))
         s = np.arange(len(path)) * 3.0
         path[:, 3] *= 1 + 0.16 * np.sin(2 * np.pi * s / 34 + 2 * np.cumsum(rng.normal(0, 0.1, len(s)))) + 0.05 * rng.normal(size=len(s))
-        d = common(tubes(p, path), self.on("cavity", p.box) + 5, blend=3.0)
-        self.put("Bowel_Large", p, self.clear(p, d, "Liver", "Gallbladder", "Kidney_R", "Kidney_L", "Spleen", "Stomach", "Duodenum", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0))
+        tube, _, nearest = shapes.coil(p, path)
+        d = common(tube, self.on("cavity", p.box) + 3.5, blend=3.0)
+        self.put("Bowel_Large", p, self.clear(p, d, "Liver", "Gallbladder", "Kidney_R", "Kidney_L", "Spleen", "Stomach", "Duodenum", "pancreas", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0))
+        level = np.cumsum(rng.normal(0, 3.0, len(path)))
+        level = 0.35 * path[:, 3] * np.tanh((level - level.mean()) / 8) - 3 + path[:, 1]
+        i = np.clip(nearest, 0, len(path) - 1)
+        self.put("gas_colon", p, np.maximum(self.fields["Bowel_Large"].distance_mm + 1.8, (p.y - level[i]).astype(np.float32)))
 
     def _small_bowel(self) -> None:
         p = place((-88, -104, BOTTOM_MM), (100, 48, -10), 2.0, self.gut_warp)
@@ -276,25 +328,140 @@ class Body:
                 nodes += [(x, y, z) for x in (xs if (row + layer) % 2 == 0 else xs[::-1])]
         centre = np.array(nodes) + rng.normal(0, 5.5, (len(nodes), 3))
         path = spline(np.column_stack([centre, rng.uniform(9.5, 14.0, len(nodes))]), 3.0)
-        d, second = shapes.coil(p, path, apart=14)
-        d = common(d, self.on("cavity", p.box) + 5, blend=2.0)
-        d = self.clear(p, d, "Liver", "Gallbladder", "Kidney_L", "Kidney_R", "Spleen", "Stomach", "Duodenum", "Bowel_Large", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0)
+        d, second, nearest = shapes.coil(p, path, apart=14)
+        d = common(d, self.on("cavity", p.box) + 3.5, blend=2.0)
+        d = self.clear(p, d, "Liver", "Gallbladder", "Kidney_L", "Kidney_R", "Spleen", "Stomach", "Duodenum", "pancreas", "Bowel_Large", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0)
         self.put("Bowel_Small", p, d)
         self.put("lumen_small_bowel", p, np.maximum(d, (d - second) / 2))
+        gassy = np.where(np.sin(np.arange(len(path)) / 11 + rng.uniform(0, 6)) > 0.86, -3.0, -40.0)
+        i = np.clip(nearest, 0, len(path) - 1)
+        gas = (p.y - (path[:, 1] + gassy)[i]).astype(np.float32)
+        self.put("gas_small_bowel", p, np.maximum(np.maximum(d, (d - second) / 2) + 2.2, gas))
 
     def _heart_and_lungs(self) -> None:
         p = place((-140, -110, -10), (140, 104, TOP_MM), 2.0, None)
         above = (self._diaphragm(p, 2.0 if self.day else 0.0) - p.z + 1.5).astype(np.float32)
         heart = union(
-            ellipsoid(p, (32, -36, 118), (48, 40, 42), rotation(0, 0, 25)), ellipsoid(p, (-14, -30, 128), (32, 32, 40)), blend=16.0
+            ellipsoid(p, (30, -36, 112), (50, 40, 46), rotation(0, 0, 25)), ellipsoid(p, (-14, -28, 124), (30, 32, 44)), blend=16.0
         )
         heart = common(heart, above + 2, self.on("cavity", p.box) + 6, blend=4.0)
         self.put("Heart", p, self.clear(p, heart, "A_Aorta", "Esophagus", "vertebra", gap=1.0))
+        pools = union(
+            ellipsoid(p, (42, -38, 112), (22, 17, 34), rotation(0, 0, 25)), ellipsoid(p, (6, -54, 112), (26, 14, 30), rotation(0, 0, 20)),
+            ellipsoid(p, (-20, -22, 120), (18, 20, 34)), blend=2.0,
+        )  # fmt: skip
+        self.put("heart_blood", p, common(pools, heart + 3, blend=2.0))
+        column = (np.hypot(p.x / 1.15, p.y - spine_y(p.z) + 8) - 25).astype(np.float32)
         mediastinum = union(
             self.on("Heart", p.box) - 4, self.on("vertebra", p.box) - 3, self.on("A_Aorta", p.box) - 2, self.on("V_Venacava_I", p.box) - 2,
-            self.on("Esophagus", p.box) - 4, ellipsoid(p, (2, -60, 130), (20, 40, 60)), blend=5.0,
+            self.on("Esophagus", p.box) - 4, ellipsoid(p, (2, -60, 130), (20, 40, 60)), ellipsoid(p, (14, -40, 76), (46, 34, 16)), column, blend=5.0,
         )  # fmt: skip
         lungs = common(above + 1.5, self.on("cavity", p.box) + 2.0, -mediastinum, blend=3.0)
         middle = np.float32(4.0)
         self.put("Lung_L", p, np.maximum(lungs, middle - p.x))
         self.put("Lung_R", p, np.maximum(lungs, p.x - middle))
+
+    def _liver_vessels(self) -> None:
+        rng = np.random.default_rng(self.seed + 8)
+        portal = [
+            [(3, -24, -24, 6.8), (-10, -24, -8, 6.6), (-24, -17, 10, 6.4), (-40, -10, 16, 5.6), (-54, -8, 20, 4.6)],
+            [(-54, -8, 20, 4.4), (-66, -22, 30, 3.8), (-82, -36, 40, 2.9), (-98, -42, 46, 1.9)],
+            [(-54, -8, 20, 4.2), (-70, 10, 14, 3.6), (-86, 28, 8, 2.8), (-100, 36, -4, 1.9)],
+            [(-70, 10, 14, 3.0), (-80, 16, -10, 2.6), (-90, 14, -34, 1.8)],
+            [(-60, -14, 24, 3.2), (-76, -30, 4, 2.6), (-90, -36, -18, 1.8)],
+            [(-24, -17, 10, 4.8), (-12, -28, 26, 4.6), (2, -38, 36, 4.4), (7, -52, 40, 4.2), (8, -60, 36, 3.4)],
+            [(7, -52, 40, 3.0), (26, -54, 46, 2.6), (48, -54, 50, 1.7)],
+            [(8, -60, 36, 2.8), (24, -70, 34, 2.2), (36, -72, 32, 1.5)],
+            [(4, -50, 38, 2.8), (-14, -62, 34, 2.2), (-28, -68, 24, 1.5)],
+        ]
+        hepatic = [
+            [(-20, 0, 66, 5.0), (-38, 12, 62, 5.0), (-62, 20, 46, 4.4), (-82, 18, 22, 3.4), (-96, 10, -4, 2.4), (-102, 2, -28, 1.6)],
+            [(-20, -6, 66, 4.8), (-30, -22, 60, 4.6), (-44, -40, 44, 4.0), (-54, -52, 22, 3.0), (-60, -58, 0, 2.0)],
+            [(-18, -8, 68, 4.4), (-4, -26, 64, 4.0), (16, -42, 56, 3.2), (38, -50, 50, 2.2)],
+            [(-44, -40, 44, 2.8), (-30, -56, 36, 2.2), (-22, -66, 28, 1.5)],
+            [(-62, 20, 46, 2.8), (-74, 34, 52, 2.2), (-86, 42, 50, 1.4)],
+        ]
+        for name, trunks in (("vessels_portal", portal), ("vessels_hepatic", hepatic)):
+            p = place((-130, -96, -90), (80, 84, 92), 1.25, self.liver_warp, self.fine_warp)
+            paths = [spline(t) for t in trunks]
+            for path in paths[:]:
+                twigs(rng, path, paths, 2)
+            d = common(tubes(p, *paths, reach_mm=5), self.on("Liver", p.box) + 3, blend=1.0)
+            self.put(name, p, without(d, self.on("V_Venacava_I", p.box) + 2))
+        p = place((-60, -70, -70), (110, 40, 60), 1.5, self.liver_warp)
+        trunk = spline([(3, -24, -24, 6.8), (-10, -24, -8, 6.6), (-24, -17, 10, 6.4)])
+        mesenteric = spline([(3, -24, -24, 6.5), (2, -26, -44, 6.2), (0, -28, -70, 5.6)])
+        splenic = spline([(3, -24, -22, 5.2), (22, -16, -6, 4.6), (46, 2, 8, 4.4), (68, 16, 20, 4.0), (76, 20, 24, 3.2)])
+        self.put("veins", p, tubes(p, trunk, mesenteric, splenic, reach_mm=6))
+        p = place((-75, -70, BOTTOM_MM), (75, 70, 60), 1.5)
+        arteries = [
+            [(10, -3, 22, 4.2), (10, -16, 24, 3.6), (4, -22, 22, 2.8), (-10, -26, 16, 2.4)], [(10, -14, 24, 3), (28, -10, 18, 2.6), (56, 12, 26, 2.2)],
+            [(9, -6, 6, 4.0), (9, -18, -4, 3.8), (7, -22, -30, 3.6), (6, -26, -70, 3.0)],
+            [(4, 0, -16, 3.0), (-20, 14, -22, 2.8), (-46, 30, -30, 2.6)], [(12, 0, -14, 3.0), (30, 16, -16, 2.8), (46, 32, -18, 2.6)],
+        ]  # fmt: skip
+        renal = [
+            [(-20, 3, -20, 5.4), (-34, 16, -26, 5.0), (-50, 30, -32, 4.4)], [(-16, -4, -14, 4.6), (8, -13, -14, 4.2), (30, 8, -12, 5.0), (48, 28, -16, 4.4)],
+        ]  # fmt: skip
+        self.put("arteries", p, tubes(p, *map(spline, arteries), reach_mm=6))
+        self.put("renal_veins", p, tubes(p, *map(spline, renal), reach_mm=6))
+
+    def _pancreas(self) -> None:
+        p = place((-50, -70, -80), (100, 50, 50), 1.5, self.fine_warp, shapes.waves(self.seed + 9, 1.6, 11.0))
+        path = spline([
+            (-18, -14, -58, 9), (-21, -20, -42, 13), (-14, -28, -26, 12), (2, -36, -16, 9.5), (20, -30, -4, 10), (42, -12, 8, 10.5), (62, 6, 18, 10), (76, 14, 24, 7),
+        ])  # fmt: skip
+        d = self.clear(p, tubes(p, path), "A_Aorta", "V_Venacava_I", "Duodenum", "Kidney_L", "Spleen", "Liver", "veins", "arteries", gap=0.8, blend=2.0)
+        self.put("pancreas", p, d)
+        p = place((-60, -20, -10), (60, 60, 60), 1.25)
+        glands = [
+            [(-26, 16, 30, 2.0), (-30, 26, 26, 2.6), (-36, 38, 22, 1.8)], [(30, 8, 20, 2.4), (34, 18, 16, 2.8), (38, 30, 12, 2.0)], [(34, 18, 16, 2.4), (44, 22, 14, 1.8)],
+        ]  # fmt: skip
+        self.put("adrenals", p, tubes(p, *map(spline, glands), reach_mm=5))
+
+    def _mesentery(self) -> None:
+        p = place((-120, -100, BOTTOM_MM), (120, 50, 40), 1.5, self.fine_warp)
+        rng = np.random.default_rng(self.seed + 10)
+        paths = []
+        for _ in range(26):
+            end = np.array([rng.uniform(-80, 90), rng.uniform(-85, -15), rng.uniform(-150, -45)])
+            start = np.array([rng.uniform(-4, 8), -28 + rng.uniform(-3, 3), rng.uniform(-95, -40)])
+            middle = (start + end) / 2 + rng.normal(0, 9, 3)
+            paths.append(spline(np.column_stack([[start, middle, end], [2.3, 1.8, 1.2]])))
+        for _ in range(14):
+            a, b = (np.array([rng.uniform(-70, 90), rng.uniform(-92, -60), rng.uniform(-140, 0)]) for _ in range(2))
+            b = a + np.clip(b - a, -45, 45)
+            paths.append(spline(np.column_stack([[a, (a + b) / 2 + rng.normal(0, 7, 3), b], [1.2, 1.5, 1.0]])))
+        self.put("mesentery", p, common(tubes(p, *paths, reach_mm=4), self.on("cavity", p.box) + 6))
+
+    def _rinds(self) -> None:
+        """Structures that are layers of others: skin as a rind of 5 mm, the right chest wall as 20 mm outside the lung's cavity."""
+        box = self.fields["Body"].box
+        body, cavity = self.fields["Body"].distance_mm, self.fields["cavity"].distance_mm
+        p = Place(box, *(np.broadcast_to(a, box.shape_zyx) for a in box.axes_mm))
+        self.put("Skin", p, np.maximum(body, -5 - body))
+        margin = np.maximum(p.x + 4, 0.45 * (-p.y) - p.z - 18)
+        chest = common(cavity - 20, -cavity - 1.0, body + 6, blend=2.0)
+        self.put("Chestwall", p, without(common(chest, margin.astype(np.float32), blend=6.0), self.on("vertebra", box), self.on("canal", box), gap=2.0, blend=2.0))
+
+
+def twigs(rng: np.random.Generator, path: Floats, into: list[Floats], generations: int) -> None:
+    """Append side branches of a vessel's path, and theirs, to `into`."""
+    if generations == 0 or len(path) < 5:
+        return
+    for i in range(3, len(path) - 1, 4):
+        along = path[i + 1, :3] - path[i - 1, :3]
+        along /= np.linalg.norm(along)
+        side = np.cross(along, rng.normal(size=3))
+        side /= np.linalg.norm(side)
+        radius = path[i, 3] * rng.uniform(0.42, 0.62)
+        if radius < 0.8:
+            continue
+        length = rng.uniform(6, 9) * radius + 6
+        direction = 0.65 * along + 0.8 * side
+        points = [path[i, :3]]
+        for _ in range(3):
+            points.append(points[-1] + direction * length / 3)
+            direction = direction + rng.normal(0, 0.22, 3)
+        twig = spline(np.column_stack([points, radius * np.array([1.0, 0.85, 0.7, 0.5])]))
+        into.append(twig)
+        twigs(rng, twig, into, generations - 1)

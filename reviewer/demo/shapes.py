@@ -163,12 +163,13 @@ def spline(points: ArrayLike, step_mm: float = 3.0) -> Floats:
 
 def tubes(p: Place, *paths: Floats, reach_mm: float = REACH_MM) -> Floats32:
     """Distance to tubes along paths (n, 4: x, y, z, radius)."""
-    distance, _ = coil(p, *paths, reach_mm=reach_mm)
-    return distance
+    return coil(p, *paths, reach_mm=reach_mm)[0]
 
 
-def coil(p: Place, *paths: Floats, reach_mm: float = REACH_MM, apart: int = 1 << 20) -> tuple[Floats32, Floats32]:
-    """Distance to tubes, and to the nearest other stretch of tube (`apart` segments away), see kernels.sweep_tube."""
+def coil(
+    p: Place, *paths: Floats, reach_mm: float = REACH_MM, apart: int = 1 << 20
+) -> tuple[Floats32, Floats32, NDArray[np.int32]]:
+    """Distance to tubes and to the nearest other stretch of tube (`apart` segments away), and the nearest segment: see kernels.sweep_tube."""
     distance, second = p.far(), p.far()
     nearest = np.full(p.box.shape_zyx, -(1 << 20), dtype=np.int32)
     origin = np.array(p.box.origin_mm)
@@ -177,7 +178,7 @@ def coil(p: Place, *paths: Floats, reach_mm: float = REACH_MM, apart: int = 1 <<
             distance, second, nearest, p.x, p.y, p.z, origin, p.box.spacing_mm,
             np.ascontiguousarray(path, dtype=np.float64), reach_mm, apart,
         )  # fmt: skip
-    return distance, second
+    return distance, second, nearest
 
 
 def expanded(field: Field, margin_mm: float) -> Field:

@@ -13,9 +13,9 @@ TOP_MM, BOTTOM_MM = 150.0, -150.0
 _ANGLE_DEG = np.array([0, 15, 30, 45, 60, 75, 90, 105, 120, 135, 150, 165, 180])
 """From anterior (0) over lateral (90) to posterior (180)."""
 
-_SKIN_MM = np.array([105, 109, 119, 132, 145, 154, 158, 156, 150, 141, 128, 113, 104])
-_WALL_MM = np.array([84, 87, 95, 106, 117, 125, 129, 127, 121, 111, 97, 84, 78])
-_MUSCLE_MM = np.array([9, 11, 10, 10, 12, 14, 15, 15, 15, 14, 14, 14, 12])
+_SKIN_MM = np.array([106, 110, 120, 133, 145, 154, 158, 158, 154, 146, 131, 114, 105])
+_WALL_MM = np.array([85, 87, 95, 107, 118, 126, 130, 128, 121, 108, 88, 71, 64])
+_MUSCLE_MM = np.array([5, 10, 9, 8, 10, 13, 14, 14, 14, 15, 14, 10, 8])
 """Thickness of muscle outside the inner wall; the rest up to the skin is fat."""
 
 _VERTEBRAE_MM = np.array([195.0, 168.0, 141.0, 115.0, 88.0, 60.0, 31.0, 0.0, -33.0, -67.0, -101.0, -136.0, -171.0])
@@ -107,7 +107,7 @@ class Torso:
         for angle in np.arange(152, end - 1, -6.0):
             t = (152 - angle) / (152 - lowest)
             height = z - 4 - drop * t**1.15
-            x, y = self.wall_point(float(angle), side, height, 6.5 if angle < 140 else 8.5)
+            x, y = self.wall_point(float(angle), side, height, 6.5 if angle < 130 else 6.5 + 0.45 * (float(angle) - 130))
             thin = 1.0 if angle > end + 10 else 0.85
             bone.append((x, y, height, 4.1 * thin if number < 12 else 3.4))
         cartilage: list[tuple[float, float, float, float]] = []
