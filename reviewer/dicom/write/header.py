@@ -1,0 +1,153 @@
+"""What every object that we write has in common: identity, UIDs, numbers as text, and the file itself."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import RE_VALID_UID, UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.valuerep import format_number_as_ds
+
+from reviewer import __version__
+from reviewer.case import Case, Image
+
+STORAGE_CLASS = {"CT": CTImageStorage, "MR": MRImageStorage}
+"""The classic image objects: one plane per file."""
+
+MANUFACTURER = "Reviewer"
+IMPLEMENTATION_CLASS_UID = UID("2.25.104577313318279911474917498013164275969")
+"""A random UUID (PS3.5 B.2), the same for every version of this program."""
+
+
+def uid_of(identity: str, *role: str) -> UID:
+    """`identity` itself where it is a UID and no role is given; else a UID that is always the same for the same words (PS3.5 B.2)."""
+    if not role and len(identity) <= 64 and re.fullmatch(RE_VALID_UID, identity):
+        return UID(identity)
+    return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '/'.join((identity, *role))).int}")
+
+
+def decimal(number: float) -> str:
+    """A DS of at most 16 characters (PS3.5 6.2), as exact as fits. Raises ValueError for NaN and infinity."""
+    return str(format_number_as_ds(float(number))).removesuffix(".0")
+
+
+def millimetres(lengths: Iterable[float]) -> list[str]:
+    """DS of positions and lengths in mm, to a millionth: what lies below is rounding noise of rotations."""
+    return [decimal(round(float(v), 6) + 0.0) for v in lengths]
+
+
+def date(iso: str) -> str:
+    """``YYYY-MM-DD`` as DA; anything else is no date."""
+    return iso.replace("-", "") if re.fullmatch(r"\d{4}-\d{2}-\d{2}", iso) else ""
+
+
+def text(words: str, length: int = 64) -> str:
+    """LO (64 characters) or SH (16): without control characters and without the backslash, which separates values."""
+    return re.sub(r"[\\\x00-\x1f\x7f]", " ", words).strip()[:length].strip()
+
+
+def study_uid(case: Case, image: Image | None) -> UID:
+    """The study of an image; an object without image goes into a study of its own patient."""
+    if image is None:
+        return uid_of(case.patient.id or case.patient.name or "patient", "study")
+    return uid_of(image.study_uid) if image.study_uid else uid_of(image.id, "study")
+
+
+def image_of_frame(case: Case, frame_uid: str) -> Image | None:
+    """The first image in a frame of reference."""
+    return next((i for i in case.images if frame_uid and i.grid.frame_of_reference_uid == frame_uid), None)
+
+
+def frame_uid(frame: str, owner: str) -> UID:
+    """The frame of reference as it is; without one, a frame of the owner's own, tied to nothing else."""
+    return uid_of(frame) if frame else uid_of(owner, "frame of reference")
+
+
+def plane_uids(image: Image) -> tuple[UID, ...]:
+    """SOP instance UID of each plane."""
+    if len(image.sop_instance_uids) == len(image.grid.positions_mm):
+        return tuple(uid_of(u) for u in image.sop_instance_uids)
+    return tuple(uid_of(image.id, "plane", str(k)) for k in range(len(image.grid.positions_mm)))
+
+
+def new_object(
+    case: Case, sop_class: str, owner: UID, modality: str, description: str, made: str, image: Image | None
+) -> Dataset:
+    """Patient, study, series, equipment and SOP common modules (PS3.3 C.7.1.1, C.7.2.1, C.7.3.1, C.7.5.1, C.12.1).
+
+    made: date of the object, ``YYYY-MM-DD``. image: the image whose study the object joins.
+    owner: UID of what is written: the series of an image or cine, the instance of anything else, which then is alone in its series.
+    """
+    study = study_uid(case, image)
+    dates = [i.date for i in case.images if i.date and study_uid(case, i) == study] or [made]
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.SOPClassUID = sop_class
+    ds.SOPInstanceUID = owner
+    ds.StudyDate = date(min(dates))
+    ds.SeriesDate = date(made)
+    ds.StudyTime = ""
+    ds.AccessionNumber = ""
+    ds.Modality = modality
+    ds.Manufacturer = MANUFACTURER
+    ds.ReferringPhysicianName = ""
+    ds.SeriesDescription = text(description)
+    ds.ManufacturerModelName = MANUFACTURER
+    ds.PatientName = case.patient.name
+    ds.PatientID = text(case.patient.id)
+    ds.PatientBirthDate = date(case.patient.birth_date)
+    ds.PatientSex = case.patient.sex if case.patient.sex in ("F", "M", "O") else ""
+    if re.fullmatch(r"\d{3}[DWMY]", case.patient.age):
+        ds.PatientAge = case.patient.age
+    ds.SoftwareVersions = __version__
+    ds.StudyInstanceUID = study
+    ds.SeriesInstanceUID = uid_of(owner, "series")
+    ds.StudyID = ""
+    ds.SeriesNumber = next((n for n, known in enumerate(_ids(case), 1) if uid_of(known) == owner), None)
+    if modality.startswith("RT"):
+        ds.OperatorsName = ""
+    else:
+        ds.Laterality = ""  # 2C: required where the body part is paired, which the case does not tell
+    ds.InstanceNumber = 1
+    if not ds.SeriesDate:
+        del ds.SeriesDate
+    return ds
+
+
+def _ids(case: Case) -> list[str]:
+    imaging = [i.id for i in case.images] + [c.id for c in case.cines]
+    planning = [s.id for s in case.structure_sets] + [p.id for p in case.plans] + [d.id for d in case.doses]
+    return imaging + planning + [r.id for r in case.registrations]
+
+
+def reference(sop_class: str, sop_instance: str) -> Dataset:
+    """Item of a sequence that refers to an SOP instance (PS3.3 table 10-11)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = sop_class
+    item.ReferencedSOPInstanceUID = sop_instance
+    return item
+
+
+def plane_references(image: Image) -> list[Dataset]:
+    """References to the DICOM image of each plane; none for images that are not classic CT or MR (multi-frame, NIfTI label maps)."""
+    sop_class = image.sop_class_uid or STORAGE_CLASS.get(image.modality, "")
+    if sop_class not in STORAGE_CLASS.values():
+        return []
+    return [reference(sop_class, uid) for uid in plane_uids(image)]
+
+
+def save(ds: Dataset, path: Path, transfer_syntax: UID = ExplicitVRLittleEndian) -> Path:
+    """Write a DICOM file (PS3.10), folders included."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    meta.TransferSyntaxUID = transfer_syntax
+    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationVersionName = f"REVIEWER_{__version__}"[:16]
+    ds.file_meta = meta
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path, enforce_file_format=True)
+    return path
