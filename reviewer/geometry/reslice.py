@@ -1,0 +1,483 @@
+"""Sampling a volume along a plane, for the slice views and for reports.
+
+Where the plane follows the volume's own rows, columns or planes, no more is read than one slice (or the two around it) and OpenCV
+enlarges it; an oblique plane is sampled trilinearly by a compiled loop, and numba is loaded only then.
+
+Every sample is a point, a voxel's value stands at its centre, and a volume reaches half a voxel beyond its outermost centres (along the
+stack to the outer slab borders); there the nearest value holds. Beyond that a sample is *not inside*: unknown, whatever its value says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reviewer.geometry.grid import POSITION_TOLERANCE_MM, Grid
+
+Floats = NDArray[np.float64]
+Values = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Span = tuple[float, float]
+
+OBLIQUE_STEP = 0.5
+"""Sample distance of an oblique `cut`, as a fraction of the volume's smallest voxel edge."""
+
+ON_A_SAMPLE = 1e-6
+"""Fractional indices closer than this to an integer are at a voxel centre."""
+
+
+@dataclass(frozen=True)
+class PlaneSampling:
+    """A lattice of points in a plane: column j, row i lies at ``origin_mm + j * step_mm[0] * right + i * step_mm[1] * down``.
+
+    origin_mm: patient point (x, y, z) of the first sample's centre; right, down: perpendicular unit vectors; size: columns, rows.
+    """
+
+    origin_mm: tuple[float, float, float]
+    right: tuple[float, float, float]
+    down: tuple[float, float, float]
+    step_mm: tuple[float, float]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A volume along a plane, at its own resolution, in the plane coordinates of `reviewer.geometry.section`.
+
+    x_mm, y_mm: (w,), (h,) rising; dot(p, right) and dot(p, down) of the sample centres, in the viewing frame.
+    values:     (h, w) as stored.
+    inside:     (h, w) bool, or None where every sample is inside.
+    reach_x_mm, reach_y_mm: from where to where the samples hold.
+    """
+
+    x_mm: Floats
+    y_mm: Floats
+    values: NDArray[np.generic]
+    inside: Mask | None
+    reach_x_mm: Span
+    reach_y_mm: Span
+
+    def sample(
+        self, start_mm: Span, step_mm: Span, size: tuple[int, int], *, smooth: bool = False
+    ) -> tuple[Values, Mask]:
+        """(rows, columns) bilinear values, and whether each is inside: within reach, and between samples that all are inside.
+
+        start_mm, step_mm: (x, y) of the first sample and the distances; size: columns, rows. smooth: average over the area of a step
+        where it is larger than the distance of the samples (a picture smaller than its voxels).
+        """
+        taps = _taps(self.x_mm, step_mm[0]), _taps(self.y_mm, step_mm[1])
+        if smooth and max(taps) > 1:
+            fine_step = step_mm[0] / taps[0], step_mm[1] / taps[1]
+            fine_start = (
+                start_mm[0] - (step_mm[0] - fine_step[0]) / 2,
+                start_mm[1] - (step_mm[1] - fine_step[1]) / 2,
+            )
+            fine, fine_inside = self.sample(fine_start, fine_step, (size[0] * taps[0], size[1] * taps[1]))
+            values = np.asarray(cv2.resize(fine, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+            share = cv2.resize(fine_inside.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            return values, np.asarray(share) > 0.999
+
+        columns, rows = size
+        x: Floats = start_mm[0] + step_mm[0] * np.arange(columns, dtype=np.float64)
+        y: Floats = start_mm[1] + step_mm[1] * np.arange(rows, dtype=np.float64)
+        xi, yi = _fractional_index(self.x_mm, x), _fractional_index(self.y_mm, y)
+        inside = _within(y, self.reach_y_mm)[:, None] & _within(x, self.reach_x_mm)[None, :]
+        if self.inside is not None:
+            inside &= _enlarged(self.inside.astype(np.uint8) * np.uint8(255), xi, yi) > 254.5
+        return _enlarged(np.asarray(self.values, dtype=np.float32), xi, yi), inside
+
+
+def reslice(
+    array: NDArray[np.generic],
+    grid: Grid,
+    to_grid: ArrayLike,
+    plane: PlaneSampling,
+    *,
+    present: Mask | None = None,
+    smooth: bool = False,
+) -> tuple[Values, Mask]:
+    """The values of a volume at the points of a lattice, interpolated linearly in all three directions.
+
+    array: (z, y, x) on `grid`. to_grid: (4, 4), maps patient points of the lattice's frame to the grid's (mm). present: (z,) bool, False for
+    planes without data: nothing that would draw on them is inside. smooth: see `Cut.sample`.
+    Returns (rows, columns) float32 in stored units, and bool: inside the volume.
+    """
+    origin, right, down = _in_grid(grid, to_grid, plane.origin_mm, plane.right, plane.down)
+    extent = plane.size[0] * plane.step_mm[0], plane.size[1] * plane.step_mm[1]
+    axes = _aligned(right, extent[0]), _aligned(down, extent[1])
+    if axes[0] is not None and axes[1] is not None and axes[0] != axes[1]:
+        straight = _straight_cut(array, grid, origin, right, down, (0.0, 0.0), (axes[0], axes[1]), present)
+        if straight is None:
+            return np.zeros(plane.size[::-1], dtype=np.float32), np.zeros(plane.size[::-1], dtype=np.bool_)
+        return straight.sample((0.0, 0.0), plane.step_mm, plane.size, smooth=smooth)
+    return _oblique(array, grid, origin, right * plane.step_mm[0], down * plane.step_mm[1], plane.size, present)
+
+
+def cut(
+    array: NDArray[np.generic],
+    grid: Grid,
+    to_grid: ArrayLike,
+    origin_mm: Sequence[float],
+    right: Sequence[float],
+    down: Sequence[float],
+    *,
+    box_mm: tuple[float, float, float, float] | None = None,
+    present: Mask | None = None,
+) -> Cut | None:
+    """The volume along the plane through `origin_mm` spanned by the unit vectors `right` and `down`; None where the plane misses it.
+
+    Aligned with the volume: its own rows and columns, interpolated only across the plane. Oblique: sampled every OBLIQUE_STEP of its
+    smallest voxel edge over its whole extent, or over `box_mm` (x, y, x, y: least and largest plane coordinates) where that is less.
+    array, to_grid, present: as in `reslice`.
+    """
+    origin, r, d = _in_grid(grid, to_grid, origin_mm, right, down)
+    offset = float(np.dot(origin_mm, right)), float(np.dot(origin_mm, down))
+    corners = _corners(grid)
+    size = float(np.ptp(corners, axis=0).max())
+    axes = _aligned(r, size), _aligned(d, size)
+    if axes[0] is not None and axes[1] is not None and axes[0] != axes[1]:
+        return _straight_cut(array, grid, origin, r, d, offset, (axes[0], axes[1]), present)
+
+    x = (corners - origin) @ r + offset[0]
+    y = (corners - origin) @ d + offset[1]
+    least, most = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
+    if box_mm is not None:
+        least, most = np.maximum(least, box_mm[:2]), np.minimum(most, box_mm[2:])
+    if np.any(most <= least):
+        return None
+    step = OBLIQUE_STEP * min(grid.spacing_mm)
+    columns, rows = (int(n) for n in np.ceil((most - least) / step) + 1)
+    start = origin + (least[0] - offset[0]) * r + (least[1] - offset[1]) * d
+    values, inside = _oblique(array, grid, start, r * step, d * step, (columns, rows), present)
+    if not inside.any():
+        return None
+    x_mm, y_mm = least[0] + step * np.arange(columns), least[1] + step * np.arange(rows)
+    return Cut(x_mm, y_mm, values, inside, (float(x_mm[0]), float(x_mm[-1])), (float(y_mm[0]), float(y_mm[-1])))
+
+
+def value_at(
+    array: NDArray[np.generic],
+    grid: Grid,
+    to_grid: ArrayLike,
+    point_mm: Sequence[float],
+    *,
+    nearest: bool = False,
+    present: Mask | None = None,
+) -> float | None:
+    """The stored value at one patient point, trilinear or of the voxel that holds it; None outside or where the plane has no data."""
+    matrix = np.asarray(to_grid, dtype=np.float64)
+    uvw = grid.uvw_mm(matrix[:3, :3] @ np.asarray(point_mm, dtype=np.float64) + matrix[:3, 3])
+    low, high = [], []
+    for axis, coordinate in ((2, uvw[2]), (1, uvw[1]), (0, uvw[0])):
+        least, most = _reach(grid, axis)
+        if not least <= coordinate <= most:
+            return None
+        centres = _centres(grid, axis)
+        index = float(np.clip(_fractional_index(centres, np.array([coordinate]))[0], 0, len(centres) - 1))
+        if nearest and axis == 2:
+            index = float(np.argmin(np.abs(centres - coordinate)))
+        elif nearest:
+            index = float(round(index))
+        low.append(min(int(index), len(centres) - 1))
+        high.append(index - low[-1])
+    value = 0.0
+    for corner in range(8):
+        offsets = [(corner >> bit) & 1 for bit in range(3)]
+        weight = float(np.prod([f if o else 1 - f for o, f in zip(offsets, high, strict=True)]))
+        if weight <= ON_A_SAMPLE:
+            continue
+        z, y, x = (k + o for k, o in zip(low, offsets, strict=True))
+        if present is not None and not present[z]:
+            return None
+        value += weight * float(array[z, y, x])
+    return value
+
+
+def warm_up(dtypes: Sequence[Any] = (np.int16, np.uint16, np.float32)) -> None:
+    """Load the compiled loop for oblique planes, so that the first one is not late by a second. May be called in any thread."""
+    grid = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (2, 2), np.arange(2.0), "")
+    for dtype in dtypes:
+        _oblique(np.zeros((2, 2, 2), dtype), grid, np.zeros(3), np.full(3, 0.1), np.full(3, 0.1), (2, 2), None)
+
+
+# -- where the samples are ----------------------------------------------------------------------------------------------
+
+
+def _in_grid(
+    grid: Grid, to_grid: ArrayLike, origin_mm: Sequence[float], right: Sequence[float], down: Sequence[float]
+) -> tuple[Floats, Floats, Floats]:
+    """Origin, right and down in the plane coordinates (u, v, w) of the grid, mm."""
+    matrix = np.asarray(to_grid, dtype=np.float64)
+    turn = grid.axes @ matrix[:3, :3]
+    origin = turn @ np.asarray(origin_mm, dtype=np.float64) + grid.axes @ matrix[:3, 3]
+    return origin, turn @ np.asarray(right, dtype=np.float64), turn @ np.asarray(down, dtype=np.float64)
+
+
+def _aligned(direction: Floats, extent_mm: float) -> int | None:
+    """The grid axis (0: u, 1: v, 2: w) that a direction follows, over its whole extent within POSITION_TOLERANCE_MM; None: no one."""
+    axis = int(np.argmax(np.abs(direction)))
+    along = np.zeros(3)
+    along[axis] = np.sign(direction[axis])
+    return axis if float(np.abs(direction - along).max()) * extent_mm <= POSITION_TOLERANCE_MM else None
+
+
+def _centres(grid: Grid, axis: int) -> Floats:
+    if axis == 2:
+        return grid.positions_mm
+    return np.asarray(
+        grid.origin_uv_mm[axis] + grid.spacing_uv_mm[axis] * np.arange(grid.size_uv[axis]), dtype=np.float64
+    )
+
+
+def _reach(grid: Grid, axis: int) -> Span:
+    if axis == 2:
+        return float(grid.slab_borders_mm[0]), float(grid.slab_borders_mm[-1])
+    first = grid.origin_uv_mm[axis] - grid.spacing_uv_mm[axis] / 2
+    return first, first + grid.spacing_uv_mm[axis] * grid.size_uv[axis]
+
+
+def _corners(grid: Grid) -> Floats:
+    """(8, 3) plane coordinates of the corners of the volume."""
+    u, v, w = (_reach(grid, axis) for axis in range(3))
+    return np.array([(a, b, c) for a in u for b in v for c in w])
+
+
+def _fractional_index(centres: Floats, positions: Floats) -> Floats:
+    """Index of positions among rising centres, exact where they are uneven, beyond the ends as if they went on evenly."""
+    if len(centres) == 1:
+        return np.zeros_like(positions)
+    k = np.clip(np.searchsorted(centres, positions, side="right") - 1, 0, len(centres) - 2)
+    return np.asarray(k + (positions - centres[k]) / (centres[k + 1] - centres[k]))
+
+
+def _within(positions: Floats, reach: Span) -> Mask:
+    return np.asarray((positions >= reach[0] - ON_A_SAMPLE) & (positions <= reach[1] + ON_A_SAMPLE))
+
+
+def _taps(centres: Floats, step_mm: float) -> int:
+    """How many samples to average for one step: about as many as there are centres in it."""
+    if len(centres) < 2:
+        return 1
+    return max(1, round(step_mm * (len(centres) - 1) / float(centres[-1] - centres[0])))
+
+
+# -- planes along the volume's own axes ---------------------------------------------------------------------------------
+
+
+def _straight_cut(
+    array: NDArray[np.generic],
+    grid: Grid,
+    origin: Floats,
+    right: Floats,
+    down: Floats,
+    offset: Span,
+    axes: tuple[int, int],
+    present: Mask | None,
+) -> Cut | None:
+    """The slice of an aligned plane. origin, right, down: (u, v, w) mm; offset: plane coordinates that the origin is to have."""
+    across = 3 - axes[0] - axes[1]
+    least, most = _reach(grid, across)
+    if not least - ON_A_SAMPLE <= origin[across] <= most + ON_A_SAMPLE:
+        return None
+    centres = _centres(grid, across)
+    index = float(np.clip(_fractional_index(centres, origin[across : across + 1])[0], 0, len(centres) - 1))
+    k = min(int(index + ON_A_SAMPLE), len(centres) - 1)
+    fraction = index - k
+    first = np.moveaxis(array, 2 - across, 0)[k]
+    here = present is None or across != 2 or bool(present[k])
+    if fraction > ON_A_SAMPLE:
+        second = np.moveaxis(array, 2 - across, 0)[k + 1]
+        first = np.asarray(
+            cv2.addWeighted(
+                np.asarray(first, dtype=np.float32), 1 - fraction, np.asarray(second, dtype=np.float32), fraction, 0
+            )
+        )
+        here = here and (present is None or across != 2 or bool(present[k + 1]))
+    values = first if axes[0] < axes[1] else first.T  # the array's rows follow the later of (u, v, w)
+
+    x, reach_x, flip_x = _along(grid, axes[0], float(origin[axes[0]]), float(right[axes[0]]), offset[0])
+    y, reach_y, flip_y = _along(grid, axes[1], float(origin[axes[1]]), float(down[axes[1]]), offset[1])
+    inside: Mask | None = None
+    if not here:
+        inside = np.zeros(values.shape, dtype=np.bool_)
+    elif present is not None and across != 2 and not present.all():
+        along = present[:, None] if axes[1] == 2 else present[None, :]
+        inside = np.broadcast_to(along, values.shape)
+    turn = slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1)
+    return Cut(x, y, values[turn], None if inside is None else inside[turn], reach_x, reach_y)
+
+
+def _along(grid: Grid, axis: int, origin: float, direction: float, offset: float) -> tuple[Floats, Span, bool]:
+    """Rising plane coordinates of the centres along an axis, their reach, and whether the array has to be turned round for it."""
+    sign = 1.0 if direction > 0 else -1.0
+    centres = (_centres(grid, axis) - origin) * sign + offset
+    a, b = ((edge - origin) * sign + offset for edge in _reach(grid, axis))
+    return (centres, (a, b), False) if sign > 0 else (centres[::-1], (b, a), True)
+
+
+def _enlarged(source: NDArray[Any], xi: Floats, yi: Floats) -> NDArray[Any]:
+    """Bilinear values at the outer product of fractional indices, beyond the ends the end values; float32, or uint8 for a mask."""
+    x, y = _as_line(xi), _as_line(yi)
+    if x is None or y is None:  # uneven planes: interpolate the uneven directions first
+        if y is None:
+            source, y = _rows_at(source, yi), (0.0, 1.0)
+        if x is None:
+            source, x = np.ascontiguousarray(_rows_at(np.ascontiguousarray(source.T), xi).T), (0.0, 1.0)
+    matrix = np.array([[x[1], 0.0, x[0]], [0.0, y[1], y[0]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (len(xi), len(yi))
+    return np.asarray(
+        cv2.warpAffine(np.ascontiguousarray(source), matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _as_line(index: Floats) -> Span | None:
+    """Start and slope of indices that are evenly spaced, else None."""
+    if len(index) < 2:
+        return float(index[0]), 1.0
+    slope = float(index[-1] - index[0]) / (len(index) - 1)
+    off = float(np.abs(index - index[0] - slope * np.arange(len(index))).max())
+    return (float(index[0]), slope) if off < 1e-4 else None
+
+
+def _rows_at(source: NDArray[Any], index: Floats) -> NDArray[Any]:
+    """Rows of (h, w) interpolated at fractional indices, the end rows beyond the ends."""
+    index = np.clip(index, 0, len(source) - 1)
+    k = np.minimum(index.astype(np.intp), max(len(source) - 2, 0))
+    fraction = (index - k).astype(np.float32)[:, None]
+    above = source[np.minimum(k + 1, len(source) - 1)]
+    return np.asarray(source[k] * (1 - fraction) + above * fraction, dtype=np.float32)
+
+
+# -- oblique planes -----------------------------------------------------------------------------------------------------
+
+
+def _oblique(
+    array: NDArray[np.generic],
+    grid: Grid,
+    origin: Floats,
+    per_column: Floats,
+    per_row: Floats,
+    size: tuple[int, int],
+    present: Mask | None,
+) -> tuple[Values, Mask]:
+    """Trilinear samples. origin, per_column, per_row: (u, v, w) mm."""
+    columns, rows = size
+    values = np.zeros((rows, columns), dtype=np.float32)
+    inside = np.zeros((rows, columns), dtype=np.bool_)
+    u0, v0 = grid.origin_uv_mm
+    du, dv = grid.spacing_uv_mm
+    w = grid.positions_mm
+    w0, dw = float(w[0]), (float(w[-1] - w[0]) / (len(w) - 1) if len(w) > 1 else grid.thickness_mm)
+    uneven = float(np.abs(w - w0 - dw * np.arange(len(w))).max()) > POSITION_TOLERANCE_MM / 10
+    shift, scale = np.array([u0, v0, 0.0 if uneven else w0]), np.array([du, dv, 1.0 if uneven else dw])
+    start, column_step, row_step = (origin - shift) / scale, per_column / scale, per_row / scale
+    borders = grid.slab_borders_mm[[0, -1]]
+    low = np.array([-0.5, -0.5, borders[0] if uneven else (borders[0] - w0) / dw])
+    high = np.array([grid.size_uv[0] - 0.5, grid.size_uv[1] - 0.5, borders[1] if uneven else (borders[1] - w0) / dw])
+    _compiled()(
+        np.ascontiguousarray(array),
+        w.copy() if uneven else np.empty(0),
+        start,
+        column_step,
+        row_step,
+        low,
+        high,
+        np.empty(0, dtype=np.bool_) if present is None else np.array(present),
+        values,
+        inside,
+    )
+    return values, inside
+
+
+@cache
+def _compiled() -> Callable[..., None]:
+    import numba  # noqa: PLC0415  (half a second that no one should wait for before a plane is oblique)
+
+    compiled: Callable[..., None] = numba.njit(cache=True, nogil=True)(_trilinear)
+    return compiled
+
+
+def _trilinear(
+    array: Any,
+    positions: Any,
+    start: Any,
+    column_step: Any,
+    row_step: Any,
+    low: Any,
+    high: Any,
+    present: Any,
+    values: Any,
+    inside: Any,
+) -> None:
+    """The loop. start, column_step, row_step, low, high: (x, y, z) in fractional indices, but z in mm where `positions` are given."""
+    nz, ny, nx = array.shape
+    rows, columns = values.shape
+    flat = array.reshape(-1)
+    row_stride = nx if ny > 1 else 0
+    plane_stride = nx * ny if nz > 1 else 0
+    next_x = 1 if nx > 1 else 0
+    last_x, last_y, last_z = max(nx - 2, 0), max(ny - 2, 0), max(nz - 2, 0)
+    uneven = positions.size > 1
+    sparse = present.size > 0
+    for i in range(rows):
+        x0 = start[0] + i * row_step[0]
+        y0 = start[1] + i * row_step[1]
+        z0 = start[2] + i * row_step[2]
+        # the columns of this row that are inside the box low..high: intersected analytically, so that the loop needs no test
+        first, last = 0.0, columns - 1.0
+        for axis in range(3):
+            at = start[axis] + i * row_step[axis]
+            step = column_step[axis]
+            if abs(step) < 1e-12:
+                if at < low[axis] or at > high[axis]:
+                    last = -1.0
+                continue
+            a, b = (low[axis] - at) / step, (high[axis] - at) / step
+            if a > b:
+                a, b = b, a
+            first, last = max(first, a), min(last, b)
+        k = 0
+        for j in range(int(np.ceil(first - 1e-9)), int(np.floor(last + 1e-9)) + 1):
+            x = min(max(x0 + j * column_step[0], 0.0), nx - 1.0)
+            y = min(max(y0 + j * column_step[1], 0.0), ny - 1.0)
+            z = z0 + j * column_step[2]
+            if uneven:
+                while k < last_z and z >= positions[k + 1]:
+                    k += 1
+                while k > 0 and z < positions[k]:
+                    k -= 1
+                rest = min(max((z - positions[k]) / (positions[k + 1] - positions[k]), 0.0), 1.0)
+            else:
+                z = min(max(z, 0.0), nz - 1.0)
+                k = min(int(z), last_z)
+                rest = z - k
+            m, n = min(int(y), last_y), min(int(x), last_x)
+            if sparse and (
+                (rest < 1.0 - ON_A_SAMPLE and not present[k])
+                or (rest > ON_A_SAMPLE and not present[min(k + 1, nz - 1)])
+            ):
+                continue
+            fx, fy, fz = np.float32(x - n), np.float32(y - m), np.float32(rest)
+            o = k * plane_stride + m * row_stride + n
+            p = o + row_stride
+            q = o + plane_stride
+            r = q + row_stride
+            a0, a1 = np.float32(flat[o]), np.float32(flat[o + next_x])
+            b0, b1 = np.float32(flat[p]), np.float32(flat[p + next_x])
+            c0, c1 = np.float32(flat[q]), np.float32(flat[q + next_x])
+            d0, d1 = np.float32(flat[r]), np.float32(flat[r + next_x])
+            a0 += fx * (a1 - a0)
+            b0 += fx * (b1 - b0)
+            c0 += fx * (c1 - c0)
+            d0 += fx * (d1 - d0)
+            a0 += fy * (b0 - a0)
+            c0 += fy * (d0 - c0)
+            values[i, j] = a0 + fz * (c0 - a0)
+            inside[i, j] = True
