@@ -61,6 +61,14 @@ debian "the window" $WINDOW || true
 made_from=$(cat uv.lock pyproject.toml | sha256sum)
 if [ -x .venv/bin/python ] && [ "$made_from" = "$(cat .venv/made-from 2>/dev/null)" ]; then exit 0; fi
 
+# Hospitals whose proxy opens TLS connections put its certificate into Debian's store; pip and uv bring stores of their own.
+trust() {
+    if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
+        export SSL_CERT_FILE="${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}"
+        export PIP_CERT="${PIP_CERT:-$SSL_CERT_FILE}"
+    fi
+}
+
 uv=$(command -v uv || true)
 if [ -z "$uv" ] || ! "$uv" --version >/dev/null 2>&1; then uv=.tools/uv/bin/uv; fi
 if [ ! -x "$uv" ] && [ "$uv" = .tools/uv/bin/uv ]; then
@@ -68,11 +76,13 @@ if [ ! -x "$uv" ] && [ "$uv" = .tools/uv/bin/uv ]; then
         say "or install uv itself, then call this again"
         exit 1
     fi
+    trust
     say "uv into .tools/uv"
     python3 -m venv .tools/uv
     .tools/uv/bin/pip install --quiet --disable-pip-version-check uv
 fi
 
+trust
 say "the Python environment into .venv"
 "$uv" sync --locked --quiet --python "$PYTHON"
 echo "$made_from" >.venv/made-from
