@@ -79,7 +79,7 @@ def _decoders() -> str:
         raise ReviewerError(
             f"no decoder for {', '.join(missing)}", remedy="reinstall with the dependencies of the project"
         )
-    return "every transfer syntax of the reader can be decoded"
+    return "RLE, JPEG, JPEG-LS and JPEG 2000 can be decoded"
 
 
 def _window() -> str:
