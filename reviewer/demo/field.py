@@ -57,6 +57,19 @@ class Field:
     box: Box
     distance_mm: Floats32
 
+    def cropped(self, keep_mm: float = 9.0) -> Field:
+        """The field in the smallest box around all that lies within `keep_mm` of it."""
+        near = self.distance_mm < keep_mm
+        spans = []
+        for axis in range(3):
+            hit = np.flatnonzero(near.any(axis=tuple(a for a in range(3) if a != axis)))
+            spans.append((max(0, hit[0] - 1), min(near.shape[axis], hit[-1] + 2)) if len(hit) else (0, 2))
+        (z0, z1), (y0, y1), (x0, x1) = spans
+        step = self.box.spacing_mm
+        x, y, z = (o + step * float(n) for o, n in zip(self.box.origin_mm, (x0, y0, z0), strict=True))
+        part = np.ascontiguousarray(self.distance_mm[z0:z1, y0:y1, x0:x1])
+        return Field(Box((x, y, z), step, (part.shape[0], part.shape[1], part.shape[2])), part)
+
     def on(self, box: Box) -> Floats32:
         """The distance at the voxels of another lattice, (z, y, x)."""
         out = np.empty(box.shape_zyx, dtype=np.float32)

@@ -124,6 +124,8 @@ def paint(
                 ix, iy, iz = min(int(x), fx - 2), min(int(y), fy - 2), min(int(z), fz - 2)
                 tx, ty, tz = x - ix, y - iy, z - iz
                 c000, c001 = field[iz, iy, ix], field[iz, iy, ix + 1]
+                if c000 + shift > 12.0:
+                    continue
                 c010, c011 = field[iz, iy + 1, ix], field[iz, iy + 1, ix + 1]
                 c100, c101 = field[iz + 1, iy, ix], field[iz + 1, iy, ix + 1]
                 c110, c111 = field[iz + 1, iy + 1, ix], field[iz + 1, iy + 1, ix + 1]
@@ -133,19 +135,20 @@ def paint(
                 e = c110 * (1 - tx) + c111 * tx
                 low, high = a * (1 - ty) + b * ty, d * (1 - ty) + e * ty
                 s = low * (1 - tz) + high * tz + shift
-                if s > 8.0:
+                if s > 6.0:
                     continue
-                gz = high - low
-                gy = (b - a) * (1 - tz) + (e - d) * tz
-                gx = ((c001 - c000) * (1 - ty) + (c011 - c010) * ty) * (1 - tz)
-                gx += ((c101 - c100) * (1 - ty) + (c111 - c110) * ty) * tz
-                width = abs(gx * right[0] + gy * right[1] + gz * right[2])
-                width += abs(gx * down[0] + gy * down[1] + gz * down[2])
-                width += abs(gx * through[0] + gy * through[1] + gz * through[2])
-                alpha = 0.5 - s / (soften * width + 1e-6)
-                if alpha <= 0:
-                    continue
-                alpha = min(alpha, 1.0)
+                alpha = 1.0
+                if s > -6.0:
+                    gz = high - low
+                    gy = (b - a) * (1 - tz) + (e - d) * tz
+                    gx = ((c001 - c000) * (1 - ty) + (c011 - c010) * ty) * (1 - tz)
+                    gx += ((c101 - c100) * (1 - ty) + (c111 - c110) * ty) * tz
+                    width = abs(gx * right[0] + gy * right[1] + gz * right[2])
+                    width += abs(gx * down[0] + gy * down[1] + gz * down[2])
+                    width += abs(gx * through[0] + gy * through[1] + gz * through[2])
+                    alpha = min(1.0, 0.5 - s / (soften * width + 1e-6))
+                    if alpha <= 0:
+                        continue
                 v = value
                 if amplitude != 0:
                     px, py, pz = x * grain, y * grain, z * grain

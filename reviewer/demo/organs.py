@@ -67,7 +67,7 @@ class Body:
     # -- bookkeeping ----------------------------------------------------------------------------------------------------
 
     def put(self, name: str, p: Place, distance: Floats32) -> None:
-        self.fields[name] = p.field(distance)
+        self.fields[name] = p.field(distance).cropped()
 
     def on(self, name: str, box: Box) -> Floats32:
         return self.fields[name].on(box)
@@ -81,8 +81,7 @@ class Body:
     def _trunk(self) -> None:
         p = place((-176, -128, BOTTOM_MM), (176, 114, TOP_MM), 2.0)
         skin, wall, muscle = self.torso.skin(p), self.torso.wall(p), self.torso.muscle(p)
-        self.put("Body", p, -skin)
-        self.put("cavity", p, -wall)
+        self.fields["Body"], self.fields["cavity"] = p.field(-skin), p.field(-wall)
         band = common(-np.minimum(muscle, skin - 5), wall - 2.5)
         x, y, z = p.box.axes_mm
         angle = np.abs(np.rad2deg(np.arctan2(x, -y))).astype(np.float32)
@@ -91,7 +90,8 @@ class Body:
         semilunar = np.maximum(np.abs(angle - 36) * 1.8 - 4.0, -belly * 0.2)
         self.put("wall_muscle", p, without(band, np.maximum(alba, 0 * band - 9), np.maximum(semilunar, z - 50), blend=2.0))
         thick = muscle - wall
-        stripes = np.minimum(np.abs(wall + 0.36 * thick), np.abs(wall + 0.68 * thick)) - 0.9
+        ripple = np.sin(x / 17 + z / 29) + np.sin(y / 13 - z / 19)
+        stripes = np.minimum(np.abs(wall + (0.36 + 0.03 * ripple) * thick), np.abs(wall + (0.68 - 0.03 * ripple) * thick)) - 0.65
         flank = np.maximum(np.abs(angle - 84) - 40, (z - 5) * 0.8)
         self.put("wall_fat", p, np.maximum(stripes, flank))
 
@@ -148,7 +148,7 @@ class Body:
             groups = union(groups, erector)
             split = np.maximum(np.abs((p.x - s * 27 * lumbar) - s * 0.25 * (p.y - yz - 45)) - 0.7, erector + 2)
             fat = union(fat, split)
-            quadratus = ellipsoid(p, (s * 66, 64, -75), (23, 9.5, 62), rotation(0, 0, s * 24))
+            quadratus = ellipsoid(p, (s * 64, 69, -78), (22, 8.0, 60), rotation(0, 0, s * 22))
             groups = union(groups, quadratus, blend=1.0)
             crus = np.column_stack([s * np.array([12, 14, 16, 18, 20]) - 2, spine_y(np.array([-50.0, -20, 15, 45, 66])) - np.array([22, 24, 27, 31, 36]), [-50, -20, 15, 45, 66], [3, 5, 5.5, 4, 3]])
             groups = union(groups, tubes(p, spline(crus)), blend=1.0)
@@ -163,7 +163,8 @@ class Body:
                 continue
             for side in (-1, 1):
                 bone, cartilage = self.torso.rib(number, zc, side)
-                bones.append(bone)
+                for up in (-2.6, 2.6):  # higher than thick
+                    bones.append(bone * (1, 1, 1, 0.86) + (0, 0, up, 0))
                 if len(cartilage):
                     cartilages.append(cartilage)
         p = place((-176, -128, BOTTOM_MM), (176, 114, TOP_MM), 2.0)
@@ -191,8 +192,8 @@ class Body:
 
     def _kidneys(self) -> None:
         for name, centre, turn in (
-            ("Kidney_R", (-68, 42, -34), rotation(-12, 10, -24)),
-            ("Kidney_L", (66, 42, -16), rotation(-12, -10, 24)),
+            ("Kidney_R", (-67, 37, -34), rotation(-12, 10, -24)),
+            ("Kidney_L", (65, 37, -16), rotation(-12, -10, 24)),
         ):
             s = 1 if name == "Kidney_L" else -1
             p = place(np.array(centre) - (44, 44, 68), np.array(centre) + (44, 44, 68), 1.5, self.fine_warp)
@@ -210,7 +211,7 @@ class Body:
 
     def _diaphragm(self, p: Place, drop: float = 0.0) -> Floats32:
         """z of the diaphragm above each point: a dome on either side that falls steeply towards the wall and the spine."""
-        spine = np.hypot(p.x / 1.25, p.y - spine_y(p.z) + 6) - 27
+        spine = np.hypot(p.x / 1.25, p.y - spine_y(p.z) - 6) - 25
         edge = union(-self.on("cavity", p.box), 1.2 * spine.astype(np.float32), blend=18.0)
         rim = 30 - 0.30 * p.y
         top = 90.0 - 8 / (1 + np.exp(-(p.x - 10) / 12)) - 10 * np.exp(-(((p.x - 12) / 30) ** 2))
@@ -230,14 +231,15 @@ class Body:
         d = union(right, left, blend=18.0)
         d = union(d, quadrate, blend=14.0)
         d = union(d, caudate, blend=8.0)
-        ligament = np.maximum(np.abs(x - 8 - 0.12 * (z - 30)) - 2.2, np.maximum(y + 46, z - 46))
+        ligament = np.maximum(np.abs(x - 8 - 0.12 * (z - 30) - 3 * np.sin(y / 11)) - 0.4 - np.clip((-62 - y) / 9, 0, 3), np.maximum(y + 52, z - 40))
         d = without(d, ligament.astype(np.float32), blend=4.0)
         flat = p.box.axes_mm
-        below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 3.5
+        below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 1.6
         d = common(d, below.astype(np.float32), self.on("cavity", p.box) + 2.5, blend=4.0)
         hilum = spline([(-4, -26, -14, 7), (-20, -22, 4, 9), (-34, -16, 12, 9), (-44, -14, 10, 5)])
         d = without(d, tubes(p, hilum), blend=10.0)
-        d = self.clear(p, d, "vertebra", "A_Aorta", "V_Venacava_I", "Kidney_R", "Esophagus", gap=1.2, blend=5.0)
+        d = self.clear(p, d, "vertebra", "A_Aorta", "Kidney_R", "Esophagus", gap=1.2, blend=5.0)
+        d = without(self.clear(p, d, "V_Venacava_I", gap=0.0, blend=2.0), ellipsoid(p, (-60, 60, -32), (34, 38, 62), rotation(-12, 0, 0)), blend=10.0)
         self.put("Liver", p, d)
 
     def _gallbladder(self) -> None:
@@ -246,7 +248,7 @@ class Body:
         d = common(tubes(p, path), self.on("cavity", p.box) + 3.5, blend=2.0)
         self.put("Gallbladder", p, d)
         liver = self.fields["Liver"]
-        self.fields["Liver"] = Field(liver.box, without(liver.distance_mm, self.on("Gallbladder", liver.box), gap=0.8, blend=3.0))
+        self.fields["Liver"] = Field(liver.box, without(liver.distance_mm, self.on("Gallbladder", liver.box), gap=0.2, blend=3.0))
 
     def _lesions(self) -> None:
         warp = shapes.waves(self.seed + 7, 1.6, 26.0)
@@ -265,7 +267,7 @@ class Body:
         outer = ellipsoid(p, (94, 36, 30), (40, 50, 62), rotation(24, 0, -20))
         inner = ellipsoid(p, (54, 8, 32), (44, 40, 70), rotation(10, 0, 10))
         d = without(outer, inner, blend=10.0)
-        below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 4.5
+        below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 2.5
         d = common(d, self.on("cavity", p.box) + 2.5, below.astype(np.float32), blend=3.0)
         self.put("Spleen", p, self.clear(p, d, "Kidney_L", gap=1.5, blend=4.0))
 
@@ -314,8 +316,8 @@ class Body:
         self.put("Bowel_Large", p, self.clear(p, d, "Liver", "Gallbladder", "Kidney_R", "Kidney_L", "Spleen", "Stomach", "Duodenum", "pancreas", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0))
         level = np.cumsum(rng.normal(0, 3.0, len(path)))
         level = 0.35 * path[:, 3] * np.tanh((level - level.mean()) / 8) - 3 + path[:, 1]
-        i = np.clip(nearest, 0, len(path) - 1)
-        self.put("gas_colon", p, np.maximum(self.fields["Bowel_Large"].distance_mm + 1.8, (p.y - level[i]).astype(np.float32)))
+        above = p.box.axes_mm[1] - shapes.smoothed(level[np.clip(nearest, 0, len(path) - 1)].astype(np.float32), 7)
+        self.put("gas_colon", p, common(self.on("Bowel_Large", p.box) + 1.8, above, blend=2.0))
 
     def _small_bowel(self) -> None:
         p = place((-88, -104, BOTTOM_MM), (100, 48, -10), 2.0, self.gut_warp)
@@ -334,9 +336,9 @@ class Body:
         self.put("Bowel_Small", p, d)
         self.put("lumen_small_bowel", p, np.maximum(d, (d - second) / 2))
         gassy = np.where(np.sin(np.arange(len(path)) / 11 + rng.uniform(0, 6)) > 0.86, -3.0, -40.0)
-        i = np.clip(nearest, 0, len(path) - 1)
-        gas = (p.y - (path[:, 1] + gassy)[i]).astype(np.float32)
-        self.put("gas_small_bowel", p, np.maximum(np.maximum(d, (d - second) / 2) + 2.2, gas))
+        level = (path[:, 1] + gassy).astype(np.float32)[np.clip(nearest, 0, len(path) - 1)]
+        above = p.box.axes_mm[1] - shapes.smoothed(level, 5)
+        self.put("gas_small_bowel", p, common(np.maximum(d, (d - second) / 2) + 2.2, above, blend=2.0))
 
     def _heart_and_lungs(self) -> None:
         p = place((-140, -110, -10), (140, 104, TOP_MM), 2.0, None)
@@ -351,15 +353,29 @@ class Body:
             ellipsoid(p, (-20, -22, 120), (18, 20, 34)), blend=2.0,
         )  # fmt: skip
         self.put("heart_blood", p, common(pools, heart + 3, blend=2.0))
-        column = (np.hypot(p.x / 1.15, p.y - spine_y(p.z) + 8) - 25).astype(np.float32)
+        self.put("diaphragm", p, np.maximum(np.abs(above - 1.7) - 1.9, self.on("cavity", p.box) + 0.5))
+        low = np.clip((78 - p.z) / 30, 0, 1).astype(np.float32)
+        column = (np.hypot(p.x / 1.3, p.y - spine_y(p.z) + 12) - (14 + 15 * low)).astype(np.float32)
         mediastinum = union(
             self.on("Heart", p.box) - 4, self.on("vertebra", p.box) - 3, self.on("A_Aorta", p.box) - 2, self.on("V_Venacava_I", p.box) - 2,
             self.on("Esophagus", p.box) - 4, ellipsoid(p, (2, -60, 130), (20, 40, 60)), ellipsoid(p, (14, -40, 76), (46, 34, 16)), column, blend=5.0,
         )  # fmt: skip
-        lungs = common(above + 1.5, self.on("cavity", p.box) + 2.0, -mediastinum, blend=3.0)
+        lungs = common(above - 0.8, self.on("cavity", p.box) + 2.0, -mediastinum, blend=3.0)
         middle = np.float32(4.0)
         self.put("Lung_L", p, np.maximum(lungs, middle - p.x))
         self.put("Lung_R", p, np.maximum(lungs, p.x - middle))
+        rng = np.random.default_rng(self.seed + 12)
+        paths: list[Floats] = []
+        for side in (-1, 1):
+            for _ in range(16):
+                end = np.array([side * rng.uniform(35, 118), rng.uniform(-75, 80), rng.uniform(35, 100)])
+                start = np.array([side * rng.uniform(36, 52), rng.uniform(-5, 20), 158.0])
+                bend = start + (end - start) * 0.55 + (side * 6, 0, 8) + rng.normal(0, 6, 3)
+                paths.append(spline(np.column_stack([[start, bend, end], [3.4, 2.2, 0.9]])))
+                twigs(rng, paths[-1], paths, 1)
+        fine = place((-130, -100, 0), (130, 100, TOP_MM), 1.5)
+        d = tubes(fine, *paths, reach_mm=4)
+        self.put("vessels_lung", fine, common(d, np.minimum(self.on("Lung_L", fine.box), self.on("Lung_R", fine.box)) + 1.5))
 
     def _liver_vessels(self) -> None:
         rng = np.random.default_rng(self.seed + 8)
@@ -422,11 +438,11 @@ class Body:
         p = place((-120, -100, BOTTOM_MM), (120, 50, 40), 1.5, self.fine_warp)
         rng = np.random.default_rng(self.seed + 10)
         paths = []
-        for _ in range(26):
+        for _ in range(30):
             end = np.array([rng.uniform(-80, 90), rng.uniform(-85, -15), rng.uniform(-150, -45)])
-            start = np.array([rng.uniform(-4, 8), -28 + rng.uniform(-3, 3), rng.uniform(-95, -40)])
+            start = np.array([rng.uniform(-2, 6), -27 + rng.uniform(-2, 2), end[2] * 0.5 + rng.uniform(-48, -12)])
             middle = (start + end) / 2 + rng.normal(0, 9, 3)
-            paths.append(spline(np.column_stack([[start, middle, end], [2.3, 1.8, 1.2]])))
+            paths.append(spline(np.column_stack([[start, middle, end], [2.0, 1.6, 1.1]])))
         for _ in range(14):
             a, b = (np.array([rng.uniform(-70, 90), rng.uniform(-92, -60), rng.uniform(-140, 0)]) for _ in range(2))
             b = a + np.clip(b - a, -45, 45)

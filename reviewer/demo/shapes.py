@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -179,6 +180,14 @@ def coil(
             np.ascontiguousarray(path, dtype=np.float64), reach_mm, apart,
         )  # fmt: skip
     return distance, second, nearest
+
+
+def smoothed(values: Floats32, size: int) -> Floats32:
+    """(z, y, x) means over cubes of `size` voxels (odd)."""
+    nz, ny, nx = values.shape
+    in_plane = np.stack([cv2.blur(plane, (size, size)) for plane in values])
+    flat = np.ascontiguousarray(in_plane.reshape(nz, ny * nx))
+    return np.asarray(cv2.blur(flat, (1, size)).reshape(nz, ny, nx), dtype=np.float32)
 
 
 def expanded(field: Field, margin_mm: float) -> Field:

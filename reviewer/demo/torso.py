@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reviewer.demo.field import Floats, Floats32
-from reviewer.demo.shapes import Place, spline
+from reviewer.demo.shapes import Place, spline, union
 
 TOP_MM, BOTTOM_MM = 150.0, -150.0
 """Range of z in which the anatomy is defined."""
@@ -81,7 +81,7 @@ class Torso:
         x, y, z = p.box.axes_mm
         groove = 5 * np.exp(-((x / 10) ** 2)) * np.clip(y / 40, 0, 1) * np.clip(1.2 - z / 150, 0.3, 1)
         breast = 9 * np.exp(-(((np.abs(x) - 82) / 38) ** 2)) * np.clip((z - 78) / 50, 0, 1) ** 1.5 * np.clip(-y / 50, 0, 1)
-        return np.asarray(np.minimum(depth - groove + breast, 108.5 - y + 0 * z), dtype=np.float32)
+        return union((depth - groove + breast).astype(np.float32), (109.5 - y + 0 * z).astype(np.float32), blend=16.0)
 
     def wall(self, p: Place) -> Floats32:
         """Depth below the inner surface of chest and abdominal wall, mm; negative outside."""
