@@ -43,6 +43,16 @@ class Structure:
     def empty(self) -> bool:
         return not self.planes
 
+    def same_shape(self, other: Structure) -> bool:
+        """Whether the very same regions lie on the very same grid, so that what was computed of one holds for the other."""
+        if self is other:
+            return True
+        return (
+            self.grid is other.grid
+            and self.planes.keys() == other.planes.keys()
+            and all(region is other.planes[k] for k, region in self.planes.items())
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class StructureSet:
