@@ -206,7 +206,7 @@ def _voxels_around(grid: Grid, low: Floats, high: Floats) -> tuple[slice, slice,
     return (z, y, x) if z.start < z.stop and y.start < y.stop and x.start < x.stop else None
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _histogram(  # type: ignore[no-untyped-def]
     slopes,
     lowest,
@@ -233,6 +233,11 @@ def _histogram(  # type: ignore[no-untyped-def]
     ny, nx = shape
     dz, dy, dx = gray.shape
     total = np.empty((ny, nx + 1))
+    per_gap = np.ones(dz)
+    for n in range(dz - 1):
+        per_gap[n] = 1.0 / (positions[n + 1] - positions[n])
+    per_level, per_u, per_v = 1.0 / width, 1.0 / spacing[0], 1.0 / spacing[1]
+    i_step, j_step, h_step = turn[0, 0] * step[0] * per_u, turn[1, 0] * step[0] * per_v, turn[2, 0] * step[0]
     known = weighted = 0.0
     minimum, maximum = np.inf, -np.inf
     levels = len(slopes) - 1
@@ -256,14 +261,15 @@ def _histogram(  # type: ignore[no-untyped-def]
         for y in range(ny):
             running = 0.0
             v = first[1] + y * step[1]
+            # Column, row (in voxels) and w of the cells of this line in the dose.
+            i_first = (turn[0, 0] * first[0] + turn[0, 1] * v + turn[0, 2] * w + shift[0] - origin[0]) * per_u
+            j_first = (turn[1, 0] * first[0] + turn[1, 1] * v + turn[1, 2] * w + shift[1] - origin[1]) * per_v
+            h_first = turn[2, 0] * first[0] + turn[2, 1] * v + turn[2, 2] * w + shift[2]
             for x in range(nx):
                 running += total[y, x]
                 if running < 1e-9:
                     continue
-                u = first[0] + x * step[0]
-                i = (turn[0, 0] * u + turn[0, 1] * v + turn[0, 2] * w + shift[0] - origin[0]) / spacing[0]
-                j = (turn[1, 0] * u + turn[1, 1] * v + turn[1, 2] * w + shift[1] - origin[1]) / spacing[1]
-                h = turn[2, 0] * u + turn[2, 1] * v + turn[2, 2] * w + shift[2]
+                i, j, h = i_first + x * i_step, j_first + x * j_step, h_first + x * h_step
                 if i < -0.5 or i > dx - 0.5 or j < -0.5 or j > dy - 0.5 or h < slabs[0] or h > slabs[dz]:
                     continue
                 # The lower of the two dose planes around h, sought from where the last cell found it.
@@ -272,41 +278,35 @@ def _histogram(  # type: ignore[no-untyped-def]
                 while k > 0 and h < positions[k]:
                     k -= 1
                 k1 = min(k + 1, dz - 1)
-                gap = positions[k1] - positions[k] if k1 > k else 1.0
-                c = min(max((h - positions[k]) / gap, 0.0), 1.0)
+                c = min(max((h - positions[k]) * per_gap[k], 0.0), 1.0)
                 i0, j0 = min(max(int(i), 0), max(dx - 2, 0)), min(max(int(j), 0), max(dy - 2, 0))
                 i1, j1 = min(i0 + 1, dx - 1), min(j0 + 1, dy - 1)
                 a, b = min(max(i - i0, 0.0), 1.0), min(max(j - j0, 0.0), 1.0)
-                p00, p10 = (
-                    gray[k, j0, i0] * (1 - c) + gray[k1, j0, i0] * c,
-                    gray[k, j0, i1] * (1 - c) + gray[k1, j0, i1] * c,
-                )
-                p01, p11 = (
-                    gray[k, j1, i0] * (1 - c) + gray[k1, j1, i0] * c,
-                    gray[k, j1, i1] * (1 - c) + gray[k1, j1, i1] * c,
-                )
-                q0, q1 = p00 * (1 - a) + p10 * a, p01 * (1 - a) + p11 * a
-                dose = q0 * (1 - b) + q1 * b
+                e00, e01 = gray[k, j0, i0], gray[k, j0, i1]
+                e10, e11 = gray[k, j1, i0], gray[k, j1, i1]
+                f00, f01 = gray[k1, j0, i0], gray[k1, j0, i1]
+                f10, f11 = gray[k1, j1, i0], gray[k1, j1, i1]
+                p00, p01 = e00 + (f00 - e00) * c, e01 + (f01 - e01) * c
+                p10, p11 = e10 + (f10 - e10) * c, e11 + (f11 - e11) * c
+                q0, q1 = p00 + (p01 - p00) * a, p10 + (p11 - p10) * a
+                dose = q0 + (q1 - q0) * b
                 if not np.isfinite(dose):
                     continue
                 # Dose gradient along u, v, w of the dose, and from it the change across the cell along each of the cell's axes.
-                gu = ((p10 - p00) * (1 - b) + (p11 - p01) * b) / spacing[0]
-                gv = (q1 - q0) / spacing[1]
-                near = (gray[k, j0, i0] * (1 - a) + gray[k, j0, i1] * a) * (1 - b)
-                near += (gray[k, j1, i0] * (1 - a) + gray[k, j1, i1] * a) * b
-                far = (gray[k1, j0, i0] * (1 - a) + gray[k1, j0, i1] * a) * (1 - b)
-                far += (gray[k1, j1, i0] * (1 - a) + gray[k1, j1, i1] * a) * b
-                gw = (far - near) / gap
+                gu = ((p01 - p00) * (1 - b) + (p11 - p10) * b) * per_u
+                gv = (q1 - q0) * per_v
+                gw = ((f00 - e00) * (1 - a) + (f01 - e01) * a) * (1 - b) + ((f10 - e10) * (1 - a) + (f11 - e11) * a) * b
+                gw *= per_gap[k]
                 su = (gu * turn[0, 0] + gv * turn[1, 0] + gw * turn[2, 0]) * step[0]
                 sv = (gu * turn[0, 1] + gv * turn[1, 1] + gw * turn[2, 1]) * step[1]
                 sw = (gu * turn[0, 2] + gv * turn[1, 2] + gw * turn[2, 2]) * thickness
                 # An even spread with the variance of the three together.
-                half = np.sqrt(su * su + sv * sv + sw * sw) / (2 * width)
+                half = np.sqrt(su * su + sv * sv + sw * sw) * per_level / 2
                 volume = min(running, 1.0) * size
                 known += volume
                 weighted += volume * dose
                 minimum, maximum = min(minimum, dose), max(maximum, dose)
-                level = (dose - lowest) / width
+                level = (dose - lowest) * per_level
                 half = max(min(half, level, levels - 1 - level), 0.5)
                 start = min(max(level - half + 0.5, 0.0), levels - 0.0)
                 stop = min(max(level + half + 0.5, 0.0), levels - 0.0)
