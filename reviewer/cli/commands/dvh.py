@@ -128,7 +128,7 @@ def _structure(case: Case, dose: Dose, structure: Structure, metrics: Sequence[M
         "name": structure.name,
         "type": structure.type,
         "volume_cc": result.volume_cc,
-        "outside_dose_fraction": result.outside_fraction,
+        "outside_dose_fraction": None if structure.empty else result.outside_fraction,
         "metrics": {str(m): m.of(result, prescribed_gy=prescribed) for m in metrics},
     }
     if curves:
