@@ -34,6 +34,7 @@ class Anatomy:
         self.seed = seed
         self.frame_of_reference_uid = frame_uid(seed, state)
         self.body = Body(seed, state)
+        self.to_simulation = to_simulation(state)
         self._world = {frame_uid(seed, frame): to_simulation(frame) for frame in FRAMES}
 
     @property

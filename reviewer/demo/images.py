@@ -184,7 +184,7 @@ def truefisp(seed: int, state: State) -> Image:
     clean = balanced(anatomy(state, seed), grid)
     rng = np.random.default_rng(seed + (103 if state == "day" else 102))
     clean *= _coils(grid, rng, 0.28)
-    _receive(clean, rng, 17.0)
+    receive(clean, rng, 17.0)
     stored = np.clip(np.rint(clean), 0, 4095).astype(np.uint16)
     name = "TrueFISP 0.35 T breath-hold simulation" if state == "simulation" else "TrueFISP 0.35 T breath-hold of the day"
     return _image(seed, state, "MR", name, grid, stored, Window(230.0, 480.0), 0.35)
@@ -230,7 +230,7 @@ def hepatobiliary(seed: int) -> Image:
     clean = paint(anatomy("simulation", seed), grid, "hepatobiliary", soften=1.1)
     rng = np.random.default_rng(seed + 104)
     clean *= _coils(grid, rng, 0.16)
-    _receive(clean, rng, 9.0)
+    receive(clean, rng, 9.0)
     stored = np.clip(np.rint(clean), 0, 4095).astype(np.uint16)
     return _image(seed, frame, "MR", "T1 VIBE FS hepatobiliary phase 20 min 1.5 T", grid, stored, Window(250.0, 500.0), 1.5)
 
@@ -250,7 +250,7 @@ def _coils(grid: Grid, rng: np.random.Generator, strength: float) -> Floats32:
     return np.stack([cv2.resize(np.asarray(s, dtype=np.float32), (nx, ny), interpolation=cv2.INTER_CUBIC) for s in shade])
 
 
-def _receive(signal: Floats32, rng: np.random.Generator, sigma: float) -> None:
+def receive(signal: Floats32, rng: np.random.Generator, sigma: float) -> None:
     """Magnitude of signal plus complex noise (Rician), in place; slightly smoothed as scanners' interpolation does."""
     for plane in signal:
         real = cv2.GaussianBlur(rng.standard_normal(plane.shape, dtype=np.float32), (0, 0), 0.55)

@@ -19,6 +19,10 @@ State = Literal["simulation", "day"]
 
 PTV_MARGIN_MM = 5.0
 
+GTV_1_MM = (-66.0, -14.0, -12.0)
+GTV_2_MM = (-88.0, 22.0, 44.0)
+"""Middles of the lesions at simulation, (x, y, z) mm; the first lies beside the duodenum."""
+
 LIVER_PIVOT_MM = (-60.0, 0.0, 20.0)
 
 
@@ -253,8 +257,8 @@ class Body:
     def _lesions(self) -> None:
         warp = shapes.waves(self.seed + 7, 1.6, 26.0)
         for name, centre, radii in (
-            ("GTV_1", (-66.0, -14.0, -12.0), (13.9, 13.0, 14.7)),
-            ("GTV_2", (-88.0, 22.0, 44.0), (9.0, 8.4, 9.8)),
+            ("GTV_1", GTV_1_MM, (13.9, 13.0, 14.7)),
+            ("GTV_2", GTV_2_MM, (9.0, 8.4, 9.8)),
         ):
             moved = self.liver_motion[:3, :3] @ centre + self.liver_motion[:3, 3]
             p = place(moved - 24, moved + 24, 1.0, self.liver_warp, warp)
