@@ -223,6 +223,7 @@ def _style_sheet(t: Theme) -> str:
         background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; padding: 2px 6px; min-height: 20px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent};
     }}
+    QAbstractSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
     QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {t.accent}; }}
     QLineEdit:disabled, QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.disabled}; background: {t.panel}; }}
     QComboBox::drop-down {{ border: 0; width: 18px; }}
@@ -232,16 +233,18 @@ def _style_sheet(t: Theme) -> str:
     QPushButton, QToolButton {{
         background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; padding: 3px 8px; min-height: 18px;
     }}
-    QToolButton {{ padding: 3px 6px; }}
+    QToolButton {{ padding: 2px 6px; }}
+    QToolButton[role="small"], QToolButton[role="bare"] {{ padding: 0; min-height: 0; }}
+    QDoubleSpinBox[role="cell"] {{ min-height: 16px; padding: 1px 4px; }}
+    QFrame[role="line"] {{ background: {t.line}; border: 0; }}
     QPushButton:hover, QToolButton:hover {{ background: {t.hover}; }}
     QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}
     QPushButton:checked, QToolButton:checked {{ background: {t.hover}; border-color: {t.accent}; color: {t.text}; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {t.disabled}; background: {t.panel}; }}
     QPushButton[role="primary"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; font-weight: 600; }}
-    QToolButton[role="flat"] {{ background: transparent; border-color: transparent; }}
-    QToolButton[role="flat"]:hover {{ background: {t.hover}; }}
-    QToolButton[role="flat"]:checked {{ background: {t.hover}; }}
-    QToolButton[role="flat"]::menu-indicator {{ image: none; }}
+    QToolButton[role="flat"], QToolButton[role="bare"] {{ background: transparent; border-color: transparent; }}
+    QToolButton[role="flat"]:hover, QToolButton[role="bare"]:hover {{ background: {t.hover}; }}
+    QToolButton::menu-indicator {{ image: none; }}
     QToolButton[role="mode"] {{ background: transparent; border: 0; border-bottom: 2px solid transparent; border-radius: 0; padding: 4px 8px; }}
     QToolButton[role="mode"]:hover {{ background: {t.hover}; }}
     QToolButton[role="mode"]:checked {{ border-bottom: 2px solid {t.accent}; font-weight: 600; }}
@@ -261,7 +264,8 @@ def _style_sheet(t: Theme) -> str:
     QSlider::handle:horizontal:disabled {{ background: {t.disabled}; }}
     QTableView, QTreeView, QListView {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 4px; gridline-color: {t.line};
         selection-background-color: {t.hover}; selection-color: {t.text}; outline: 0; }}
-    QTableView::item, QListView::item {{ padding: 0 4px; border: 0; }}
+    QTableView::item {{ padding: 0 2px; border: 0; }}
+    QListView::item {{ padding: 2px 6px; border: 0; }}
     QTableView::item:selected, QListView::item:selected {{ background: {t.hover}; color: {t.text}; }}
     QHeaderView::section {{ background: {t.panel}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line}; padding: 3px 4px; }}
     QProgressBar {{ background: {t.line}; border: 0; border-radius: 3px; max-height: 6px; min-height: 6px; }}

@@ -1,0 +1,601 @@
+"""`MainWindow`: one window, one case. Puts panels and views in their places and opens cases; what is heavy is loaded after the first paint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from reviewer.errors import ReviewerError
+from reviewer.scene import ORIENTATIONS, Mode
+from reviewer.session import Session
+
+from .actions import NOTHING_OPEN, Actions, Command, SessionCommands, session_commands
+from .binding import Changes, follow
+from .dialogs.about import AboutDialog
+from .dialogs.keys import KeysDialog
+from .dialogs.palette import CommandPalette
+from .dialogs.problems import ProblemsDialog
+from .jobs import Job, Jobs, Progress
+from .panels.banner import MODES, Banner
+from .panels.fold import Fold
+from .panels.isodoses import IsodosePanel
+from .panels.layers import LayersPanel
+from .panels.plan import PlanPanel
+from .panels.status import StatusStrip
+from .panels.strip import ErrorStrip
+from .panels.structures import StructuresPanel
+from .panels.views import NAMES, ViewGrid
+from .panels.welcome import Welcome, recent_title
+from .theme import apply_theme, icon, theme, theme_changed
+
+LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
+"""Of the panel columns and what parts them, so that the views keep two thirds of 1280 pixels."""
+
+RECENT_KEPT = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be opened. patient_id and study_uids narrow it down where the files belong to several."""
+
+    paths: tuple[Path, ...]
+    demo: bool = False
+    patient_id: str | None = None
+    study_uids: frozenset[str] | None = None
+
+
+class MainWindow(QMainWindow):
+    """remember: restore and keep layout, theme and recent cases; a picture for a report does neither.
+
+    painted: the window has been on the screen once; opened: a case is shown, its voxels may still be arriving.
+    """
+
+    painted = Signal()
+    opened = Signal()
+    _arrived = Signal(str)
+    _stopped = Signal(object)
+
+    def __init__(self, session: Session | None = None, remember: bool = True) -> None:
+        super().__init__()
+        self.setObjectName("main")
+        self.setWindowTitle("Reviewer")
+        self.setAcceptDrops(True)
+        self.session = session or Session()
+        self.jobs = Jobs(self)
+        self.failure: Exception | None = None
+        self._remember = remember
+        self._painted = False
+        self._views_loaded = False
+        self._asked: Job | None = None
+        self._opening: Any = None
+
+        self.strip = ErrorStrip()
+        self.status = StatusStrip(self.session, self.jobs)
+        self.actions_ = Actions(self, self.session)
+        self.commands = SessionCommands(self.session, self.status.say)
+        self.views = ViewGrid()
+        self._add_commands()
+
+        menu_button = QToolButton()
+        menu_button.setObjectName("banner.menu")
+        menu_button.setProperty("role", "flat")
+        menu_button.setToolTip("Menu")
+        menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu_button = menu_button
+        self.recent_menu = QMenu("Recent cases", self)
+        menu_button.setMenu(self._menu())
+        self.banner = Banner(self.session, self.actions_, menu_button)
+        self.layers = LayersPanel(self.session, self.actions_)
+        self.structures = StructuresPanel(self.session, self.jobs, self.actions_, self.commands)
+        self.isodoses = IsodosePanel(self.session, self.actions_)
+        self.plan = PlanPanel(self.session)
+        self._dvh_place = QWidget()
+        self.folds = {
+            "layers": Fold("fold.layers", "Layers", self.layers, self.layers.tools),
+            "structures": Fold("fold.structures", "Structures", self.structures, self.structures.tools),
+            "isodoses": Fold("fold.isodoses", "Isodoses", self.isodoses, self.isodoses.tools),
+            "dvh": Fold("fold.dvh", "DVH", self._dvh_place),
+            "plan": Fold("fold.plan", "Plan", self.plan),
+        }
+        for number, fold in enumerate(self.folds.values(), start=1):
+            fold.set_tip(f"Fold or unfold   (Ctrl+{number})")
+        self.left = _column(
+            "left", [self.folds[n] for n in ("layers", "structures", "isodoses")], LEFT_WIDTH, stretch=1
+        )
+        self.right_splitter = QSplitter(Qt.Orientation.Vertical)
+        self.right_splitter.setObjectName("right.splitter")
+        self.right_splitter.setHandleWidth(HANDLE)
+        self.right_splitter.setChildrenCollapsible(False)
+        self.right_splitter.addWidget(self.folds["dvh"])
+        self.right_splitter.addWidget(self.folds["plan"])
+        self.right_splitter.setSizes([380, 320])
+        self.right = _column("right", [self.right_splitter], RIGHT_WIDTH, stretch=0)
+        self.across = QSplitter(Qt.Orientation.Horizontal)
+        self.across.setObjectName("across")
+        self.across.setHandleWidth(HANDLE)
+        self.across.setChildrenCollapsible(False)
+        for widget in (self.left, self.views, self.right):
+            self.across.addWidget(widget)
+        self.across.setStretchFactor(1, 1)
+        self.across.setSizes([LEFT_WIDTH, 1280 - LEFT_WIDTH - RIGHT_WIDTH - 2 * HANDLE, RIGHT_WIDTH])
+
+        self.welcome = Welcome(self.actions_)
+        self.welcome.recent_chosen.connect(lambda paths: self.open_paths([Path(p) for p in paths]))
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.welcome)
+        self.pages.addWidget(self.across)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        for widget, stretch in ((self.banner, 0), (self.strip, 0), (self.pages, 1), (self.status, 0)):
+            column.addWidget(widget, stretch)
+        self.setCentralWidget(middle)
+        self.setMinimumSize(960, 600)
+        self.resize(1280, 800)
+
+        self.jobs.failed.connect(self.tell_failure)
+        self.status.problems_wanted.connect(self.show_problems)
+        self._arrived.connect(self.session.voxels_arrived)
+        self._stopped.connect(self._reading_stopped)
+        theme_changed.connect(self._draw)
+        follow(self, self.session, self._refresh)
+        self._draw()
+        self._restore()
+        self._show_recent()
+        self._show_page()
+
+    # -- opening --------------------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[Path], demo: bool = False) -> None:
+        """Open files and folders, or the demo case; what was open stays until the new case is there."""
+        self.open(Request(tuple(paths), demo))
+
+    def open(self, request: Request) -> None:
+        self.failure = None
+        self.pages.setCurrentWidget(self.across)
+        self._asked = self.jobs.run(
+            "Demo case" if request.demo else "Opening",
+            lambda progress: _begin(request, progress),
+            lambda opening: self._case_is_there(request, opening),
+            lambda error: self._could_not_open(request, error),
+            key="open",
+        )
+
+    def _case_is_there(self, request: Request, opening: Any) -> None:
+        self._asked = None
+        self.jobs.cancel_all()
+        self.strip.clear()
+        self._opening = opening
+        self.session.open(opening.case)
+        if not request.demo:
+            self._keep_recent(request.paths)
+        self._show_page()
+        if any(not image.complete for image in opening.case.images):
+            self._read_voxels(opening)
+        self.opened.emit()
+
+    def _read_voxels(self, opening: Any) -> None:
+        images = [i for i in opening.case.images if i.pending is not None]
+        planes = sum(len(i.pending) for i in images)
+
+        def work(progress: Progress) -> None:
+            def arrived(image_id: str) -> None:
+                missing = sum(int(i.pending.sum()) for i in images)
+                progress.report(1 - missing / planes, f"{planes - missing} of {planes} slices")
+                self._arrived.emit(image_id)
+
+            opening.read_voxels(arrived, cancelled=progress.cancelled, first=self.session.view.base)
+            if progress.cancelled():
+                self._stopped.emit(opening)
+
+        self.jobs.run("Reading images", work, lambda _: None, key="voxels")
+
+    def _reading_stopped(self, opening: Any) -> None:
+        if opening is self._opening:
+            missing = sum(int(i.pending.sum()) for i in opening.case.images if i.pending is not None)
+            self.strip.tell(
+                f"Reading was cancelled: {missing} slices have not been read. Open the case again to read them."
+            )
+
+    def _could_not_open(self, request: Request, error: Exception) -> None:
+        self.failure = error
+        self._asked = None
+        self._show_page()
+        opening = import_module("reviewer.opening")
+        if isinstance(error, opening.SeveralPatientsError):
+            choose = import_module(".dialogs.choose", __package__)
+            dialog = choose.ChooseDialog(error.candidates, self)
+            dialog.chosen.connect(
+                lambda patient, studies: self.open(
+                    Request(request.paths, request.demo, patient, frozenset(studies) or None)
+                )
+            )
+            dialog.open()
+        else:
+            self.tell_failure("The demo case" if request.demo else "Opening", error)
+
+    def tell_failure(self, label: str, error: Exception) -> None:
+        """Into the strip: what a person may read, else the kind of error with a hint where it came from."""
+        if isinstance(error, ReviewerError):
+            self.strip.tell(str(error))
+        else:
+            self.strip.tell(
+                f"{label}: unexpected {type(error).__name__}: {error}. Please report it; the log has the details."
+            )
+
+    # -- the views ------------------------------------------------------------------------------------------------------
+
+    def load_views(self) -> None:
+        """Import and place what is too heavy for the first paint: slices first, then DVH, then 3D."""
+        if self._views_loaded:
+            return
+        self._views_loaded = True
+        slice_view = import_module(".canvas.slice_view", __package__)
+        for orientation in ORIENTATIONS:
+            view = slice_view.SliceView(self.session, orientation)
+            view.setObjectName(f"views.{orientation}")
+            view.pointed.connect(self._pointed)
+            self._place(orientation, view)
+        QTimer.singleShot(0, self._load_plots)
+
+    def _load_plots(self) -> None:
+        dvh = import_module(".panels.dvh", __package__)
+        self.dvh = dvh.DvhPanel(self.session, self.jobs)
+        fold = self.folds["dvh"]
+        fold.put(self.dvh)
+        QTimer.singleShot(0, self._load_volume)
+
+    def _load_volume(self) -> None:
+        volume_view = import_module(".canvas.volume_view", __package__)
+        view = volume_view.VolumeView(self.session, self.jobs)
+        view.setObjectName("views.volume")
+        self._place("volume", view)
+
+    def _place(self, name: str, view: Any) -> None:
+        view.maximise_requested.connect(lambda: self.views.toggle(name))
+        self.views.put(name, view)
+
+    def _pointed(self, what: object) -> None:
+        self.status.point(str(what) if what is not None else "")
+
+    # -- keeping up -----------------------------------------------------------------------------------------------------
+
+    def _refresh(self, changes: Changes) -> None:
+        if changes.opened:
+            self._show_page()
+
+    def _show_page(self) -> None:
+        case = self.session.case
+        empty = not (case.images or case.structure_sets or case.doses or case.plans or case.cines)
+        opening = self._asked is not None and not self._asked.progress.cancelled()
+        self.pages.setCurrentWidget(self.welcome if empty and not opening else self.across)
+        name = case.patient.name.replace("^", " ").strip()
+        self.setWindowTitle(f"{name or case.patient.id or 'case'} – Reviewer" if not empty else "Reviewer")
+        self.actions_.refresh()
+
+    def _draw(self) -> None:
+        self._menu_button.setIcon(icon("menu"))
+        self.setWindowIcon(icon("logo", 64))
+        self.actions_.draw_icons()
+
+    # -- commands -------------------------------------------------------------------------------------------------------
+
+    def _add_commands(self) -> None:
+        add = self.actions_.add
+        add(Command("file.demo", "Demo case", "File", lambda: self.open_paths([], demo=True), icon="body"))
+        add(Command("file.folder", "Open folder…", "File", self._ask_folder, "Ctrl+O", icon="folder"))
+        add(Command("file.files", "Open files…", "File", self._ask_files, "Ctrl+Shift+O", icon="files"))
+        add(
+            Command(
+                "file.picture",
+                "Save a picture of the view…",
+                "File",
+                self._ask_picture,
+                "Ctrl+Shift+S",
+                "The view under the pointer, as PNG, with all that is drawn in it",
+                refusal=self._no_case,
+                icon="camera",
+            )
+        )
+        add(Command("file.problems", "Problems while reading…", "File", self.show_problems, refusal=self._no_problems))
+        add(Command("file.quit", "Quit", "File", self._quit, "Ctrl+Q"))
+        for mode in MODES:
+            add(
+                Command(
+                    f"mode.{mode}",
+                    mode.capitalize(),
+                    "Modes",
+                    lambda mode=mode: self.session.look(mode=mode),  # type: ignore[misc]
+                    refusal=lambda mode=mode: self._mode_refusal(mode),  # type: ignore[misc]
+                    checked=lambda mode=mode: self.session.view.mode == mode,  # type: ignore[misc]
+                )
+            )
+        for command in session_commands(self.session, self.status.say):
+            # Tab moves the focus elsewhere; over the pictures it goes from structure to structure.
+            add(command, *((self.views,) if "Tab" in command.keys else ()))
+        add(
+            Command(
+                "view.maximise",
+                "One view alone, or all",
+                "Views",
+                lambda: self.views.toggle(self.views.alone or self.views.under_hand()),
+                "F",
+                refusal=self._no_case,
+                icon="maximise",
+            )
+        )
+        for side, key in (("left", "F9"), ("right", "F10")):
+            add(
+                Command(
+                    f"panel.{side}",
+                    f"Panels on the {side}",
+                    "Panels",
+                    lambda side=side: self._toggle_column(side),  # type: ignore[misc]
+                    key,
+                    checked=lambda side=side: not self._column(side).isHidden(),  # type: ignore[misc]
+                )
+            )
+        for number, (name, title) in enumerate(
+            (
+                ("layers", "Layers"),
+                ("structures", "Structures"),
+                ("isodoses", "Isodoses"),
+                ("dvh", "DVH"),
+                ("plan", "Plan"),
+            ),
+            start=1,
+        ):
+            add(
+                Command(
+                    f"panel.{name}",
+                    f"Fold or unfold {title}",
+                    "Panels",
+                    lambda name=name: self.folds[name].toggle(),  # type: ignore[misc]
+                    f"Ctrl+{number}",
+                )
+            )
+        add(Command("view.theme", "Dark or light", "Window", self._toggle_theme, "Ctrl+T", icon="theme"))
+        add(Command("help.palette", "Find a command…", "Help", self._show_palette, "Ctrl+K", icon="search"))
+        add(Command("help.keys", "Keys and mouse", "Help", self.show_keys, "?", icon="help"))
+        add(Command("help.keys_f1", "Keys and mouse (F1)", "Help", self.show_keys, "F1"))
+        add(Command("help.about", "About Reviewer", "Help", self.show_about, icon="note"))
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        groups = (
+            ("file.folder", "file.files", "recent", "file.demo"),
+            ("edit.undo", "edit.redo"),
+            ("file.picture", "file.problems"),
+            ("panel.left", "panel.right", "view.theme"),
+            ("help.palette", "help.keys", "help.about"),
+            ("file.quit",),
+        )
+        for group in groups:
+            for name in group:
+                if name == "recent":
+                    menu.addMenu(self.recent_menu)
+                else:
+                    menu.addAction(self.actions_[name])
+            menu.addSeparator()
+        return menu
+
+    def show_problems(self) -> None:
+        ProblemsDialog(self.session.case.problems, self).show()
+
+    def show_keys(self) -> None:
+        KeysDialog(self.actions_, self).show()
+
+    def show_about(self) -> None:
+        AboutDialog(self).show()
+
+    def _show_palette(self) -> None:
+        CommandPalette(self.actions_, self).open_over(self)
+
+    def _quit(self) -> None:
+        self.close()
+
+    def _no_case(self) -> str:
+        return "" if self.session.view.base else NOTHING_OPEN
+
+    def _no_problems(self) -> str:
+        return "" if self.session.case.problems else "there were none"
+
+    def _mode_refusal(self, mode: Mode) -> str:
+        if mode == "review":
+            return ""
+        if mode == "gating" and self.session.case.images and not self.session.case.cines:
+            return "this case has no cine"
+        return {
+            "contour": "comes with contour editing",
+            "day": "comes with the adaptive day",
+            "gating": "comes with gating review",
+            "practice": "comes with exercises and scoring",
+        }[mode]
+
+    def _column(self, side: str) -> QWidget:
+        return self.left if side == "left" else self.right
+
+    def _toggle_column(self, side: str) -> None:
+        column = self._column(side)
+        column.setVisible(column.isHidden())
+
+    def _toggle_theme(self) -> None:
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            apply_theme(app, "light" if theme().name == "dark" else "dark")
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a folder", self._last_folder())
+        if folder:
+            self.open_paths([Path(folder)])
+
+    def _ask_files(self) -> None:
+        found, _ = QFileDialog.getOpenFileNames(self, "Open files", self._last_folder())
+        if found:
+            self.open_paths([Path(f) for f in found])
+
+    def _ask_picture(self) -> None:
+        name = self.views.alone or self.views.under_hand()
+        picture = self.views[name].grab()
+        file, _ = QFileDialog.getSaveFileName(self, f"Save the {name} view", f"{name}.png", "PNG (*.png)")
+        if file and not picture.save(file, "PNG"):
+            self.strip.tell(f"{file}: the picture could not be written; choose another folder")
+
+    def _last_folder(self) -> str:
+        recent = self._recent()
+        return str(Path(recent[0][0]).parent) if recent else str(Path.home())
+
+    # -- dropping -------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = _dropped(event.mimeData().urls())
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    # -- remembering ----------------------------------------------------------------------------------------------------
+
+    def _recent(self) -> list[list[str]]:
+        if not self._remember:
+            return []
+        try:
+            stored = json.loads(str(QSettings().value("recent", "[]")))
+        except ValueError:
+            return []
+        return [list(map(str, paths)) for paths in stored if isinstance(paths, list) and paths]
+
+    def _keep_recent(self, paths: Sequence[Path]) -> None:
+        if not self._remember:
+            return
+        entry = [str(p.resolve()) for p in paths]
+        rest = [p for p in self._recent() if p != entry]
+        QSettings().setValue("recent", json.dumps([entry, *rest][:RECENT_KEPT]))
+        self._show_recent()
+
+    def _show_recent(self) -> None:
+        cases = self._recent()
+        self.welcome.show_recent(cases)
+        self.recent_menu.clear()
+        for paths in cases:
+            action = self.recent_menu.addAction(recent_title(paths))
+            action.triggered.connect(lambda _=False, paths=paths: self.open_paths([Path(p) for p in paths]))
+        self.recent_menu.setEnabled(bool(cases))
+
+    def _splitters(self) -> dict[str, QSplitter]:
+        return {"across": self.across, "views": self.views, "side": self.views.side, "right": self.right_splitter}
+
+    def _restore(self) -> None:
+        if not self._remember:
+            return
+        settings = QSettings()
+        for key, put in (
+            ("window/geometry", self.restoreGeometry),
+            *((f"window/{name}", splitter.restoreState) for name, splitter in self._splitters().items()),
+        ):
+            stored = settings.value(key)
+            if isinstance(stored, QByteArray):
+                put(stored)
+        for name, fold in self.folds.items():
+            fold.set_open(settings.value(f"window/open/{name}", True, type=bool))
+        for side in ("left", "right"):
+            self._column(side).setVisible(settings.value(f"window/{side}", True, type=bool))
+
+    def _keep(self) -> None:
+        if not self._remember:
+            return
+        settings = QSettings()
+        if self.views.alone is not None:
+            self.views.toggle(self.views.alone)
+        settings.setValue("window/geometry", self.saveGeometry())
+        for name, splitter in self._splitters().items():
+            settings.setValue(f"window/{name}", splitter.saveState())
+        for name, fold in self.folds.items():
+            settings.setValue(f"window/open/{name}", fold.open)
+        for side in ("left", "right"):
+            settings.setValue(f"window/{side}", not self._column(side).isHidden())
+        settings.setValue("theme", theme().name)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._keep()
+        self._opening = None
+        self.jobs.close()
+        super().closeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self.painted.emit)
+
+    def sizeHint(self) -> QSize:
+        return QSize(1280, 800)
+
+
+def _begin(request: Request, progress: Progress) -> Any:
+    """In a worker: find out what the files hold. pydicom and the readers are imported here, beside the window."""
+    paths = list(request.paths)
+    share: Callable[[float, str], None] = progress.report
+    if request.demo:
+        paths = [import_module("reviewer.demo").demo_folder(lambda f, text: progress.report(0.9 * f, text))]
+
+        def share(fraction: float, text: str) -> None:
+            progress.report(0.9 + 0.1 * fraction, text)
+
+    return import_module("reviewer.opening").begin(
+        paths,
+        patient_id=request.patient_id,
+        study_uids=request.study_uids,
+        progress=share,
+        cancelled=progress.cancelled,
+    )
+
+
+def _column(name: str, widgets: Sequence[QWidget], width: int, stretch: int) -> QScrollArea:
+    """Panels above each other; scrolls where the window is too low for them."""
+    inside = QWidget()
+    inside.setProperty("role", "panel")
+    layout = QVBoxLayout(inside)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for number, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if number == stretch else 0)
+    layout.addStretch(0)
+    area = QScrollArea()
+    area.setObjectName(name)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    area.setMinimumWidth(width)
+    return area
+
+
+def _dropped(urls: Sequence[QUrl]) -> list[Path]:
+    return [Path(u.toLocalFile()) for u in urls if u.isLocalFile()]
+
+
+VIEWS = ("review", *NAMES)
+"""What `reviewer screenshot --view` knows: the whole window, or one view alone in it."""

@@ -1,0 +1,135 @@
+"""`Banner`: whose case this is, which plan, and the modes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFont, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+
+from reviewer.session import Session
+
+from ..actions import Actions
+from ..binding import Changes, follow
+from ..theme import RHYTHM, icon, theme_changed
+from ..wording import approval, patient_facts, patient_name, plan_in_view
+
+MODES = ("review", "contour", "day", "gating", "practice")
+
+
+class Elided(QLabel):
+    """A label that ends in … where the room is too small, and then tells the whole in its tooltip."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._whole = ""
+        self.setMinimumWidth(24)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def say(self, text: str) -> None:
+        self._whole = text
+        self._fit()
+        self.updateGeometry()
+
+    def whole(self) -> str:
+        return self._whole
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(24, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(1, self.width()))
+        self.setText(shown)
+        self.setToolTip(self._whole if shown != self._whole else "")
+
+
+class Banner(QWidget):
+    """One line across the window."""
+
+    def __init__(
+        self, session: Session, actions: Actions, menu_button: QToolButton, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setObjectName("banner")
+        self.setProperty("role", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(5 * RHYTHM)
+        self.logo = QLabel()
+        self.logo.setObjectName("banner.logo")
+        self.logo.setToolTip("Reviewer: not a medical device")
+        self.name = Elided("banner.name")
+        bold = QFont(self.font())
+        bold.setWeight(QFont.Weight.DemiBold)
+        self.name.setFont(bold)
+        self.facts = Elided("banner.facts")
+        self.facts.setProperty("role", "muted")
+        self.plan = Elided("banner.plan")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(RHYTHM // 2, 0, RHYTHM, 0)
+        row.setSpacing(RHYTHM)
+        row.addWidget(menu_button)
+        row.addWidget(self.logo)
+        row.addWidget(self.name)
+        row.addWidget(self.facts)
+        self._line = _line()
+        row.addWidget(self._line)
+        row.addWidget(self.plan)
+        row.addStretch(1)
+        row.addWidget(_line())
+        modes = QHBoxLayout()
+        modes.setSpacing(0)
+        for mode in MODES:
+            button = QToolButton()
+            button.setObjectName(f"mode.{mode}")
+            button.setDefaultAction(actions[f"mode.{mode}"])
+            button.setProperty("role", "mode")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            modes.addWidget(button)
+        row.addLayout(modes)
+        row.addWidget(_line())
+        self.help = QToolButton()
+        self.help.setObjectName("banner.help")
+        self.help.setDefaultAction(actions["help.keys"])
+        self.help.setProperty("role", "flat")
+        self.help.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        row.addWidget(self.help)
+        follow(self, session, self._refresh)
+        theme_changed.connect(self._draw)
+        self._draw()
+        self._show()
+
+    def _draw(self) -> None:
+        self.logo.setPixmap(icon("logo", 24).pixmap(24, 24))
+
+    def _refresh(self, changes: Changes) -> None:
+        if changes.view("dose"):
+            self._show()
+
+    def _show(self) -> None:
+        case = self._session.case
+        is_open = bool(case.images or case.doses or case.structure_sets or case.plans or case.cines)
+        self.name.say(patient_name(case.patient) if is_open else "Reviewer")
+        self.facts.say(patient_facts(case.patient) if is_open else "no case open")
+        plan = plan_in_view(case, self._session.view.dose)
+        self._line.setVisible(plan is not None)
+        if plan is None:
+            self.plan.say("")
+            return
+        fractions = f"{plan.fractions} fractions" if plan.fractions else ""
+        parts = (f"Plan {plan.label}", approval(plan.approval), plan.date, fractions)
+        self.plan.say("   ".join(p for p in parts if p))
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setProperty("role", "line")
+    line.setFixedSize(1, 2 * RHYTHM)
+    return line

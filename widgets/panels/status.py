@@ -1,0 +1,158 @@
+"""`StatusStrip`: reading, problems, registration, value under the cursor."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+
+from reviewer.case import Case, Problem
+from reviewer.session import Session
+
+from ..binding import Changes, follow
+from ..jobs import Jobs
+from ..theme import RHYTHM
+from ..wording import image_title, tie
+from .banner import Elided
+
+PATIENCE_MS = 250
+"""Work that is done sooner is not announced."""
+
+
+class StatusStrip(QWidget):
+    """One line at the bottom of the window."""
+
+    problems_wanted = Signal()
+
+    def __init__(self, session: Session, jobs: Jobs, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._jobs = session, jobs
+        self.setObjectName("status")
+        self.setProperty("role", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(28)
+
+        self.problems = QToolButton()
+        self.problems.setObjectName("status.problems")
+        self.problems.setProperty("role", "flat")
+        self.problems.clicked.connect(self.problems_wanted)
+        self.job = QLabel()
+        self.job.setObjectName("status.job")
+        self.bar = QProgressBar()
+        self.bar.setObjectName("status.progress")
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(120)
+        self.cancel = QToolButton()
+        self.cancel.setObjectName("status.cancel")
+        self.cancel.setText("Cancel")
+        self.cancel.setFixedHeight(22)
+        self.cancel.clicked.connect(self._cancel)
+        self.said = Elided("status.said")
+        self.registration = Elided("status.registration")
+        self.registration.setProperty("role", "muted")
+        self.value = QLabel()
+        self.value.setObjectName("status.value")
+
+        row = QHBoxLayout(self)
+        row.setContentsMargins(RHYTHM, 0, RHYTHM, 0)
+        row.setSpacing(RHYTHM)
+        for widget in (self.problems, self.job, self.bar, self.cancel, self.said):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.registration)
+        row.addWidget(self.value)
+
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self._show_job)
+        self._silence = QTimer(self)
+        self._silence.setSingleShot(True)
+        self._silence.setInterval(8000)
+        self._silence.timeout.connect(lambda: self.said.say(""))
+        jobs.changed.connect(self._jobs_changed)
+        follow(self, session, self._refresh)
+        self._show_job()
+        self._show()
+
+    def say(self, sentence: str) -> None:
+        """A passing remark that nobody has to read."""
+        self.said.say(sentence)
+        self._silence.start()
+
+    def point(self, text: str) -> None:
+        """What is under the cursor."""
+        self.value.setText(text)
+
+    # -- jobs -----------------------------------------------------------------------------------------------------------
+
+    def _jobs_changed(self) -> None:
+        if not self.bar.isHidden() or not self._jobs.running:
+            self._show_job()
+        elif not self._patience.isActive():
+            self._patience.start()
+
+    def _show_job(self) -> None:
+        running = self._jobs.running
+        for widget in (self.job, self.bar, self.cancel):
+            widget.setVisible(bool(running))
+        if running:
+            job = running[0]
+            others = f"   (+{len(running) - 1})" if len(running) > 1 else ""
+            self.job.setText(
+                f"{job.label}: {job.progress.text}{others}" if job.progress.text else f"{job.label}{others}"
+            )
+            self.cancel.setToolTip(f"Stop: {job.label}")
+            known = job.progress.fraction > 0
+            self.bar.setRange(0, 1000 if known else 0)
+            self.bar.setValue(round(1000 * job.progress.fraction))
+
+    def _cancel(self) -> None:
+        for job in self._jobs.running[:1]:
+            job.cancel()
+        self._show_job()
+
+    # -- the case -------------------------------------------------------------------------------------------------------
+
+    def _refresh(self, changes: Changes) -> None:
+        if changes.view("base", "overlay", "overlay_on", "dose", "structure_set"):
+            self._show()
+
+    def _show(self) -> None:
+        problems = self._session.case.problems
+        self.problems.setVisible(bool(problems))
+        self.problems.setText(problem_count(problems))
+        self.problems.setToolTip("What was found while reading the files")
+        self.registration.say(registration_state(self._session))
+
+
+def problem_count(problems: tuple[Problem, ...]) -> str:
+    """ "2 errors, 1 warning while reading (show)"."""
+    counts = [(sum(p.severity == s for p in problems), s) for s in ("error", "warning", "note")]
+    words = ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for n, s in counts if n)
+    symbol = {"error": "✗", "warning": "⚠", "note": "ⓘ"}[next((s for n, s in counts if n), "note")]
+    return f"{symbol} {words} while reading (show)"
+
+
+def registration_state(session: Session) -> str:
+    """By what overlay, dose and structures are tied to the base image; nothing where all lie in its own frame."""
+    case, view, scene = session.case, session.view, session.scene
+    base = case.image(view.base)
+    if base is None:
+        return ""
+    refusals = [r for r in (scene.overlay_refusal, scene.dose_refusal, scene.contour_refusal) if r]
+    if refusals:
+        return "⚠ " + "; ".join(refusals)
+    frame = base.grid.frame_of_reference_uid
+    tied = []
+    if scene.overlay is not None:
+        tied.append((image_title(scene.overlay.image), scene.overlay.image.grid.frame_of_reference_uid))
+    if scene.dose is not None:
+        tied.append(("dose", scene.dose.dose.grid.frame_of_reference_uid))
+    if scene.drawn:
+        tied.append(("structures", scene.drawn[0].structure.grid.frame_of_reference_uid))
+    return "   ".join(_tied(case, name, image_title(base), other, frame) for name, other in tied if other != frame)
+
+
+def _tied(case: Case, name: str, base: str, other: str, frame: str) -> str:
+    return f"{name} → {base} {tie(case, other, frame)}"

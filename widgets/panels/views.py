@@ -1,0 +1,78 @@
+"""`ViewGrid`: the four pictures, any one of them alone."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QSplitter, QWidget
+
+NAMES = ("axial", "sagittal", "coronal", "volume")
+
+
+class ViewGrid(QSplitter):
+    """Axial large; sagittal, coronal and 3D stacked at its right. Until `put`, each place says what it waits for."""
+
+    maximised = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setObjectName("views")
+        self.side = QSplitter(Qt.Orientation.Vertical)
+        self.side.setObjectName("views.side")
+        self._places: dict[str, QWidget] = {name: _waiting(name) for name in NAMES}
+        self.alone: str | None = None
+        self.addWidget(self._places["axial"])
+        for name in NAMES[1:]:
+            self.side.addWidget(self._places[name])
+        self.addWidget(self.side)
+        for splitter in (self, self.side):
+            splitter.setHandleWidth(4)
+            splitter.setChildrenCollapsible(False)
+        self.setStretchFactor(0, 2)
+        self.setStretchFactor(1, 1)
+        self.setSizes([660, 330])
+
+    def __getitem__(self, name: str) -> QWidget:
+        return self._places[name]
+
+    def put(self, name: str, widget: QWidget) -> None:
+        """The real view in its place."""
+        old = self._places[name]
+        splitter = self if name == "axial" else self.side
+        sizes = splitter.sizes()
+        splitter.replaceWidget(splitter.indexOf(old), widget)
+        old.setParent(None)
+        old.deleteLater()
+        widget.setMinimumSize(120, 100)
+        self._places[name] = widget
+        splitter.setSizes(sizes)
+        self._arrange()
+
+    def toggle(self, name: str) -> None:
+        """One view alone, or all again."""
+        self.alone = None if self.alone == name else name
+        self._arrange()
+        self.maximised.emit(self.alone or "")
+
+    def under_hand(self) -> str:
+        """The view that the pointer is in, else the one that has the focus, else the axial one."""
+        for name, widget in self._places.items():
+            if widget.underMouse():
+                return name
+        for name, widget in self._places.items():
+            if widget.hasFocus() or widget.isAncestorOf(widget.window().focusWidget() or self):
+                return name
+        return "axial"
+
+    def _arrange(self) -> None:
+        for name, widget in self._places.items():
+            widget.setVisible(self.alone in (None, name))
+        self.side.setVisible(self.alone != "axial")
+
+
+def _waiting(name: str) -> QLabel:
+    label = QLabel("")
+    label.setObjectName(f"views.waiting.{name}")
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    label.setStyleSheet("background: black; color: #8d97a5;")
+    label.setMinimumSize(120, 100)
+    return label
