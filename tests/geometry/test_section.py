@@ -1,0 +1,119 @@
+"""Cuts of structures with planes, against the areas and outlines that a ruler gives."""
+
+import numpy as np
+import pytest
+import shapely
+from phantoms import circle, planes_grid, rectangle, sphere, stack
+
+from reviewer.geometry.level import level_rings
+from reviewer.geometry.section import section
+
+RIGHT, DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+FEET = (0.0, 0.0, -1.0)
+
+
+def brick(positions=None):
+    """-10..20 along x, -5..15 along y, slabs of the planes -6 to 18 along z: -7.5..19.5."""
+    grid = planes_grid(np.arange(-10, 15) * 3.0 if positions is None else positions)
+    return stack(grid, lambda w: [rectangle(-10, -5, 20, 15)] if -8 < w < 20 else None)
+
+
+def test_on_a_plane_the_cut_is_the_region_itself():
+    body = brick()
+    assert section(body, np.eye(4), (0, 0, 6), RIGHT, DOWN) is body.planes[12]
+
+
+def test_a_parallel_plane_seen_from_the_feet_is_mirrored():
+    cut = section(brick(), np.eye(4), (100.0, 50.0, 5.0), (-1, 0, 0), DOWN)
+    assert cut.bounds == (-20, -5, 10, 15)
+
+
+def test_above_and_below_there_is_nothing():
+    for z in (-9.8, 22.0, 400.0):
+        assert section(brick(), np.eye(4), (0, 0, z), RIGHT, DOWN) is None
+
+
+@pytest.mark.parametrize(("right", "origin", "width"), [((1, 0, 0), (0, 3, 0), 30), ((0, 1, 0), (2, 0, 0), 20)])
+def test_coronal_and_sagittal_cuts_of_a_brick_are_rectangles(right, origin, width):
+    cut = section(brick(), np.eye(4), origin, right, FEET)
+    assert cut.is_valid
+    assert cut.area == pytest.approx(width * 27)
+    assert cut.bounds[1] == pytest.approx(-19.5)
+    assert cut.bounds[3] == pytest.approx(7.5)
+
+
+def test_a_vertical_diagonal_cut_of_a_brick():
+    right = np.array([1.0, 1.0, 0.0]) / np.sqrt(2)
+    cut = section(brick(), np.eye(4), (0, 0, 0), right, FEET)
+    # The diagonal y = x enters at (-5, -5) and leaves at (15, 15).
+    assert cut.area == pytest.approx(20 * np.sqrt(2) * 27)
+
+
+def test_a_cut_that_misses_is_none():
+    assert section(brick(), np.eye(4), (0, 40, 0), (1, 0, 0), FEET) is None
+    tilted = np.array([0.0, np.cos(0.5), np.sin(0.5)])
+    assert section(brick(), np.eye(4), (0, 0, 200), RIGHT, tilted) is None
+
+
+def test_a_shift_of_the_frame_moves_the_cut():
+    shift = np.eye(4)
+    shift[:3, 3] = (0, 0, 3)
+    body = brick()
+    there = section(body, np.eye(4), (0, 3, 0), (1, 0, 0), FEET)
+    moved = section(body, shift, (0, 3, 0), (1, 0, 0), FEET)
+    assert moved.bounds[1] - there.bounds[1] == pytest.approx(3)
+    assert moved.area == pytest.approx(there.area)
+
+
+def test_holes_stay_open_in_every_cut():
+    grid = planes_grid(np.arange(-10, 11) * 2.0)
+    tube = stack(grid, lambda w: [circle(20), circle(12)] if abs(w) < 13 else None)
+    coronal = section(tube, np.eye(4), (0, 0, 0), (1, 0, 0), FEET)
+    assert coronal.geom_type == "MultiPolygon"
+    assert coronal.area == pytest.approx(2 * 8 * 26, rel=1e-3)
+    shell = stack(grid, lambda w: [circle(20), circle(12)] if abs(w) < 7 else [circle(20)] if abs(w) < 13 else None)
+    coronal = section(shell, np.eye(4), (0, 0, 0), (1, 0, 0), FEET)
+    assert coronal.is_valid
+    assert len(coronal.interiors) == 1
+
+
+def test_empty_planes_in_between_stay_empty():
+    grid = planes_grid(np.arange(-10, 11) * 2.0)
+    pair = stack(grid, lambda w: [circle(10)] if abs(w) > 5 and abs(w) < 15 else None)
+    coronal = section(pair, np.eye(4), (0, 0, 0), (1, 0, 0), FEET)
+    assert coronal.geom_type == "MultiPolygon"
+    assert not coronal.contains(shapely.Point(0, 0))
+
+
+@pytest.mark.parametrize("degrees", [0.0, 2.0, 20.0, 45.0, 70.0, 90.0])
+def test_a_sphere_is_a_circle_from_every_side(degrees):
+    body = sphere(planes_grid(np.arange(-25.0, 26.0)), 20.0, (2.0, -3.0, 0.3))
+    a = np.deg2rad(degrees)
+    down = np.array([0.0, np.cos(a), np.sin(a)])
+    cut = section(body, np.eye(4), (2.0, -3.0, 0.3), RIGHT, down)
+    centre = shapely.Point(2.0, float(np.array([2.0, -3.0, 0.3]) @ down))
+    assert cut.is_valid
+    assert cut.area == pytest.approx(np.pi * 400, rel=5e-3)
+    distances = [centre.distance(shapely.Point(p)) for p in cut.exterior.coords]
+    assert np.mean(distances) == pytest.approx(20, abs=0.1)
+
+
+def test_level_rings_of_a_hill_with_a_crater():
+    y, x = np.mgrid[0:60, 0:80]
+    distance = np.hypot(x - 40, y - 30)
+    rings = level_rings(5 - np.abs(distance - 15), 0.0)
+    areas = sorted(shapely.Polygon(r).area * (1 if shapely.LinearRing(r).is_ccw else -1) for r in rings)
+    assert areas == pytest.approx([-np.pi * 100, np.pi * 400], rel=3e-3)
+
+
+def test_level_rings_close_along_the_edge_of_the_samples():
+    (ring,) = level_rings(np.ones((4, 6)), 0.0)
+    assert shapely.Polygon(ring).is_valid
+    assert shapely.Polygon(ring).area >= 15
+    assert level_rings(np.zeros((4, 6)), 0.0) == []
+
+
+def test_level_rings_split_or_join_at_a_saddle_by_its_mean():
+    field = np.array([[0, 0, 0, 0], [0, 3, 0, 0], [0, 0, 3, 0], [0, 0, 0, 0]], dtype=float)
+    assert len(level_rings(field, 1.0)) == 1
+    assert len(level_rings(field, 2.0)) == 2
