@@ -18,7 +18,7 @@ def test_images(box_case, json_of):
     assert ct["shape_zyx"] == [9, 61, 61]
     assert ct["spacing_mm"] == [2.0, 2.0, 2.5]
     assert ct["plane_positions_mm"] == [0.0, 2.5, 5.0, 7.5, 10.0, 12.5, 15.0, 17.5, 20.0]
-    assert ct["frame_of_reference_uid"] == "A"
+    assert ct["frame_of_reference_uid"] == "1.9.1"
     assert ct["patient_position"] == "HFS"
     assert ct["uniform"] is True
     assert mr["uniform"] is False
@@ -28,7 +28,7 @@ def test_images(box_case, json_of):
 
 def test_positions_are_along_the_planes_own_normal(box_case, json_of):
     """Feet first: rows to the patient's right, columns to posterior, so the normal points to the feet and the order follows it."""
-    feet = Grid.from_directions((-1, 0, 0), (0, 1, 0), [(60, -60, 10), (60, -60, 7)], (2, 2), (61, 61), "A")
+    feet = Grid.from_directions((-1, 0, 0), (0, 1, 0), [(60, -60, 10), (60, -60, 7)], (2, 2), (61, 61), "1.9.1")
     image = json_of(replace(box_case, images=(replace(box_case.images[0], grid=feet),)), "info")["images"][0]
     assert image["plane_positions_mm"] == [-10.0, -7.0]
     assert image["normal"] == [0.0, 0.0, -1.0]

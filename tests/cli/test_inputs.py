@@ -1,0 +1,128 @@
+"""Files from nowhere: whatever PATH is, the answer is a document or one sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reviewer.case import Case
+from reviewer.cli import main
+from reviewer.dicom.write import write_case
+
+
+@pytest.fixture
+def written(box_case, tmp_path) -> Path:
+    """The case of tests/cli/conftest.py as DICOM files."""
+    folder = tmp_path / "case"
+    write_case(box_case, folder)
+    return folder
+
+
+def again_for(case: Case, patient_id: str) -> Case:
+    """The images of the case under other UIDs, as another patient's."""
+    images = tuple(replace(i, id=f"{i.id}.7", study_uid="1.1.7") for i in case.images)
+    return Case(replace(case.patient, id=patient_id), images=images)
+
+
+def nothing(folder: Path) -> Path:
+    return folder
+
+
+def text(folder: Path) -> Path:
+    (folder / "notes.txt").write_text("not DICOM\n" * 100)
+    return folder / "notes.txt"
+
+
+def empty_file(folder: Path) -> Path:
+    (folder / "a.dcm").touch()
+    return folder
+
+
+def truncated(folder: Path) -> Path:
+    (folder / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00UL\x04\x00\xff\xff")
+    return folder
+
+
+def noise(folder: Path) -> Path:
+    (folder / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + bytes(range(256)) * 50)
+    return folder
+
+
+def broken_link(folder: Path) -> Path:
+    (folder / "a.dcm").symlink_to(folder / "gone")
+    return folder
+
+
+@pytest.mark.parametrize("make", [nothing, text, empty_file, truncated, noise, broken_link], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("name", ["info", "dvh"])
+def test_nothing_usable_is_one_sentence_and_two(make, name, tmp_path, capsys):
+    assert main([name, str(make(tmp_path)), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("reviewer: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["--demo", "x"]], ids=["neither", "both"])
+def test_either_path_or_demo(arguments, capsys):
+    assert main(["info", *arguments]) == 2
+    assert "give either PATH or --demo" in capsys.readouterr().err
+
+
+def test_a_written_case_is_described(written):
+    """The whole way, in a process of its own: files, reader, JSON on standard output and nothing on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reviewer", "info", "--json", str(written)], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert sorted(i["modality"] for i in document["images"]) == ["CT", "MR"]
+    (ptv,) = (s for s in document["structures"] if s["name"] == "PTV")
+    assert ptv["volume_cc"] == pytest.approx(27.0, rel=1e-4)
+
+
+def test_a_written_case_has_its_dvh(written, capsys):
+    assert main(["dvh", "--json", "-s", "PTV", "-m", "D95%", "-m", "Mean", str(written)]) == 0
+    (ptv,) = json.loads(capsys.readouterr().out)["structures"]
+    assert ptv["metrics"]["D95%[Gy]"] == pytest.approx(21.0, abs=0.01)
+    assert ptv["metrics"]["Mean[Gy]"] == pytest.approx(30.0, abs=0.01)
+
+
+def test_one_bad_file_does_not_take_the_rest_along(written, capsys):
+    (written / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 64)
+    assert main(["info", "--json", str(written)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert len(document["images"]) == 2
+    assert [p["file"].endswith("broken.dcm") for p in document["problems"]].count(True) == 1
+
+
+def test_two_patients_are_a_choice(written, box_case, tmp_path, capsys):
+    other = tmp_path / "other"
+    write_case(again_for(box_case, "4712"), other)
+    both = [str(written), str(other)]
+    assert main(["info", *both]) == 2
+    err = capsys.readouterr().err
+    assert "4711" in err
+    assert "4712" in err
+    assert "--patient" in err
+    assert main(["info", "--json", "--patient", "4712", *both]) == 0
+    assert json.loads(capsys.readouterr().out)["patient"]["id"] == "4712"
+    assert main(["info", "--patient", "4713", *both]) == 2
+    assert "4713" in capsys.readouterr().err
+
+
+def test_every_odd_file_is_a_document_or_a_sentence(shared_data, capsys):
+    for path in sorted((shared_data / "odd").iterdir()):
+        status = main(["info", "--json", str(path)])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err, path
+        assert "unexpectedly" not in err, path
+        if status == 0:
+            assert "images" in json.loads(out), path
+        else:
+            assert (status, out, err.count("\n")) == (2, "", 1), path
