@@ -31,6 +31,7 @@ from reviewer.session import Session
 from ..binding import Changes, follow
 from ..jobs import Jobs, Progress
 from ..theme import RHYTHM, theme
+from ..wording import dose_title, structure_set_title
 from .volume_cube import cube_faces, paint_cube
 from .volume_mesh import Mesh, distance_to_hit, mapped
 from .volume_orbit import SIDE_NAMES, STANDARD_VIEWS, Orbit
@@ -249,7 +250,7 @@ class VolumeView(QWidget):
 
     def _is_known(self, structure: Structure) -> bool:
         for known in (self._meshes.get(structure.id), self._failures.get(structure.id)):
-            if known is not None and _same_shape(known[0], structure):
+            if known is not None and known[0].same_shape(structure):
                 return True
         return False
 
@@ -372,7 +373,7 @@ class VolumeView(QWidget):
         group = self._session.case.structure_set(self._session.view.structure_set)
         lines = []
         if scene.base is not None:
-            lines.append((" · ".join(["3D", *([group.label] if group and group.label else [])]), colours.canvas_text))
+            lines.append((f"3D · {structure_set_title(group)}" if group else "3D", colours.canvas_text))
         lines += [(note, colours.canvas_accent) for note in self.notes()]
         metrics = painter.fontMetrics()
         y = RHYTHM + metrics.ascent()
@@ -410,7 +411,8 @@ class VolumeView(QWidget):
             painter.fillRect(QRect(RHYTHM, round(y) - 8, 8, 8), QColor(*isodose.colour))
             _outlined(painter, QPointF(RHYTHM + 14, y), f"{isodose.gy:g} Gy", muted)
             y -= metrics.height()
-        label = metrics.elidedText(scene.dose.dose.label, Qt.TextElideMode.ElideRight, self.width() // 2)
+        title = dose_title(scene.dose.dose, self._session.case.plan(scene.dose.dose.plan_id))
+        label = metrics.elidedText(title, Qt.TextElideMode.ElideRight, self.width() // 2)
         _outlined(painter, QPointF(RHYTHM, y), label, QColor(theme().canvas_muted))
 
     # -- hands ----------------------------------------------------------------------------------------------------------
@@ -540,17 +542,6 @@ def _isodose_meshes(dose: Dose, levels: tuple[float, ...]) -> Mapping[float, Mes
     surfaces = importlib.import_module(".volume_surface", __package__)
     meshes: Mapping[float, Mesh] = surfaces.isodose_meshes(dose, levels)
     return meshes
-
-
-def _same_shape(a: Structure, b: Structure) -> bool:
-    """Whether an edit between the two changed no more than name, colour or type."""
-    if a is b:
-        return True
-    return (
-        a.grid is b.grid
-        and a.planes.keys() == b.planes.keys()
-        and all(region is b.planes[k] for k, region in a.planes.items())
-    )
 
 
 def _look(drawn: Drawn, someone_highlighted: bool) -> Look:

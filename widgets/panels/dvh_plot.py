@@ -1,0 +1,277 @@
+"""`DvhPlot`: the curves themselves. Loaded late, for pyqtgraph takes most of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QGraphicsItem, QWidget
+
+from reviewer.case import Colour
+from reviewer.dosimetry.dvh import Dvh
+
+from ..theme import Theme, theme, theme_changed
+
+NEAR_PX = 10.0
+TARGETS = ("GTV", "CTV", "PTV")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A structure's DVH as it is to be drawn."""
+
+    structure_id: str
+    colour: Colour
+    type: str
+    dvh: Dvh
+
+
+@dataclass(frozen=True)
+class Axes:
+    """full_dose_gy: the dose that is 100 %, None for an axis in Gy. relative_volume: in % of the volume with known dose, else in cc."""
+
+    full_dose_gy: float | None = None
+    relative_volume: bool = True
+
+    def dose(self, gy: Floats | float) -> Floats | float:
+        return gy if self.full_dose_gy is None else gy * (100.0 / self.full_dose_gy)
+
+    def volume(self, cc: Floats | float, dvh: Dvh) -> Floats | float:
+        return cc * (100.0 / dvh.known_cc) if self.relative_volume and dvh.known_cc else cc
+
+
+class DvhPlot(pg.PlotWidget):
+    """hovered: structure id (empty when none) and the dose in Gy at the point of its curve nearest to the pointer."""
+
+    hovered = Signal(str, float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("dvhPlot")
+        self._curves: dict[str, Curve] = {}
+        self._lines: dict[str, pg.PlotCurveItem] = {}
+        self._tails: dict[str, pg.PlotCurveItem] = {}
+        self._axes = Axes()
+        self._highlighted: str | None = None
+        self._columns = 0
+        item = self.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setMouseEnabled(False, False)
+        item.getViewBox().setDefaultPadding(0.0)
+        item.showGrid(x=True, y=True, alpha=0.18)
+        for side in ("left", "bottom"):
+            item.getAxis(side).enableAutoSIPrefix(False)
+            item.getAxis(side).setStyle(tickLength=-4, hideOverlappingLabels=True)
+        self._reference = pg.InfiniteLine(angle=90, movable=False)
+        self._reference.setZValue(-5)
+        self.addItem(self._reference)
+        self._marker = pg.ScatterPlotItem(size=9, pxMode=True)
+        self._marker.setZValue(50)
+        self.addItem(self._marker)
+        self.setMouseTracking(True)
+        self.viewport().setMouseTracking(True)
+        self._dress(theme())
+        theme_changed.connect(self._dress)
+
+    # -- what is drawn --------------------------------------------------------------------------------------------------
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the structures with a curve."""
+        return tuple(self._curves)
+
+    def data(self, structure_id: str) -> tuple[Floats, Floats]:
+        """The points of a curve as drawn, in the units of the axes."""
+        x, y = self._lines[structure_id].getData()
+        return np.asarray(x), np.asarray(y)
+
+    def show_curves(self, curves: Iterable[Curve], axes: Axes, reference_gy: float | None = None) -> None:
+        """Draw these; what has not changed is left alone."""
+        wanted = {c.structure_id: c for c in curves if len(c.dvh.dose_gy)}
+        turned = axes != self._axes
+        self._axes = axes
+        for gone in [i for i in self._curves if i not in wanted]:
+            self.removeItem(self._lines.pop(gone))
+            if gone in self._tails:
+                self.removeItem(self._tails.pop(gone))
+            del self._curves[gone]
+        before, self._curves = self._curves, wanted
+        if self._scale() or turned:
+            before = {}
+        for key, curve in wanted.items():
+            if before.get(key) != curve:
+                self._draw(curve)
+        self._reference.setVisible(reference_gy is not None and bool(wanted))
+        if reference_gy is not None:
+            self._reference.setValue(axes.dose(reference_gy))
+        self.mark(None, 0.0)
+
+    def highlight(self, structure_id: str | None) -> None:
+        before, self._highlighted = self._highlighted, structure_id
+        for key in {before, structure_id} & self._curves.keys():
+            self._pen(self._curves[key])
+
+    def mark(self, structure_id: str | None, dose_gy: float) -> None:
+        """Put the dot on a curve, or take it away."""
+        curve = self._curves.get(structure_id or "")
+        if curve is None:
+            self._marker.clear()
+            return
+        volume = self._axes.volume(curve.dvh.volume_at_cc(dose_gy), curve.dvh)
+        colour = QColor(*curve.colour)
+        self._marker.setData([self._axes.dose(dose_gy)], [volume], brush=colour, pen=pg.mkPen(theme().text, width=1))
+
+    def _scale(self) -> bool:
+        """Ranges and titles of the axes; True where the curves need other points. The skin counts only where nothing else is shown."""
+        curves = list(self._curves.values())
+        measured = [c for c in curves if c.type != "EXTERNAL"] or curves
+        top = max((float(c.dvh.dose_gy[-1]) for c in curves), default=1.0)
+        full = max((c.dvh.known_cc for c in measured), default=1.0)
+        box = self.getPlotItem().getViewBox()
+        axes = self._axes
+        x_range = (0.0, 1.04 * float(axes.dose(max(top, 0.1))))
+        y_range = (0.0, 104.0 if axes.relative_volume else 1.04 * max(full, 1e-3))
+        columns = max(50, int(box.width()))
+        changed = columns != self._columns or not np.allclose(box.viewRange(), (x_range, y_range), rtol=1e-9)
+        if changed:
+            self._columns = columns
+            box.setRange(xRange=x_range, yRange=y_range, padding=0.0)
+        self._titles()
+        return changed
+
+    def _titles(self) -> None:
+        t = theme()
+        style = {"color": t.muted, "font-size": "8pt"}
+        dose = "Dose (Gy)" if self._axes.full_dose_gy is None else f"Dose (% of {self._axes.full_dose_gy:g} Gy)"
+        self.getPlotItem().setLabel("bottom", dose, **style)
+        self.getPlotItem().setLabel("left", "Volume (%)" if self._axes.relative_volume else "Volume (cc)", **style)
+
+    def _draw(self, curve: Curve) -> None:
+        dvh, axes = curve.dvh, self._axes
+        line = self._lines.get(curve.structure_id)
+        if line is None:
+            line = self._lines[curve.structure_id] = pg.PlotCurveItem(antialias=True)
+            line.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+            self.addItem(line)
+        gy, cc = thinned(dvh, self._columns, self.getPlotItem().getViewBox().viewRange()[0][1] / float(axes.dose(1.0)))
+        line.setData(axes.dose(gy), axes.volume(cc, dvh))
+        self._draw_tail(curve, float(gy[0]))
+        self._pen(curve)
+
+    def _draw_tail(self, curve: Curve, first_gy: float) -> None:
+        """From zero dose to the lowest known one nothing is measured; where part of the structure lies outside the grid, dashed."""
+        dvh, axes = curve.dvh, self._axes
+        tail = self._tails.get(curve.structure_id)
+        if tail is None:
+            tail = self._tails[curve.structure_id] = pg.PlotCurveItem(antialias=True)
+            tail.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+            self.addItem(tail)
+        start = 0.0 if dvh.outside_fraction == 0.0 or axes.relative_volume else dvh.volume_cc
+        gy = np.array([0.0, 0.0, first_gy]) if start else np.array([0.0, first_gy])
+        cc = np.array([start, dvh.known_cc, dvh.known_cc]) if start else np.array([dvh.known_cc, dvh.known_cc])
+        tail.setData(axes.dose(gy), axes.volume(cc, dvh))
+
+    def _pen(self, curve: Curve) -> None:
+        bold = curve.structure_id == self._highlighted
+        pen = QPen(_readable(QColor(*curve.colour), theme()))
+        pen.setCosmetic(True)
+        pen.setWidthF(3.0 if bold else 1.9 if curve.type in TARGETS else 1.25)
+        tail = QPen(pen)
+        if curve.dvh.outside_fraction > 0:
+            tail.setDashPattern([4.0, 4.0])
+        line, end = self._lines[curve.structure_id], self._tails[curve.structure_id]
+        for item, its_pen in ((line, pen), (end, tail)):
+            item.setPen(its_pen)
+            item.setZValue(20 if bold else 10 if curve.type in TARGETS else 0)
+
+    def _dress(self, t: Theme) -> None:
+        self.setBackground(t.panel)
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pg.mkPen(t.muted))
+            axis.setTextPen(pg.mkPen(t.muted))
+        self._reference.setPen(pg.mkPen(t.muted, width=1, style=Qt.PenStyle.DotLine))
+        self._titles()
+        for curve in self._curves.values():
+            self._pen(curve)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "_columns") and self._curves and self._scale():
+            for curve in self._curves.values():
+                self._draw(curve)
+
+    # -- hands ----------------------------------------------------------------------------------------------------------
+
+    def nearest(self, position: QPointF) -> tuple[str, float] | None:
+        """Structure and dose (Gy) of the point of a curve nearest to a place in the widget, None where none is near."""
+        box = self.getPlotItem().getViewBox()
+        scene = self.mapToScene(position.toPoint())
+        area = box.sceneBoundingRect()
+        if not area.adjusted(-NEAR_PX, -NEAR_PX, NEAR_PX, NEAR_PX).contains(QPointF(scene)):
+            return None
+        found: list[tuple[float, int, str, float]] = []
+        for key, line in self._lines.items():
+            x, y = (np.concatenate(pair) for pair in zip(self._tails[key].getData(), line.getData(), strict=True))
+            px, py = _to_pixels(x, y, box.viewRange(), area)
+            distance, at = _nearest_on(px, py, scene.x(), scene.y())
+            if distance <= NEAR_PX:
+                dose = float(np.interp(at, np.arange(len(x)), x)) / float(self._axes.dose(1.0))
+                found.append((round(distance), -int(self._curves[key].type in TARGETS), key, dose))
+        if not found:
+            return None
+        best = min(found)
+        return best[2], best[3]
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        super().mouseMoveEvent(event)
+        near = self.nearest(event.position())
+        self.mark(*(near or (None, 0.0)))
+        self.hovered.emit(*(near or ("", 0.0)))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.mark(None, 0.0)
+        self.hovered.emit("", 0.0)
+
+
+def thinned(dvh: Dvh, columns: int, full_gy: float) -> tuple[Floats, Floats]:
+    """Dose (Gy) and volume (cc) of no more points than two for each of the columns over `full_gy`, from lowest to highest dose, then down."""
+    gy, cc = dvh.dose_gy, dvh.cumulative_cc
+    count = int(np.ceil(2 * columns * (gy[-1] - gy[0]) / max(full_gy, 1e-9))) + 2
+    if count < len(gy):
+        even = np.linspace(gy[0], gy[-1], count)
+        gy, cc = even, np.interp(even, gy, cc)
+    return np.append(gy, gy[-1]), np.append(cc, 0.0)
+
+
+def _to_pixels(x: Floats, y: Floats, ranges: list[list[float]], area: QRectF) -> tuple[Floats, Floats]:
+    (x0, x1), (y0, y1) = ranges
+    return area.left() + (x - x0) / (x1 - x0) * area.width(), area.bottom() - (y - y0) / (y1 - y0) * area.height()
+
+
+def _nearest_on(px: Floats, py: Floats, x: float, y: float) -> tuple[float, float]:
+    """Distance in pixels from a polyline to a point, and where on it, in fractional indices."""
+    dx, dy = np.diff(px), np.diff(py)
+    length2 = np.maximum(dx * dx + dy * dy, 1e-12)
+    part = np.clip(((x - px[:-1]) * dx + (y - py[:-1]) * dy) / length2, 0.0, 1.0)
+    distance = np.hypot(px[:-1] + part * dx - x, py[:-1] + part * dy - y)
+    best = int(np.argmin(distance))
+    return float(distance[best]), best + float(part[best])
+
+
+def _readable(colour: QColor, t: Theme) -> QColor:
+    """A structure's colour, darker on a light ground or lighter on a dark one where it would not be seen."""
+    lightness = colour.lightnessF()
+    if t.name == "light" and lightness > 0.5:
+        colour.setHslF(max(colour.hslHueF(), 0.0), colour.hslSaturationF(), 0.42)
+    elif t.name == "dark" and lightness < 0.38:
+        colour.setHslF(max(colour.hslHueF(), 0.0), colour.hslSaturationF(), 0.5)
+    return colour

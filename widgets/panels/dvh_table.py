@@ -1,0 +1,194 @@
+"""The table below the DVH: what is asked of every structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from reviewer.case import Structure
+from reviewer.dosimetry.metrics import Metric
+
+from ..theme import RHYTHM, theme, theme_changed
+
+if TYPE_CHECKING:  # importing it for good would load numba
+    from reviewer.dosimetry.dvh import Dvh
+
+Index = QModelIndex | QPersistentModelIndex
+ID_ROLE = Qt.ItemDataRole.UserRole
+
+
+@dataclass(frozen=True)
+class _Column:
+    header: str
+    full: str
+    tip: str
+    metric: Metric | None = None
+    digits: int = 1
+
+
+_COLUMNS = (
+    _Column("Structure", "Structure", "⚠ marks structures that lie partly outside the dose grid"),
+    _Column("cc", "Volume [cc]", "Volume of the structure in cm³"),
+    _Column("D95 Gy", "D95%[Gy]", "D95%[Gy]: lowest dose in the hottest 95 % of the volume", Metric.parse("D95%[Gy]")),
+    _Column("Mean Gy", "Mean[Gy]", "Mean[Gy]: mean dose of the volume", Metric.parse("Mean[Gy]")),
+    _Column(
+        "Max Gy",
+        "D0.035cc[Gy]",
+        "D0.035cc[Gy]: lowest dose in the hottest 0.035 cm³, the maximum that a single voxel can't decide",
+        Metric.parse("D0.035cc[Gy]"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """dvh: None while it is being computed, or where `trouble` says why there is none."""
+
+    structure: Structure
+    dvh: Dvh | None
+    trouble: str = ""
+
+
+def outside_warning(dvh: Dvh) -> str:
+    """What has to be said of a structure that reaches beyond the dose grid; empty for others."""
+    if dvh.outside_fraction <= 0:
+        return ""
+    percent = 100 * dvh.outside_fraction
+    share = f"{percent:.0f} %" if percent >= 1 else f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
+    return f"{share} outside the dose grid: unknown dose"
+
+
+class DvhTable(QTableView):
+    """hovered: id of the structure under the pointer, empty when none."""
+
+    hovered = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("dvhTable")
+        self.setAccessibleName("Dose and volume of structures")
+        self.rows = _Rows(self)
+        self.setModel(self.rows)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setIconSize(QSize(9, 9))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(20)
+        self.verticalHeader().setDefaultSectionSize(20)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(24)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, widest in ((1, "99999.9"), (2, "D95 Gy"), (3, "Mean Gy"), (4, "Max Gy")):
+            self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(widest) + RHYTHM + 4)
+        self.setMinimumHeight(3 * 20)
+        self.setMouseTracking(True)
+        self.entered.connect(lambda index: self.hovered.emit(self.rows.rows[index.row()].structure.id))
+        theme_changed.connect(self.rows.repaint)
+
+    def tsv(self) -> str:
+        """The selected rows, or all, with the full notation of each column in the first line."""
+        chosen = sorted({i.row() for i in self.selectionModel().selectedIndexes()}) or range(len(self.rows.rows))
+        lines = [[c.full for c in _COLUMNS]]
+        lines += [[self.rows.text(self.rows.rows[r], c) for c in range(len(_COLUMNS))] for r in chosen]
+        return "\n".join("\t".join(line) for line in lines) + "\n"
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.tsv())
+            return
+        super().keyPressEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.hovered.emit("")
+
+
+class _Rows(QAbstractTableModel):
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[Row] = []
+        self._highlighted: str | None = None
+
+    def show(self, rows: Sequence[Row], highlighted: str | None) -> None:
+        """Rows of the same structures are updated in place, so that a selection survives an edit."""
+        same = [r.structure.id for r in rows] == [r.structure.id for r in self.rows]
+        self._highlighted = highlighted
+        if same:
+            self.rows = list(rows)
+            self.repaint()
+            return
+        self.beginResetModel()
+        self.rows = list(rows)
+        self.endResetModel()
+
+    def repaint(self) -> None:
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, len(_COLUMNS) - 1))
+
+    def text(self, row: Row, column: int) -> str:
+        if column == 0:
+            return row.structure.name
+        if row.dvh is None:
+            return "failed" if row.trouble else "…"
+        if column == 1:
+            return f"{row.dvh.volume_cc:.1f}"
+        metric = _COLUMNS[column].metric
+        value = metric.of(row.dvh) if metric else None
+        return "none" if value is None else f"{value:.{_COLUMNS[column].digits}f}"
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(_COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return _COLUMNS[section].header
+            if role == Qt.ItemDataRole.ToolTipRole:
+                return _COLUMNS[section].tip
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(section)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row, column = self.rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            warned = column == 0 and (row.trouble or (row.dvh is not None and row.dvh.outside_fraction > 0))
+            return f"⚠ {self.text(row, column)}" if warned else self.text(row, column)
+        if role == ID_ROLE:
+            return row.structure.id
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
+        if role == Qt.ItemDataRole.DecorationRole and column == 0:
+            swatch = QPixmap(9, 9)
+            swatch.fill(QColor(*row.structure.colour))
+            return swatch
+        if role == Qt.ItemDataRole.BackgroundRole and row.structure.id == self._highlighted:
+            return QColor(theme().hover)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        return None
+
+    def _tip(self, row: Row, column: int) -> str:
+        if row.dvh is None:
+            return f"{row.structure.name}: {row.trouble or 'being computed'}"
+        warning = outside_warning(row.dvh)
+        facts = f"{row.structure.name}\n{_COLUMNS[column].tip}" if column else row.structure.name
+        return f"{facts}\n⚠ {warning}; dose values are those of the rest" if warning else facts
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+    return side | Qt.AlignmentFlag.AlignVCenter
