@@ -1,0 +1,55 @@
+"""What needs numba, loaded beside the first paint instead of before it: cuts of structures, and oblique planes of images.
+
+A slice view shows native planes with their contours at once; what is missing until `ready` follows a moment later.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from types import ModuleType
+
+import numpy as np
+import shapely
+
+from reviewer.case import Structure
+from reviewer.geometry.grid import Grid
+from reviewer.geometry.reslice import warm_up
+
+_ready = threading.Event()
+_lock = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def ready() -> bool:
+    """Whether everything is loaded; starts loading where it is not."""
+    global _thread
+    if not _ready.is_set():
+        with _lock:
+            if _thread is None:
+                _thread = threading.Thread(target=_load, name="compiled geometry", daemon=True)
+                _thread.start()
+    return _ready.is_set()
+
+
+def wait() -> None:
+    """Come back when everything is loaded (screenshots, tests)."""
+    ready()
+    _ready.wait()
+
+
+def section_module() -> ModuleType:
+    """`reviewer.geometry.section`, whose import costs the second that a window has for its first paint."""
+    return importlib.import_module("reviewer.geometry.section")
+
+
+def _load() -> None:
+    try:
+        section = section_module().section
+        grid = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (4, 4), np.arange(3.0), "")
+        square = shapely.box(0.0, 0.0, 2.0, 2.0)
+        cube = Structure("warm-up", "warm-up", grid, {0: square, 1: square, 2: square})
+        section(cube, np.eye(4), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
+        warm_up()
+    finally:
+        _ready.set()

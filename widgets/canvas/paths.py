@@ -1,0 +1,90 @@
+"""Outlines as painter paths, in plane coordinates (mm)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import numpy as np
+import shiboken6
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainterPath, QPolygonF
+
+from reviewer.case import Structure
+from reviewer.geometry.region import Region, rings_of
+from reviewer.scene import Drawn, Matrix, Point
+
+from . import late
+from .viewport import Viewport
+
+KEPT_OUTLINES = 4000
+
+
+def polygon(points: NDArray[np.float64]) -> QPolygonF:
+    """(n, 2) points as a QPolygonF; the memory is filled at once, since a call per point is slow."""
+    result = QPolygonF()
+    result.resize(len(points))
+    if len(points):
+        address = shiboken6.getCppPointer(result.data())[0]
+        memory = np.frombuffer(shiboken6.VoidPtr(address, points.size * 8, True), dtype=np.float64)
+        memory[:] = np.asarray(points, dtype=np.float64).ravel()
+    return result
+
+
+def path_of(lines: Iterable[NDArray[np.float64]], closed: bool) -> QPainterPath:
+    """A path of several lines; closed ones enclose an area by the even-odd rule."""
+    path = QPainterPath()
+    path.setFillRule(Qt.FillRule.OddEvenFill)
+    for line in lines:
+        path.addPolygon(polygon(line))
+        if closed:
+            path.closeSubpath()
+    return path
+
+
+class Outlines:
+    """The cuts of structures with planes, as regions and paths. Kept per structure, plane and matrix; the oldest go first."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], tuple[Region, QPainterPath] | None] = OrderedDict()
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def of(self, drawn: Drawn, port: Viewport, complete: bool) -> tuple[Region, QPainterPath] | None:
+        """Region and path of a structure in the plane of a viewport; None where it is not met.
+
+        complete: False while cuts across the contours' planes can't be made yet (see `late`); then only native planes are met.
+        """
+        key = (drawn.structure, drawn.to_structure, port.plane.orientation, port.plane.right, port.position_mm)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        origin = port.point_mm((0.0, 0.0))
+        if complete:
+            region: Region | None = late.section_module().section(
+                drawn.structure, drawn.to_structure, origin, port.plane.right, port.plane.down
+            )
+        else:
+            region = native_region(drawn.structure, drawn.to_structure, origin, port)
+            if region is None:
+                return None
+        found = None if region is None else (region, path_of(rings_of(region), closed=True))
+        self._kept[key] = found
+        while len(self._kept) > KEPT_OUTLINES:
+            self._kept.popitem(last=False)
+        return found
+
+
+def native_region(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> Region | None:
+    """The region on the plane of a viewport where that is one of the structure's own, seen along its own axes; else None."""
+    grid = structure.grid
+    same = np.allclose(to_structure, np.eye(4)) and np.allclose(
+        [port.plane.right, port.plane.down], grid.axes[:2], atol=1e-9
+    )
+    if not same:
+        return None
+    w = float(grid.uvw_mm(origin_mm)[2])
+    k = grid.nearest_plane(w)
+    return structure.planes.get(k) if abs(float(grid.positions_mm[k]) - w) < 1e-3 else None
