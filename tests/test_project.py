@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import pkgutil
 import re
 import shutil
@@ -68,17 +67,6 @@ def test_the_engine_imports_without_a_screen():
 def test_arrows_point_downward():
     done = subprocess.run([BIN / "lint-imports"], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
-
-
-def test_no_first_party_import_inside_a_function():
-    """ruff's PLC0415 sees the imports that are written as such; importlib may only be used where commands are found by name."""
-    users = set()
-    for folder in FOLDERS.values():
-        for path in (ROOT / folder).rglob("*.py"):
-            calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)]
-            if any(c.attr == "import_module" for c in calls):
-                users.add(str(path.relative_to(ROOT)))
-    assert users <= {"reviewer/cli/__init__.py", "widgets/app.py", "widgets/main_window.py"}
 
 
 def test_the_set_up_script_and_the_error_message_name_the_same_packages():

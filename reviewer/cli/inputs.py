@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from reviewer.case import Case
 from reviewer.cli.output import Progress
 from reviewer.cli.paths import add_path_arguments, given_paths
 from reviewer.demo import demo_folder
-from reviewer.opening import begin
+from reviewer.errors import InputError
+from reviewer.opening import SeveralPatientsError, begin
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,4 +27,10 @@ def load_case(arguments: argparse.Namespace) -> Case:
     with Progress() as progress:
         if arguments.demo:
             paths = [demo_folder(progress=progress)]
-        return begin(paths, patient_id=arguments.patient, study_uids=studies, progress=progress).case
+        try:
+            return begin(paths, patient_id=arguments.patient, study_uids=studies, progress=progress).case
+        except SeveralPatientsError as error:
+            raise InputError(
+                f"there are {len(error.candidates)} patients",
+                remedy="choose one: " + ", ".join(f"--patient {shlex.quote(c.patient.id)}" for c in error.candidates),
+            ) from error

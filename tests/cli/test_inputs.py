@@ -126,3 +126,10 @@ def test_every_odd_file_is_a_document_or_a_sentence(shared_data, capsys):
             assert "images" in json.loads(out), path
         else:
             assert (status, out, err.count("\n")) == (2, "", 1), path
+
+
+def test_the_demo_is_not_written_among_other_files(tmp_path, capsys):
+    (tmp_path / "patient.dcm").touch()
+    assert main(["demo", "--write", str(tmp_path)]) == 2
+    assert "is not an empty folder" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["patient.dcm"]
