@@ -12,6 +12,12 @@ from reviewer.geometry.region import Region
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 
+PALETTE: tuple[Colour, ...] = (
+    (230, 75, 60), (60, 160, 230), (90, 190, 90), (240, 190, 60), (170, 110, 220), (70, 200, 190),
+    (240, 130, 50), (230, 110, 170), (150, 170, 60), (110, 130, 240), (190, 140, 100), (130, 200, 120),
+)  # fmt: skip
+"""Colours, in turn, for structures that come without one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Structure:
