@@ -1,0 +1,342 @@
+"""Opening: any mix of files and folders becomes a `Case`, in two steps: everything but the voxels at once, the voxels as they come."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reviewer.case import Case, Image, Patient, Problem, StructureSet
+from reviewer.dicom.file import DicomFile, read_file
+from reviewer.dicom.read import patient_of, read
+from reviewer.dicom.series import Load
+from reviewer.dicom.values import date, text
+from reviewer.errors import CancelledError, InputError, ReviewerError
+from reviewer.volumes import Volume, image_of, is_volume, read_volume, structures_of
+
+ARRIVED_EVERY = 8
+"""Planes between two messages that some have arrived; the first plane is told at once."""
+
+EXPECTED_SUFFIXES = (".dcm", ".dicom", ".ima")
+"""A file of such a name that is not DICOM is a problem; of another name it is only left alone."""
+
+NAMED = 5
+"""Files that are left alone are named up to this many."""
+
+Progress = Callable[[float, str], None]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study to choose from; counts: modality -> number of files."""
+
+    uid: str
+    date: str
+    description: str
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One patient to choose from; `patient.id` goes back into `begin`."""
+
+    patient: Patient
+    studies: tuple[Study, ...]
+
+    @property
+    def study_uids(self) -> tuple[str, ...]:
+        return tuple(study.uid for study in self.studies)
+
+
+class SeveralPatientsError(InputError):
+    """The input holds several patients and the caller must choose one of `candidates`."""
+
+    def __init__(self, candidates: tuple[Candidate, ...]) -> None:
+        self.candidates = candidates
+        ids = ", ".join(c.patient.id or "(no id)" for c in candidates[:6]) + (", …" if len(candidates) > 6 else "")
+        super().__init__(f"there are {len(candidates)} patients: {ids}", remedy="choose one of them")
+
+
+@dataclass
+class Opening:
+    """A case whose images may still be without voxels. `case` gains problem lines when planes turn out to be unreadable."""
+
+    case: Case
+    _loads: dict[str, Load] = field(default_factory=dict)
+
+    def read_voxels(
+        self, arrived: Callable[[str], None], cancelled: Cancelled | None = None, first: str | None = None
+    ) -> tuple[Problem, ...]:
+        """Fill the images, `first` before the others, middle planes first; meant for a worker thread.
+
+        arrived: called with an image's id after its first plane, every ARRIVED_EVERY planes, and its last one.
+        Planes that cannot be read stay `pending` for good; the problems that say so are returned and added to `case`.
+        Raises CancelledError when the user stops.
+        """
+        problems: list[Problem] = []
+        for load in sorted(self._loads.values(), key=lambda item: item.image.id != first):
+            refused: dict[str, list[int]] = defaultdict(list)
+            for n, k in enumerate(middle_out(len(load.planes))):
+                if cancelled is not None and cancelled():
+                    raise CancelledError
+                pending = load.image.pending
+                if pending is not None and pending[k]:
+                    try:
+                        load.read(k)
+                    except ReviewerError as error:
+                        refused[error.what].append(k)
+                if n % ARRIVED_EVERY == 0:
+                    arrived(load.image.id)
+            arrived(load.image.id)
+            problems += _unread(load, refused)
+        self._loads.clear()
+        self.case = replace(self.case, problems=(*self.case.problems, *problems))
+        return tuple(problems)
+
+
+def _unread(load: Load, refused: Mapping[str, Sequence[int]]) -> Iterator[Problem]:
+    for reason, planes in refused.items():
+        where = ", ".join(f"{load.image.grid.positions_mm[k]:.2f}" for k in sorted(planes)[:5]) + (
+            " …" if len(planes) > 5 else ""
+        )
+        yield Problem(
+            load.planes[planes[0]].pixels.path,
+            "error",
+            f"{len(planes)} of {len(load.planes)} planes could not be read and are empty (at {where} mm): {reason}",
+        )
+
+
+def middle_out(count: int) -> list[int]:
+    """Indices from the middle to both ends: 0 … 4 as 2, 1, 3, 0, 4."""
+    middle = count // 2
+    return sorted(range(count), key=lambda k: (abs(k - middle), k))
+
+
+def open_case(
+    paths: Sequence[Path | str],
+    *,
+    patient_id: str | None = None,
+    study_uids: frozenset[str] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Case:
+    """The whole case, voxels included; as `begin`."""
+    opening = begin(paths, patient_id=patient_id, study_uids=study_uids, progress=progress, cancelled=cancelled)
+    opening.read_voxels(lambda image_id: None, cancelled)
+    return opening.case
+
+
+def begin(
+    paths: Sequence[Path | str],
+    *,
+    patient_id: str | None = None,
+    study_uids: frozenset[str] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Opening:
+    """Everything that these files and folders (searched recursively) hold of one patient, but for the voxels of DICOM images.
+
+    patient_id: which patient, where there are several; study_uids: only these studies. progress: (0 to 1, what is being done).
+    Raises InputError when a path does not exist or nothing is usable, SeveralPatientsError when the caller must choose,
+    CancelledError when `cancelled` says so. Everything else that is wrong is a line in `Case.problems`.
+    """
+    say = progress or (lambda fraction, what: None)
+
+    def check() -> None:
+        if cancelled is not None and cancelled():
+            raise CancelledError
+
+    problems: list[Problem] = []
+    dicom, volumes, others = _scan(paths, problems, say, check)
+    total = len(dicom) + len(volumes) + len(others) + len(problems)
+    chosen = _of_one_patient(dicom, patient_id)
+    if study_uids is not None:
+        chosen = [file for file in chosen if file.study_uid in study_uids]
+    found = read(chosen, lambda fraction, what: say(0.6 + 0.3 * fraction, what), check)
+    problems += found.problems
+    images = [load.image for load in found.loads]
+    sets = list(found.structure_sets)
+    _open_volumes(volumes, images, sets, problems, check)
+    if others:
+        names = ", ".join(Path(name).name for name in others[:NAMED]) + (", …" if len(others) > NAMED else "")
+        counted = "1 file is" if len(others) == 1 else f"{len(others)} files are"
+        left = "was" if len(others) == 1 else "were"
+        problems.append(
+            Problem(_folder(others), "note", f"{counted} not DICOM, NIfTI or MetaImage and {left} left alone: {names}")
+        )
+    if not (images or sets or found.doses or found.plans or found.registrations or found.cines):
+        raise _nothing_usable(paths, total, problems)
+    say(1.0, "Opened")
+    case = Case(
+        patient=patient_of(chosen),
+        images=tuple(images),
+        structure_sets=tuple(sets),
+        doses=tuple(found.doses),
+        plans=tuple(found.plans),
+        registrations=tuple(found.registrations),
+        cines=tuple(found.cines),
+        problems=tuple(problems),
+    )
+    return Opening(case, {load.image.id: load for load in found.loads})
+
+
+def _nothing_usable(paths: Sequence[Path | str], total: int, problems: Sequence[Problem]) -> InputError:
+    errors = [p for p in problems if p.severity == "error"]
+    where = ", ".join(map(str, paths))
+    if total == 0:
+        return InputError("the folder is empty" if len(paths) == 1 else "the folders are empty", where=where)
+    if len(errors) == 1:
+        return InputError(f"nothing usable was found: {errors[0].message}", where=errors[0].file)
+    if errors:
+        return InputError(
+            f"nothing usable was found in {total} files; the first problem is that {errors[0].message}", where=where
+        )
+    return InputError(f"nothing usable was found: none of {total} files is DICOM, NIfTI or MetaImage", where=where)
+
+
+# -- files ----------------------------------------------------------------------------------------------------------------
+
+
+def _files(paths: Sequence[Path | str]) -> list[str]:
+    """All files, each once, folders searched recursively, in a stable order."""
+    if not paths:
+        raise InputError("no file or folder was given")
+    found: dict[str, str] = {}
+    for given in paths:
+        path = Path(given)
+        if not path.exists():
+            raise InputError("there is no such file or folder", where=str(path))
+        if path.is_dir():
+            names = (os.path.join(folder, name) for folder, _, files in os.walk(path) for name in sorted(files))
+            listed = sorted(names)
+        else:
+            listed = [str(path)]
+        for name in listed:
+            if os.path.isfile(name):
+                found.setdefault(os.path.realpath(name), name)
+    return list(found.values())
+
+
+def _scan(
+    paths: Sequence[Path | str], problems: list[Problem], say: Progress, check: Callable[[], None]
+) -> tuple[list[DicomFile], list[str], list[str]]:
+    """DICOM files, volume files, and others. Unreadable ones become problems."""
+    names = _files(paths)
+    raw_beside = {os.path.splitext(name)[0] for name in names if name.lower().endswith(".mhd")}
+    dicom: list[DicomFile] = []
+    volumes: list[str] = []
+    others: list[str] = []
+    for n, name in enumerate(names):
+        check()
+        if n % 20 == 0:
+            say(0.6 * n / len(names), f"Reading headers, {n} of {len(names)} files")
+        stem, suffix = os.path.splitext(name)
+        if is_volume(name):
+            volumes.append(name)
+            continue
+        if suffix.lower() in (".raw", ".zraw") and stem in raw_beside:
+            continue
+        try:
+            file = read_file(name)
+        except InputError as error:
+            problems.append(Problem(name, "error", f"it was not opened: {error.what}"))
+        except OSError as error:
+            problems.append(Problem(name, "error", f"it was not opened: {error.strerror or 'it cannot be read'}"))
+        else:
+            if file is not None:
+                dicom.append(file)
+            elif suffix.lower() in EXPECTED_SUFFIXES:
+                problems.append(
+                    Problem(name, "error", "it was not opened: it is named like DICOM, but does not begin like it")
+                )
+            else:
+                others.append(name)
+    return dicom, volumes, others
+
+
+def _folder(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    try:
+        return os.path.commonpath(names)
+    except ValueError:
+        return names[0]
+
+
+# -- patients -------------------------------------------------------------------------------------------------------------
+
+
+def _of_one_patient(files: Sequence[DicomFile], patient_id: str | None) -> list[DicomFile]:
+    """The files of the patient asked for, or of the only one there is."""
+    patients: dict[str, list[DicomFile]] = defaultdict(list)
+    for file in files:
+        patients[file.patient_id].append(file)
+    if patient_id is not None:
+        if files and patient_id not in patients:
+            raise InputError(f"there is no patient with the id {patient_id!r}")
+        return patients.get(patient_id, [])
+    if len(patients) > 1:
+        raise SeveralPatientsError(tuple(_candidate(group) for group in patients.values()))
+    return list(files)
+
+
+def _candidate(files: Sequence[DicomFile]) -> Candidate:
+    studies: dict[str, list[DicomFile]] = defaultdict(list)
+    for file in files:
+        studies[file.study_uid].append(file)
+    return Candidate(
+        patient_of(files),
+        tuple(
+            Study(
+                uid,
+                next((day for f in group if (day := date(f.dataset, "StudyDate"))), ""),
+                next((words for f in group if (words := text(f.dataset, "StudyDescription"))), ""),
+                dict(Counter(f.modality or "?" for f in group)),
+            )
+            for uid, group in studies.items()
+        ),
+    )
+
+
+# -- volumes --------------------------------------------------------------------------------------------------------------
+
+
+def _open_volumes(
+    names: Sequence[str],
+    images: list[Image],
+    sets: list[StructureSet],
+    problems: list[Problem],
+    check: Callable[[], None],
+) -> None:
+    """Images first, so that a label map finds the image that it was drawn on."""
+    volumes: list[Volume] = []
+    for name in names:
+        check()
+        try:
+            volume = read_volume(name)
+            if volume.labels:
+                volumes.append(volume)
+                continue
+            image, note = image_of(volume)
+        except Exception as error:
+            problems.append(_refused(name, error))
+        else:
+            images.append(image)
+            problems.append(note)
+    for volume in volumes:
+        check()
+        try:
+            group, notes = structures_of(volume, images)
+        except Exception as error:
+            problems.append(_refused(volume.path, error))
+        else:
+            sets.append(group)
+            problems += notes
+
+
+def _refused(name: str, error: Exception) -> Problem:
+    gist = error.what if isinstance(error, ReviewerError) else f"{type(error).__name__}: {str(error)[:120]}"
+    return Problem(name, "error", f"it was not opened: {gist}")

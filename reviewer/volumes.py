@@ -1,0 +1,302 @@
+"""NIfTI and MetaImage volumes as images, label maps as structures.
+
+Files like these carry a lattice in space, but no patient and no frame of reference: each volume is in a frame of its own. A label
+map belongs to the image whose voxels coincide with its own, one to one; it is traced exactly, along the edges of its voxels.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from reviewer.case import Colour, Image, Problem, Structure, StructureSet
+from reviewer.case.structure import PALETTE
+from reviewer.case.uid import stand_in_uid
+from reviewer.errors import InputError
+from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
+from reviewer.geometry.region import Region, region_of_rings
+
+SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd")
+
+MAX_VOXELS = 2**31
+HINTED_LABELS, PLAIN_LABELS = 256, 32
+"""Most distinct values of a label map whose name says that it is one, and of one whose name does not."""
+HINT = re.compile(r"seg|label|mask|roi|struct|contour", re.IGNORECASE)
+
+LATTICE_TOLERANCE = 0.05
+"""Two lattices coincide where no corner is off by more than this part of a voxel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A file's voxels, (z, y, x), on a grid in a frame of its own."""
+
+    path: str
+    grid: Grid
+    voxels: NDArray[np.generic]
+    labels: bool
+    reason: str
+
+
+def is_volume(path: str) -> bool:
+    return path.lower().endswith(SUFFIXES)
+
+
+def read_volume(path: str) -> Volume:
+    """The volume in a file. Raises InputError where it is not a 3D scalar volume on an orthogonal lattice, or is not all there."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(path)
+    try:
+        reader.ReadImageInformation()
+        size, components = reader.GetSize(), reader.GetNumberOfComponents()
+        if reader.GetDimension() == 4 and size[3] == 1:
+            reader.SetExtractSize((*size[:3], 0))
+        elif reader.GetDimension() != 3:
+            raise InputError(f"it has {reader.GetDimension()} dimensions, not three")
+        if components != 1:
+            raise InputError(f"it has {components} values in each voxel, not one")
+        if np.prod([float(s) for s in size]) > MAX_VOXELS:
+            raise InputError(f"it claims {' x '.join(map(str, size))} voxels, which is not believable")
+        image = reader.Execute()
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise InputError(f"it cannot be read ({lines[-1][:160] if lines else 'no reason given'})") from error
+    voxels = sitk.GetArrayFromImage(image)
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    origin, spacing = np.array(image.GetOrigin()), image.GetSpacing()
+    if not np.isfinite([*origin, *spacing, *direction.ravel()]).all() or min(spacing) <= 0:
+        raise InputError("its position, spacing or direction is not valid")
+    if not np.allclose(direction.T @ direction, np.eye(3), atol=AXIS_TOLERANCE):
+        raise InputError("its axes are not perpendicular")
+    u, v = direction[:, 0], direction[:, 1]
+    axes = np.array([u, v, np.cross(u, v)])
+    uvw = axes @ origin
+    steps = np.arange(voxels.shape[0]) * spacing[2]
+    if direction[:, 2] @ axes[2] < 0:  # stored against the right-handed normal
+        voxels, w = voxels[::-1], uvw[2] - steps[::-1]
+    else:
+        w = uvw[2] + steps
+    grid = Grid(
+        axes, (float(uvw[0]), float(uvw[1])), (spacing[0], spacing[1]), (voxels.shape[2], voxels.shape[1]), w,
+        stand_in_uid("frame", path), spacing[2],
+    )  # fmt: skip
+    labels, reason = _is_label_map(path, voxels)
+    return Volume(path, grid, voxels, labels, reason)
+
+
+def _is_label_map(path: str, voxels: NDArray[np.generic]) -> tuple[bool, str]:
+    if voxels.dtype.kind not in "iu":
+        return False, "its values are not integers"
+    if int(voxels.min()) < 0:
+        return False, "it has negative values"
+    if int(voxels.max()) >= 2**16:
+        return False, "its values are large"
+    distinct = int(np.count_nonzero(np.bincount(voxels.ravel())))
+    hinted = bool(HINT.search(Path(path).name))
+    most = HINTED_LABELS if hinted else PLAIN_LABELS
+    if not 2 <= distinct <= most:
+        return False, f"it has {distinct} distinct values"
+    return True, f"{distinct - 1} labels" + (", and its name says so" if hinted else "")
+
+
+def image_of(volume: Volume) -> tuple[Image, Problem]:
+    """The volume as an image, complete; the note says that it was taken for one."""
+    voxels = volume.voxels
+    kind, low, high = voxels.dtype.kind, float(voxels.min()), float(voxels.max())
+    if kind in "iu" and low >= -32768 and high <= 32767:
+        voxels = voxels.astype(np.int16, copy=False)
+    elif kind in "iu" and low >= 0 and high <= 65535:
+        voxels = voxels.astype(np.uint16, copy=False)
+    else:
+        voxels = voxels.astype(np.float32, copy=False)
+        if not np.isfinite(voxels).all():
+            raise InputError("it holds values that are not finite numbers")
+    name = _stem(volume.path)
+    modality = next((m for m in ("CT", "MR") if re.search(rf"(?<![a-z]){m}", name, re.IGNORECASE)), "")
+    image = Image(volume.path, modality, name, volume.grid, np.ascontiguousarray(voxels))
+    message = f"taken for an image ({volume.reason}), in a frame of reference of its own" + (
+        f"; taken for {modality} by its name" if modality else "; its modality is unknown"
+    )
+    return image, Problem(volume.path, "note", message)
+
+
+def structures_of(volume: Volume, images: Sequence[Image]) -> tuple[StructureSet, list[Problem]]:
+    """The labels as structures, on the image whose voxels coincide with the label map's, else on the map's own lattice."""
+    grid, voxels, image = volume.grid, volume.voxels, None
+    for candidate in images:
+        fitted = _on_lattice(volume, candidate.grid)
+        if fitted is not None:
+            grid, voxels, image = candidate.grid, fitted, candidate
+            break
+    table = _label_table(volume.path)
+    structures = []
+    values = [int(v) for v in np.flatnonzero(np.bincount(voxels.ravel().astype(np.int64))) if v != 0]
+    planes: dict[int, dict[int, Region]] = {value: {} for value in values}
+    for k, plane in enumerate(voxels):
+        for value, region in regions_of_labels(plane, grid):
+            planes[value][k] = region
+    for n, value in enumerate(values):
+        name, colour = table.get(value, ("", None))
+        if not name:
+            name = _stem(volume.path) if len(values) == 1 else f"Label {value}"
+        structures.append(
+            Structure(
+                f"{volume.path}#{value}", name, grid, planes[value], colour=colour or PALETTE[n % len(PALETTE)],
+                image_id=image.id if image else None, number=value,
+            )
+        )  # fmt: skip
+    group = StructureSet(
+        volume.path,
+        _stem(volume.path),
+        tuple(structures),
+        image.id if image else None,
+        grid.frame_of_reference_uid,
+        path=volume.path,
+    )
+    where = (
+        f'on "{image.description or image.id}", whose voxels coincide with its own'
+        if image
+        else "on its own lattice, in a frame of reference of its own: no image has the same voxels"
+    )
+    return group, [Problem(volume.path, "note", f"taken for a label map ({volume.reason}); its structures lie {where}")]
+
+
+def _stem(path: str) -> str:
+    name = Path(path).name
+    suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(s)), "")
+    return name[: len(name) - len(suffix)]
+
+
+def _on_lattice(volume: Volume, grid: Grid) -> NDArray[np.generic] | None:
+    """The label map's voxels in the order of another grid's, None where the two lattices do not coincide."""
+    own = volume.grid
+    if sorted(own.shape_zyx) != sorted(grid.shape_zyx) or not grid.uniform:
+        return None
+    corner, size = np.zeros(3), np.array(own.shape_zyx)
+    ends = np.vstack([corner, np.diag(np.maximum(size - 1, 1))])  # first voxel and one step along each axis to its end
+    index = grid.index_zyx(own.point_of_index_mm(ends))
+    along = index[1:] - index[0]
+    order = np.abs(along).argmax(axis=1)  # own axis -> axis of the grid
+    if sorted(order.tolist()) != [0, 1, 2]:
+        return None
+    flips = along[range(3), order] < 0
+    voxels = np.flip(volume.voxels, axis=tuple(k for k in range(3) if flips[k])).transpose(np.argsort(order))
+    if voxels.shape != grid.shape_zyx:
+        return None
+    expected = np.zeros((4, 3))
+    for own_axis, axis in enumerate(order):
+        last = max(size[own_axis] - 1, 1)
+        expected[:, axis] = last if flips[own_axis] and size[own_axis] > 1 else 0
+        expected[own_axis + 1, axis] += -last if flips[own_axis] else last
+    return voxels if np.abs(index - expected).max() <= LATTICE_TOLERANCE else None
+
+
+# -- tracing --------------------------------------------------------------------------------------------------------------
+
+
+def regions_of_labels(plane: NDArray[np.generic], grid: Grid) -> Iterator[tuple[int, Region]]:
+    """Each label of a plane, (y, x), but 0, with the exact union of its pixels in plane coordinates (mm)."""
+    spacing, origin = np.array(grid.spacing_uv_mm), np.array(grid.origin_uv_mm)
+    for value in np.unique(plane):
+        if value == 0:
+            continue
+        mask = plane == value
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        top, left = int(rows[0]), int(columns[0])
+        rings = pixel_rings(mask[top : rows[-1] + 1, left : columns[-1] + 1])
+        shift = origin + (np.array([left, top]) - 0.5) * spacing
+        region = region_of_rings([ring * spacing + shift for ring in rings])
+        if region is not None:
+            yield int(value), region
+
+
+def pixel_rings(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
+    """Closed rings (n, 2) of corners (x, y), in units of pixels from the first pixel's outer corner, around the pixels that are set.
+
+    The outline turns only at corners where one or three of the four pixels about them are set, or two across: along each row
+    of corners, and down each column, outline corners come in pairs that are joined by an edge. Where two pixels touch at a corner
+    only, the corner counts twice and each turn stays on its own pixel, so that rings touch but never cross.
+    """
+    padded = np.pad(mask, 1).astype(np.int8)
+    nw, ne, sw, se = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    total = nw + ne + sw + se
+    across = (total == 2) & (nw == se)
+    y, x = np.nonzero((total % 2 == 1) | across)
+    twice = np.repeat(np.arange(len(y)), 1 + across[y, x])
+    second = np.append(False, twice[1:] == twice[:-1])
+    y, x = y[twice], x[twice]
+    # the first of a double corner turns left; it goes up where the north-west pixel is set, else down
+    falling = across[y, x] & (ne[y, x] == 1)
+    row_order = np.lexsort((second, x, y))
+    column_order = np.lexsort((second ^ falling, y, x))
+    across_row, down_column = np.empty(len(y), int), np.empty(len(y), int)
+    across_row[row_order[0::2]], across_row[row_order[1::2]] = row_order[1::2], row_order[0::2]
+    down_column[column_order[0::2]], down_column[column_order[1::2]] = column_order[1::2], column_order[0::2]
+    horizontal, vertical = across_row.tolist(), down_column.tolist()
+    corners = np.stack([x, y], axis=1).astype(np.float64)
+    seen = bytearray(len(horizontal))
+    rings = []
+    for start in range(len(horizontal)):
+        if seen[start]:
+            continue
+        ring, at = [], start
+        while not seen[at]:
+            beside = horizontal[at]
+            seen[at] = seen[beside] = 1
+            ring += [at, beside]
+            at = vertical[beside]
+        rings.append(corners[ring])
+    return rings
+
+
+# -- names ----------------------------------------------------------------------------------------------------------------
+
+
+def _label_table(path: str) -> Mapping[int, tuple[str, Colour | None]]:
+    """Names and colours of labels from the XML extension that segmentation tools put into NIfTI headers; empty where there is none."""
+    if not path.lower().endswith((".nii", ".nii.gz")):
+        return {}
+    text = _nifti_extensions(path)
+    found = re.search(r"<LabelTable>.*?</LabelTable>", text, re.DOTALL)
+    if found is None or "<!" in found[0].replace("<![CDATA[", ""):
+        return {}
+    try:
+        root = ElementTree.fromstring(found[0])
+    except ElementTree.ParseError:
+        return {}
+    table: dict[int, tuple[str, Colour | None]] = {}
+    for label in root.iter("Label"):
+        try:
+            rgb = [round(255 * float(label.get(c, ""))) for c in ("Red", "Green", "Blue")]
+            colour = (rgb[0], rgb[1], rgb[2]) if all(0 <= c <= 255 for c in rgb) else None
+        except ValueError:
+            colour = None
+        key = label.get("Key", "")
+        if key.isdigit():
+            table[int(key)] = ((label.text or "").strip()[:64], colour)
+    return table
+
+
+def _nifti_extensions(path: str) -> str:
+    """The text between the header and the voxels of a NIfTI-1 file (at most 1 MiB)."""
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as stream:
+            header = stream.read(352)
+            order: Literal["little", "big"] = "little" if header[:4] == (348).to_bytes(4, "little") else "big"
+            offset = np.frombuffer(header, "<f4" if order == "little" else ">f4", 1, 108)[0]
+            if not 352 < offset < 2**20:
+                return ""
+            return stream.read(int(offset) - 352).decode("utf-8", "replace")
+    except (OSError, EOFError, ValueError, zlib.error):
+        return ""
