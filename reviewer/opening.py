@@ -154,7 +154,12 @@ def begin(
     total = len(dicom) + len(volumes) + len(others) + len(problems)
     chosen = _of_one_patient(dicom, patient_id)
     if study_uids is not None:
+        there = sorted({file.study_uid for file in chosen})
         chosen = [file for file in chosen if file.study_uid in study_uids]
+        if there and not chosen:
+            raise InputError(
+                f"no file belongs to study {', '.join(sorted(study_uids))}", remedy=f"there are: {', '.join(there)}"
+            )
     found = read(chosen, lambda fraction, what: say(0.6 + 0.3 * fraction, what), check)
     problems += found.problems
     images = [load.image for load in found.loads]

@@ -77,6 +77,6 @@ def test_tables_for_people(box_case, on_case):
     rows = [line.split() for line in out.splitlines() if line.strip()]
     assert ["Box^Test", "4711", "F"] in rows
     assert ["0", "PTV", "PTV", "27.00", "9"] in rows
-    assert ["warning", "x.dcm", "odd"] in rows
+    assert rows[-2:] == [["warning", "odd"], ["x.dcm"]]
     assert next(row for row in rows if row[0] == "CT")[:4] == ["CT", "planning", "61×61×9", "2×2×2.5"]
     assert "uneven" in next(row for row in rows if row[:2] == ["MR", "day"])

@@ -133,3 +133,10 @@ def test_the_demo_is_not_written_among_other_files(tmp_path, capsys):
     assert main(["demo", "--write", str(tmp_path)]) == 2
     assert "is not an empty folder" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["patient.dcm"]
+
+
+def test_a_study_that_is_not_there(written, capsys):
+    assert main(["info", "--study", "1.2.3.4", str(written)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("reviewer: no file belongs to study 1.2.3.4; there are: ")
+    assert main(["info", "--study", err.split()[-1].strip(","), str(written)]) == 0

@@ -283,9 +283,10 @@ def _print(document: dict[str, Any]) -> None:
         ],
         right=("frames", "length (s)"),
     )
-    print_table(
-        "Problems", ["", "file", "message"], [[p["severity"], p["file"], p["message"]] for p in document["problems"]]
-    )
+    if document["problems"]:
+        print("\nProblems")
+    for problem in document["problems"]:
+        print(f"  {problem['severity']:<7}  {problem['message']}\n           {problem['file']}")
 
 
 def _letters(document: dict[str, Any]) -> dict[str, str]:
