@@ -19,6 +19,11 @@ class VoxelsArrived:
 
 
 @dataclass(frozen=True)
+class ProblemsFound:
+    """Reading went on after the case was opened and found more that is wrong with the files."""
+
+
+@dataclass(frozen=True)
 class StructuresChanged:
     """An edit, undo or redo touched these structures. planes: what moved, empty where only name, colour or type changed."""
 
@@ -38,4 +43,4 @@ class ViewChanged:
     fields: frozenset[str]
 
 
-Change = CaseOpened | VoxelsArrived | StructuresChanged | HistoryChanged | ViewChanged
+Change = CaseOpened | VoxelsArrived | ProblemsFound | StructuresChanged | HistoryChanged | ViewChanged

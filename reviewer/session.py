@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from psygnal import Signal
 
-from reviewer.case import Case, Dose, Image, StructureSet
-from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, ViewChanged, VoxelsArrived
+from reviewer.case import Case, Dose, Image, Problem, StructureSet
+from reviewer.changes import CaseOpened, HistoryChanged, ProblemsFound, StructuresChanged, ViewChanged, VoxelsArrived
 from reviewer.edit import Edit, History
 from reviewer.errors import NotRegisteredError
 from reviewer.scene import Point, Scene, View, resolve
@@ -90,6 +90,13 @@ class Session:
         image = self._case.image(image_id)
         if image is not None:
             self.changed.emit(VoxelsArrived(image_id, image.complete))
+
+    def found(self, problems: tuple[Problem, ...]) -> None:
+        """Reading found more that is wrong; to be called in the thread that owns the session."""
+        if problems:
+            self._case = replace(self._case, problems=(*self._case.problems, *problems))
+            self._scene = None
+            self.changed.emit(ProblemsFound())
 
     def _point_on(self, image: Image) -> Point:
         """The crosshair in the frame of another image."""
