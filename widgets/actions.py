@@ -58,7 +58,14 @@ GESTURES = (
     Gesture("Double click on W / L in the picture", "type the window"),
     Gesture("Shift+move", "crosshair follows in all views"),
     Gesture("Double click", "one view alone, and back"),
+    Gesture("Home / End", "first / last slice"),
+    Gesture("R", "fit this view"),
+    Gesture("Esc", "drop the gesture, the distances, the tool"),
 )
+
+
+VIEW_KEYS = frozenset({"Up", "Down", "PgUp", "PgDown", "Home", "End", "R", "Space", "Esc"})
+"""Keys that the views listen to themselves; no command may take one."""
 
 
 class Actions(QObject):

@@ -84,10 +84,16 @@ class Jobs(QObject):
         failed: Callable[[Exception], None] | None = None,
         key: str | None = None,
     ) -> Job:
-        """Queue `work`. A newer job with the same key makes this one stale: it is asked to cancel and its result is dropped."""
+        """Queue `work`; after `close` nothing is begun.
+
+        A newer job with the same key makes this one stale: it is asked to cancel and its result is dropped.
+        """
         if key is not None:
             self.cancel(key)
         job = Job(label, key, Progress(self._report), done, failed)
+        if self._closed:
+            job.cancel()
+            return job
         self._jobs.append(job)
         self._pool.submit(self._work, job, work)
         self.changed.emit()

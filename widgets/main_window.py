@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.errors import ReviewerError
+from reviewer.case import Problem
+from reviewer.errors import CancelledError, ReviewerError
 from reviewer.scene import ORIENTATIONS, Mode
 from reviewer.session import Session
 
@@ -85,6 +86,7 @@ class MainWindow(QMainWindow):
         self._remember = remember
         self._painted = False
         self._views_loaded = False
+        self._tool = "point"
         self._asked: Job | None = None
         self._opening: Any = None
 
@@ -197,18 +199,21 @@ class MainWindow(QMainWindow):
     def _read_voxels(self, opening: Any) -> None:
         images = [i for i in opening.case.images if i.pending is not None]
         planes = sum(len(i.pending) for i in images)
+        first = self.session.view.base
 
-        def work(progress: Progress) -> None:
+        def work(progress: Progress) -> tuple[Problem, ...]:
             def arrived(image_id: str) -> None:
                 missing = sum(int(i.pending.sum()) for i in images)
                 progress.report(1 - missing / planes, f"{planes - missing} of {planes} slices")
                 self._arrived.emit(image_id)
 
-            opening.read_voxels(arrived, cancelled=progress.cancelled, first=self.session.view.base)
-            if progress.cancelled():
+            try:
+                return opening.read_voxels(arrived, cancelled=progress.cancelled, first=first)
+            except CancelledError:
                 self._stopped.emit(opening)
+                raise
 
-        self.jobs.run("Reading images", work, lambda _: None, key="voxels")
+        self.jobs.run("Reading images", work, self.session.found, key="voxels")
 
     def _reading_stopped(self, opening: Any) -> None:
         if opening is self._opening:
@@ -255,6 +260,7 @@ class MainWindow(QMainWindow):
             view = slice_view.SliceView(self.session, orientation)
             view.setObjectName(f"views.{orientation}")
             view.pointed.connect(self._pointed)
+            view.tool_changed.connect(self._use_tool)
             self._place(orientation, view)
         QTimer.singleShot(0, self._load_plots)
 
@@ -275,8 +281,25 @@ class MainWindow(QMainWindow):
         view.maximise_requested.connect(lambda: self.views.toggle(name))
         self.views.put(name, view)
 
-    def _pointed(self, what: object) -> None:
-        self.status.point(str(what) if what is not None else "")
+    def _pointed(self, what: Any) -> None:
+        """what: `canvas.slice_view.Pointed`, None outside."""
+        if what is None:
+            self.status.point("")
+            return
+        x, y, z = what.point_mm
+        names = ", ".join(what.structures[:3])
+        self.status.point("   ".join(p for p in (names, what.text, f"{x:.1f}, {y:.1f}, {z:.1f} mm") if p))
+
+    def _use_tool(self, tool: str) -> None:
+        """The same tool in all pictures; the one that is in hand, asked for again, is put down."""
+        asked = self.sender() not in self._slices()
+        self._tool = "point" if asked and tool == self._tool else tool
+        for view in self._slices():
+            view.set_tool(self._tool)
+        self.actions_.refresh()
+
+    def _slices(self) -> list[Any]:
+        return [self.views[o] for o in ORIENTATIONS] if self._views_loaded else []
 
     # -- keeping up -----------------------------------------------------------------------------------------------------
 
@@ -344,6 +367,29 @@ class MainWindow(QMainWindow):
                 icon="maximise",
             )
         )
+        for tool, text, key, tip in (
+            ("point", "Crosshair tool", "H", "Click in a picture to put the crosshair there"),
+            (
+                "window",
+                "Window / level tool",
+                "A",
+                "Drag in a picture: across for the width, up and down for the level",
+            ),
+            ("distance", "Distance tool", "M", "Drag in a picture to measure in mm; Esc takes the distances away"),
+        ):
+            add(
+                Command(
+                    f"tool.{tool}",
+                    text,
+                    "Tools",
+                    lambda tool=tool: self._use_tool(tool),  # type: ignore[misc]
+                    key,
+                    tip,
+                    refusal=self._no_case,
+                    checked=lambda tool=tool: self._tool == tool,  # type: ignore[misc]
+                    icon={"point": "crosshair", "window": "window", "distance": "distance"}[tool],
+                )
+            )
         for side, key in (("left", "F9"), ("right", "F10")):
             add(
                 Command(

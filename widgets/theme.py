@@ -223,7 +223,8 @@ def _style_sheet(t: Theme) -> str:
         background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; padding: 2px 6px; min-height: 20px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent};
     }}
-    QAbstractSpinBox QLineEdit {{ border: 0; padding: 0; min-height: 0; background: transparent; }}
+    QDoubleSpinBox::up-button, QDoubleSpinBox::down-button, QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; }}
+    QAbstractSpinBox QLineEdit {{ border: 0; padding: 0 5px; min-height: 0; background: transparent; }}
     QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {t.accent}; }}
     QLineEdit:disabled, QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.disabled}; background: {t.panel}; }}
     QComboBox::drop-down {{ border: 0; width: 18px; }}

@@ -118,4 +118,6 @@ def test_closing_joins_every_thread_and_delivers_nothing(qapp):
     pool.close()
     qapp.processEvents()
     assert results == []
+    assert pool.run("late", lambda p: 1, results.append).progress.cancelled()
+    assert pool.idle
     assert not [t for t in threading.enumerate() if t.name.startswith("job")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, metadata
+import re
+from importlib.metadata import PackageNotFoundError, metadata, requires
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -18,22 +19,6 @@ from PySide6.QtWidgets import (
 )
 
 from ..theme import RHYTHM, icon
-
-PARTS = (
-    "PySide6-Essentials",
-    "vtk",
-    "pydicom",
-    "highdicom",
-    "python-gdcm",
-    "numpy",
-    "SimpleITK",
-    "shapely",
-    "numba",
-    "opencv-python-headless",
-    "pyqtgraph",
-    "psygnal",
-    "PyYAML",
-)
 
 
 class AboutDialog(QDialog):
@@ -58,14 +43,15 @@ class AboutDialog(QDialog):
         )
         warning.setObjectName("about.warning")
         warning.setWordWrap(True)
-        table = QTableWidget(len(PARTS), 3)
+        table = QTableWidget(0, 3)
         table.setHorizontalHeaderLabels(["Built with", "Version", "Licence"])
         table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.horizontalHeader().setStretchLastSection(True)
         table.verticalHeader().hide()
         table.setShowGrid(False)
         table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        for row, name in enumerate(PARTS):
+        for row, name in enumerate(parts()):
+            table.insertRow(row)
             for column, cell in enumerate((name, *part(name))):
                 table.setItem(row, column, QTableWidgetItem(cell))
         table.resizeColumnsToContents()
@@ -83,6 +69,13 @@ class AboutDialog(QDialog):
         column.addWidget(table, 1)
         column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
         self.resize(520, 520)
+
+
+def parts() -> list[str]:
+    """What this program says it needs, by name."""
+    return sorted(
+        {re.split(r"[^\w.-]", r)[0] for r in requires("reviewer") or () if "extra ==" not in r}, key=str.lower
+    )
 
 
 def part(name: str) -> tuple[str, str]:

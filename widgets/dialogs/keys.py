@@ -12,7 +12,7 @@ from ..theme import RHYTHM, heading, muted, theme
 
 
 class KeysDialog(QDialog):
-    """Mouse on the left, keys by section on the right; it does not block the window."""
+    """Mouse first, then keys by section; it does not block the window."""
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,12 +23,12 @@ class KeysDialog(QDialog):
         with_keys = sorted((c for c in actions if c.keys), key=lambda c: _order(actions, c.section))
         for section, commands in groupby(with_keys, key=lambda c: c.section):
             sections.append((section, [(c.text.replace("…", ""), key_text(c.keys)) for c in commands]))
-        columns: list[QVBoxLayout] = [QVBoxLayout(), QVBoxLayout()]
-        heights = [0, 0]
+        columns = [QVBoxLayout() for _ in range(3)]
+        heights = [0] * len(columns)
         for title, rows in sections:
             shorter = heights.index(min(heights))
             columns[shorter].addLayout(_section(title, rows))
-            columns[shorter].addSpacing(2 * RHYTHM)
+            columns[shorter].addSpacing(RHYTHM)
             heights[shorter] += len(rows) + 2
         body = QWidget()
         body.setProperty("role", "panel")

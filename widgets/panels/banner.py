@@ -12,7 +12,9 @@ from ..actions import Actions
 from ..binding import Changes, follow
 from ..theme import RHYTHM, icon, theme_changed
 from ..wording import approval, patient_facts, patient_name, plan_in_view
+from .layers import tool_button
 
+TOOLS = ("tool.point", "tool.window", "tool.distance")
 MODES = ("review", "contour", "day", "gating", "practice")
 
 
@@ -84,6 +86,12 @@ class Banner(QWidget):
         row.addWidget(self.plan)
         row.addStretch(1)
         row.addWidget(_line())
+        tools = QHBoxLayout()
+        tools.setSpacing(RHYTHM // 4)
+        for tool in TOOLS:
+            tools.addWidget(tool_button(actions, tool))
+        row.addLayout(tools)
+        row.addWidget(_line())
         modes = QHBoxLayout()
         modes.setSpacing(0)
         for mode in MODES:
@@ -95,12 +103,8 @@ class Banner(QWidget):
             modes.addWidget(button)
         row.addLayout(modes)
         row.addWidget(_line())
-        self.help = QToolButton()
-        self.help.setObjectName("banner.help")
-        self.help.setDefaultAction(actions["help.keys"])
-        self.help.setProperty("role", "flat")
-        self.help.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        row.addWidget(self.help)
+        for name in ("view.theme", "help.keys"):
+            row.addWidget(tool_button(actions, name, "bare"))
         follow(self, session, self._refresh)
         theme_changed.connect(self._draw)
         self._draw()

@@ -70,7 +70,6 @@ class IsodosePanel(QWidget):
         self.reference.setSuffix(" Gy")
         self.reference.setSpecialValueText("not set")
         self.reference.setMinimumWidth(56)
-        self.reference.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.reference.setToolTip("The dose that is 100 %: from the plan's prescription, or typed here")
         self.reference.editingFinished.connect(self._take_reference)
 
@@ -199,7 +198,6 @@ class _Level:
         self.value.setProperty("role", "cell")
         self.value.setFixedHeight(22)
         self.value.setMinimumWidth(56)
-        self.value.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.value.setKeyboardTracking(False)
         self.value.editingFinished.connect(self._take)
         self.other = QLabel()

@@ -176,13 +176,13 @@ class LayersPanel(QWidget):
         entry.triggered.connect(self._actions["window.default"].trigger)
 
 
-def tool_button(actions: Actions, name: str) -> QToolButton:
-    """A small button for a command."""
+def tool_button(actions: Actions, name: str, role: str = "small") -> QToolButton:
+    """A small button for a command; role "bare": without a frame."""
     button = QToolButton()
     button.setObjectName(f"button.{name}")
     button.setDefaultAction(actions[name])
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-    button.setProperty("role", "small")
+    button.setProperty("role", role)
     button.setIconSize(QSize(16, 16))
     button.setFixedSize(24, 22)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

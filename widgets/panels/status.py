@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
 
 from reviewer.case import Case, Problem
+from reviewer.changes import ProblemsFound
 from reviewer.session import Session
 
 from ..binding import Changes, follow
@@ -115,7 +116,7 @@ class StatusStrip(QWidget):
     # -- the case -------------------------------------------------------------------------------------------------------
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.view("base", "overlay", "overlay_on", "dose", "structure_set"):
+        if changes.any(ProblemsFound) or changes.view("base", "overlay", "overlay_on", "dose", "structure_set"):
             self._show()
 
     def _show(self) -> None:

@@ -25,11 +25,11 @@ class ViewGrid(QSplitter):
             self.side.addWidget(self._places[name])
         self.addWidget(self.side)
         for splitter in (self, self.side):
-            splitter.setHandleWidth(4)
+            splitter.setHandleWidth(3)
             splitter.setChildrenCollapsible(False)
-        self.setStretchFactor(0, 2)
-        self.setStretchFactor(1, 1)
+        self._share()
         self.setSizes([660, 330])
+        self.side.setSizes([240, 240, 240])
 
     def __getitem__(self, name: str) -> QWidget:
         return self._places[name]
@@ -45,6 +45,7 @@ class ViewGrid(QSplitter):
         widget.setMinimumSize(120, 100)
         self._places[name] = widget
         splitter.setSizes(sizes)
+        self._share()
         self._arrange()
 
     def toggle(self, name: str) -> None:
@@ -62,6 +63,13 @@ class ViewGrid(QSplitter):
             if widget.hasFocus() or widget.isAncestorOf(widget.window().focusWidget() or self):
                 return name
         return "axial"
+
+    def _share(self) -> None:
+        """Who grows with the window; Qt keeps that with the widget, so that a new one has to be told."""
+        self.setStretchFactor(0, 2)
+        self.setStretchFactor(1, 1)
+        for row in range(self.side.count()):
+            self.side.setStretchFactor(row, 1)
 
     def _arrange(self) -> None:
         for name, widget in self._places.items():
