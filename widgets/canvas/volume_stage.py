@@ -5,6 +5,8 @@ Only what differs from the last shot is touched.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,6 +35,9 @@ class _Prop:
 
 class Stage:
     def __init__(self) -> None:
+        if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+            # VTK tries X first and complains about it on standard error.
+            os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
         self._window = vtkRenderWindow()
         self._window.SetOffScreenRendering(1)
         self._window.SetShowWindow(False)

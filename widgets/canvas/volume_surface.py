@@ -172,12 +172,22 @@ def _surface(field: Floats, level: float, grid: Grid, positions: NDArray[np.floa
     filter_.Update()
     found = filter_.GetOutput()
     if found.GetNumberOfPolys() == 0:
-        return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
+        return _NOTHING
     uvw = vtk_to_numpy(found.GetPoints().GetData())
     gradient = vtk_to_numpy(found.GetPointData().GetArray("Gradients"))
     triangles = vtk_to_numpy(found.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
+    known = np.isfinite(uvw).all(axis=1) & np.isfinite(gradient).all(axis=1)
+    if not known.all():
+        # Beside voxels that are not a number.
+        triangles = (np.cumsum(known) - 1)[triangles[known[triangles].all(axis=1)]]
+        uvw, gradient = uvw[known], gradient[known]
+        if len(triangles) == 0:
+            return _NOTHING
     if outward > 0:
         triangles = triangles[:, ::-1].copy()  # the filter's triangles face the lower values
     normals = outward * gradient @ grid.axes
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     return Mesh(grid.point_mm(uvw).astype(np.float32), normals.astype(np.float32), triangles)
+
+
+_NOTHING = Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))

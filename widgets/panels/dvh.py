@@ -66,9 +66,9 @@ class DvhPanel(QWidget):
         head = QHBoxLayout()
         head.setSpacing(0)
         head.addWidget(self._title, 1)
-        for caption, pair in (("dose", (self._gy, self._percent)), ("volume", (self._relative, self._absolute))):
+        for caption, pair in (("dose", (self._gy, self._percent)), ("vol.", (self._relative, self._absolute))):
             label = muted(caption)
-            label.setContentsMargins(RHYTHM, 0, RHYTHM // 2, 0)
+            label.setContentsMargins(RHYTHM, 0, 3, 0)
             head.addWidget(label)
             for button in pair:
                 head.addWidget(button)
@@ -77,7 +77,7 @@ class DvhPanel(QWidget):
         self._readout.setObjectName("dvhReadout")
         self._readout.setTextFormat(Qt.TextFormat.PlainText)
         self._readout.setWordWrap(True)
-        self._readout.setMinimumHeight(2 * self.fontMetrics().height() + 2)
+        self._readout.setFixedHeight(2 * self.fontMetrics().height() + 2)
         self._readout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._empty = QLabel("no dose")
         self._empty.setObjectName("dvhEmpty")
@@ -100,6 +100,7 @@ class DvhPanel(QWidget):
         self._split.addWidget(self._table)
         self._split.setStretchFactor(0, 3)
         self._split.setStretchFactor(1, 2)
+        self._split.setSizes([300, 170])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(RHYTHM // 2)
@@ -239,7 +240,7 @@ class DvhPanel(QWidget):
     def _loaded(self, plotting: object) -> None:
         plot: DvhPlot = plotting.DvhPlot()  # type: ignore[attr-defined]
         plot.hovered.connect(self._hover_curve)
-        plot.setMinimumHeight(110)
+        plot.setMinimumHeight(130)
         self._upper.insertWidget(0, plot, 1)
         self._plot = plot
         self._show()
@@ -252,6 +253,7 @@ class DvhPanel(QWidget):
         button.setToolTip(tip)
         button.setAccessibleName(tip or text)
         button.setCheckable(True)
+        button.setStyleSheet("padding: 0 4px; min-height: 14px; min-width: 14px;")
         return button
 
 

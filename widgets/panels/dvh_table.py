@@ -33,11 +33,11 @@ class _Column:
 
 _COLUMNS = (
     _Column("Structure", "Structure", "⚠ marks structures that lie partly outside the dose grid"),
-    _Column("cc", "Volume [cc]", "Volume of the structure in cm³"),
-    _Column("D95 Gy", "D95%[Gy]", "D95%[Gy]: lowest dose in the hottest 95 % of the volume", Metric.parse("D95%[Gy]")),
-    _Column("Mean Gy", "Mean[Gy]", "Mean[Gy]: mean dose of the volume", Metric.parse("Mean[Gy]")),
+    _Column("Vol.\ncc", "Volume [cc]", "Volume of the structure in cm³"),
+    _Column("D95\nGy", "D95%[Gy]", "D95%[Gy]: lowest dose in the hottest 95 % of the volume", Metric.parse("D95%[Gy]")),
+    _Column("Mean\nGy", "Mean[Gy]", "Mean[Gy]: mean dose of the volume", Metric.parse("Mean[Gy]")),
     _Column(
-        "Max Gy",
+        "Max\nGy",
         "D0.035cc[Gy]",
         "D0.035cc[Gy]: lowest dose in the hottest 0.035 cm³, the maximum that a single voxel can't decide",
         Metric.parse("D0.035cc[Gy]"),
@@ -88,12 +88,15 @@ class DvhTable(QTableView):
         header.setMinimumSectionSize(24)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, widest in ((1, "99999.9"), (2, "D95 Gy"), (3, "Mean Gy"), (4, "Max Gy")):
-            self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(widest) + RHYTHM + 4)
+        for column, widest in ((1, "9999.9"), (2, "none"), (3, "Mean"), (4, "none")):
+            self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(widest) + RHYTHM + 2)
         self.setMinimumHeight(3 * 20)
         self.setMouseTracking(True)
         self.entered.connect(lambda index: self.hovered.emit(self.rows.rows[index.row()].structure.id))
         theme_changed.connect(self.rows.repaint)
+
+    def sizeHint(self) -> QSize:
+        return QSize(280, 10 * 20)
 
     def tsv(self) -> str:
         """The selected rows, or all, with the full notation of each column in the first line."""
@@ -141,7 +144,7 @@ class _Rows(QAbstractTableModel):
         if row.dvh is None:
             return "failed" if row.trouble else "…"
         if column == 1:
-            return f"{row.dvh.volume_cc:.1f}"
+            return f"{row.dvh.volume_cc:.0f}" if row.dvh.volume_cc >= 10_000 else f"{row.dvh.volume_cc:.1f}"
         metric = _COLUMNS[column].metric
         value = metric.of(row.dvh) if metric else None
         return "none" if value is None else f"{value:.{_COLUMNS[column].digits}f}"
