@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian
 
-from reviewer.dicom.values import integer, text
+from reviewer.dicom.values import Header, integer, text
 from reviewer.errors import InputError
 
 MAX_FRAME_BYTES = 2**31
@@ -66,7 +66,7 @@ class Pixels:
         return self.rows * self.columns * self.dtype.itemsize
 
 
-def locate(dataset: Dataset, path: str, stream: BinaryIO, element_at: int, *, syntax: str, deflated: bool) -> Pixels:
+def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syntax: str, deflated: bool) -> Pixels:
     """What the header and the pixel data element at byte `element_at` of `stream` say of each other.
 
     Raises InputError where they do not fit: missing or impossible sizes, colour, data that ends early.
@@ -125,7 +125,7 @@ def locate(dataset: Dataset, path: str, stream: BinaryIO, element_at: int, *, sy
     return Pixels(path, syntax, encapsulated, start, frames, rows, columns, dtype, stored, high, deflated)
 
 
-def _sample_type(dataset: Dataset, element: int, order: str) -> np.dtype[np.generic]:
+def _sample_type(dataset: Header, element: int, order: str) -> np.dtype[np.generic]:
     if element == 0x0008:
         return np.dtype(f"{order}f4")
     if element == 0x0009:

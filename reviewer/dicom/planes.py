@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from pydicom.dataset import Dataset
 from reviewer.case import Window
 from reviewer.dicom.file import DicomFile
 from reviewer.dicom.pixels import Pixels
-from reviewer.dicom.values import date, integer, item, items, moment, number, numbers, raw, seconds, text
+from reviewer.dicom.values import Header, date, integer, item, items, moment, number, numbers, raw, seconds, text
 from reviewer.errors import InputError
 from reviewer.geometry.grid import AXIS_TOLERANCE
 
@@ -114,7 +115,7 @@ def planes_of(file: DicomFile) -> list[Plane]:
     return [_plane(file, file.pixels, 0, lambda keyword: file.dataset, _classic_times(file.dataset))]
 
 
-Find = Callable[[str], Dataset]
+Find = Callable[[str], Header]
 """The dataset that holds an attribute, for one frame."""
 
 _CONTRAST = (
@@ -184,7 +185,7 @@ def _cine(file: DicomFile, pixels: Pixels) -> list[Plane]:
     ]
 
 
-def _classic_times(ds: Dataset) -> dict[str, float]:
+def _classic_times(ds: Header) -> dict[str, float]:
     times = {}
     trigger = number(ds, "TriggerTime")
     if trigger is not None:
@@ -254,7 +255,7 @@ _WORDS = {
 }
 
 
-def _rescale(holder: Dataset, keyword: str, default: float) -> float:
+def _rescale(holder: Header, keyword: str, default: float) -> float:
     if keyword not in holder or raw(holder, keyword) in (None, ""):
         return default
     value = number(holder, keyword)
@@ -263,16 +264,18 @@ def _rescale(holder: Dataset, keyword: str, default: float) -> float:
     return value
 
 
-def _marks(names: tuple[tuple[str, str, str, str], ...], ds: Dataset, find: Find) -> tuple[tuple[str, str], ...]:
+def _marks(names: tuple[tuple[str, str, str, str], ...], ds: Header, find: Find) -> tuple[tuple[str, str], ...]:
     marks = []
     for name, classic, sequence, enhanced in names:
-        value = text(find(sequence), enhanced) if sequence and sequence not in ds else ""
-        value = value or (text(ds, classic) if classic else "")
+        value = text(ds, classic) if classic else ""
+        if sequence and (holder := find(sequence)) is not ds:
+            value = text(holder, enhanced) or value
         if value:
             marks.append((name.strip(), value))
     return tuple(marks)
 
 
+@lru_cache(maxsize=64)
 def axes_of(orientation: tuple[float, ...]) -> NDArray[np.float64]:
     """(3, 3) right-handed axes u, v, w of an ImageOrientationPatient; raises InputError where it is not orthonormal (PS3.3 C.7.6.2.1.1)."""
     u, v = np.array(orientation[:3]), np.array(orientation[3:])
@@ -284,4 +287,6 @@ def axes_of(orientation: tuple[float, ...]) -> NDArray[np.float64]:
     u = u / lengths[0]
     v = v - (u @ v) * u
     v = v / np.linalg.norm(v)
-    return np.array([u, v, np.cross(u, v)])
+    axes = np.array([u, v, np.cross(u, v)])
+    axes.flags.writeable = False
+    return axes

@@ -154,8 +154,11 @@ def _by_geometry(planes: Sequence[Plane]) -> list[list[Plane]]:
             first = part[0]
             if (
                 first.size_uv == plane.size_uv
-                and np.allclose(first.spacing_uv_mm, plane.spacing_uv_mm, rtol=1e-4)
-                and np.abs(first.axes - plane.axes).max() <= AXIS_TOLERANCE
+                and (
+                    first.spacing_uv_mm == plane.spacing_uv_mm
+                    or np.allclose(first.spacing_uv_mm, plane.spacing_uv_mm, rtol=1e-4)
+                )
+                and (first.axes is plane.axes or np.abs(first.axes - plane.axes).max() <= AXIS_TOLERANCE)
             ):
                 part.append(plane)
                 break

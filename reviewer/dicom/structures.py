@@ -214,7 +214,7 @@ def _placed(contours: list[Points], candidates: Sequence[Image], roi: _Roi, path
         if not all(_flat(p[:, 2], image.grid.spacing_w_mm) for p in uvw):
             continue
         parallel = parallel or image
-        planes = _snapped(np.array([float(np.median(p[:, 2])) for p in uvw]), image.grid)
+        planes = _snapped(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]), image.grid)
         hits = int((planes >= 0).sum())
         if best is None or hits > best[0]:
             best = (hits, image, planes)
@@ -245,7 +245,7 @@ def _placed(contours: list[Points], candidates: Sequence[Image], roi: _Roi, path
     elif candidates:
         report(path, "warning", f'ROI "{roi.name}" was not drawn on the slices of the image; it keeps its own planes')
     uvw = [c @ axes.T for c in contours]
-    positions, index = _levels(np.array([float(np.median(p[:, 2])) for p in uvw]))
+    positions, index = _levels(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]))
     frame_uid = reference.grid.frame_of_reference_uid if reference else roi.frame_uid
     grid = _own_grid(positions, axes, reference.grid if reference else None, np.concatenate(uvw)[:, :2], frame_uid)
     rings = defaultdict(list)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterable
-from datetime import datetime
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from reviewer.dicom.elements import Elements
+
+Header: TypeAlias = Dataset | Elements
+"""What values are read from."""
+
 MAX_TEXT = 256
 """Longest text that is carried over; the longest VR of a name or label (LO, UI, PN) is shorter."""
 
 
-def raw(dataset: Dataset, keyword: str) -> object:
+def raw(dataset: Header, keyword: str) -> object:
     """The value as pydicom converts it, None where it is absent, empty or cannot be converted."""
     try:
         value: object = dataset.get(keyword)
@@ -23,11 +29,13 @@ def raw(dataset: Dataset, keyword: str) -> object:
     return value
 
 
-def text(dataset: Dataset, keyword: str) -> str:
+def text(dataset: Header, keyword: str) -> str:
     """A single-line text; several values joined by a backslash as in DICOM."""
     value = raw(dataset, keyword)
     if value is None:
         return ""
+    if isinstance(value, str) and value.isprintable():
+        return value.strip()[:MAX_TEXT]
     try:
         several = isinstance(value, Iterable) and hasattr(
             value, "insert"
@@ -39,7 +47,7 @@ def text(dataset: Dataset, keyword: str) -> str:
     return "".join(c for c in joined if c.isprintable()).strip()[:MAX_TEXT]
 
 
-def numbers(dataset: Dataset, keyword: str, count: int | None = None) -> tuple[float, ...] | None:
+def numbers(dataset: Header, keyword: str, count: int | None = None) -> tuple[float, ...] | None:
     """All values as finite floats; None where one is not finite or there are not `count` of them."""
     value = raw(dataset, keyword)
     if value is None or isinstance(value, bytes | Dataset):
@@ -55,18 +63,18 @@ def numbers(dataset: Dataset, keyword: str, count: int | None = None) -> tuple[f
     return tuple(found)
 
 
-def number(dataset: Dataset, keyword: str) -> float | None:
+def number(dataset: Header, keyword: str) -> float | None:
     """The first value as a finite float."""
     values = numbers(dataset, keyword)
     return values[0] if values else None
 
 
-def integer(dataset: Dataset, keyword: str) -> int | None:
+def integer(dataset: Header, keyword: str) -> int | None:
     value = number(dataset, keyword)
     return int(value) if value is not None and value == int(value) else None
 
 
-def items(dataset: Dataset, keyword: str) -> list[Dataset]:
+def items(dataset: Header, keyword: str) -> list[Dataset]:
     """The items of a sequence; empty where it is absent or not a sequence."""
     value = raw(dataset, keyword)
     try:
@@ -75,21 +83,28 @@ def items(dataset: Dataset, keyword: str) -> list[Dataset]:
         return []
 
 
-def item(dataset: Dataset, keyword: str) -> Dataset:
+def item(dataset: Header, keyword: str) -> Dataset:
     """The first item of a sequence, else an empty dataset."""
     found = items(dataset, keyword)
     return found[0] if found else Dataset()
 
 
-def date(dataset: Dataset, *keywords: str) -> str:
+def date(dataset: Header, *keywords: str) -> str:
     """The first valid date of these attributes (DA or DT) as ``YYYY-MM-DD``, else empty."""
     for keyword in keywords:
-        digits = text(dataset, keyword).replace(".", "").replace("-", "")[:8]
-        try:
-            return datetime.strptime(digits, "%Y%m%d").strftime("%Y-%m-%d")
-        except ValueError:
-            continue
+        found = _day(text(dataset, keyword).replace(".", "").replace("-", ""))
+        if found is not None:
+            return found.isoformat()
     return ""
+
+
+def _day(digits: str) -> datetime.date | None:
+    if not digits[:8].isdigit() or len(digits) < 8:
+        return None
+    try:
+        return datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return None
 
 
 def seconds(time: str) -> float | None:
@@ -107,12 +122,8 @@ def seconds(time: str) -> float | None:
 def moment(stamp: str) -> float | None:
     """Seconds of a DICOM DT (``YYYYMMDDHHMMSS.ffffff``, time zone ignored) from a fixed day, None where it is not one."""
     stamp = stamp.split("+")[0].split("-")[0].strip()
-    try:
-        day = datetime.strptime(stamp[:8], "%Y%m%d").toordinal()
-    except ValueError:
-        return None
-    time = seconds(stamp[8:])
-    return None if time is None else day * 86400.0 + time
+    day, time = _day(stamp), seconds(stamp[8:])
+    return None if day is None or time is None else day.toordinal() * 86400.0 + time
 
 
 def decimal_array(dataset: Dataset, keyword: str) -> NDArray[np.float64] | None:
