@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from types import MappingProxyType
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -187,16 +188,23 @@ def default_window(image: Image) -> Window:
 
 
 def signal_window(image: Image) -> Window:
-    """From the 1st to the 99.5th percentile of the values that are not background, of the planes that have arrived."""
-    stored = image.voxels if image.pending is None else image.voxels[~image.pending]
-    if stored.size == 0:
-        return Window(500.0, 1000.0)
-    sample = stored[:: max(1, len(stored) // 8), ::4, ::4].astype(np.float64) * image.slope + image.intercept
+    """From the 1st to the 99.5th percentile of the values of about eight of the planes that have arrived."""
+    if image in _signal_windows:
+        return _signal_windows[image]
+    arrived = np.arange(len(image.voxels)) if image.pending is None else np.flatnonzero(~image.pending)
+    planes = arrived[:: max(1, len(arrived) // 8)]
+    sample = image.voxels[planes, ::4, ::4].astype(np.float64) * image.slope + image.intercept
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         return Window(500.0, 1000.0)
     low, high = (float(v) for v in np.percentile(sample, (1.0, 99.5)))
-    return Window((low + high) / 2, max(high - low, 1e-6))
+    window = Window((low + high) / 2, max(high - low, 1e-6))
+    if image.complete:  # asked for at every turn of the wheel
+        _signal_windows[image] = window
+    return window
+
+
+_signal_windows: WeakKeyDictionary[Image, Window] = WeakKeyDictionary()
 
 
 def resolve(case: Case, view: View) -> Scene:
@@ -206,13 +214,20 @@ def resolve(case: Case, view: View) -> Scene:
         return Scene(MappingProxyType({}))
     frame = base.grid.frame_of_reference_uid
 
+    ties: dict[str, Matrix | None] = {}
+
+    def tie_to(to_frame: str) -> Matrix | None:
+        if to_frame not in ties:
+            ties[to_frame] = _tie(case, frame, to_frame)
+        return ties[to_frame]
+
     def window(image: Image) -> Window:
         return view.windows.get(image.id) or default_window(image)
 
     overlay_layer, overlay_refusal = None, ""
     overlay = case.image(view.overlay) if view.overlay_on else None
     if overlay is not None and overlay is not base:
-        tie = _tie(case, frame, overlay.grid.frame_of_reference_uid)
+        tie = tie_to(overlay.grid.frame_of_reference_uid)
         if tie is None:
             overlay_refusal = f"{overlay.description or overlay.modality} is not registered to this image"
         else:
@@ -221,7 +236,7 @@ def resolve(case: Case, view: View) -> Scene:
     dose_layer, dose_refusal = None, ""
     dose = case.dose(view.dose)
     if dose is not None:
-        tie = _tie(case, frame, dose.grid.frame_of_reference_uid)
+        tie = tie_to(dose.grid.frame_of_reference_uid)
         if tie is None:
             dose_refusal = f"dose {dose.label} is not registered to this image"
         else:
@@ -233,7 +248,7 @@ def resolve(case: Case, view: View) -> Scene:
     for structure in group.structures if group else ():
         if structure.id in view.hidden or structure.empty:
             continue
-        tie = _tie(case, frame, structure.grid.frame_of_reference_uid)
+        tie = tie_to(structure.grid.frame_of_reference_uid)
         if tie is None:
             contour_refusal = f"structures {group.label if group else ''} are not registered to this image"
             continue
