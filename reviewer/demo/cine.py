@@ -50,7 +50,7 @@ def cine(seed: int) -> Cine:
     """120 frames, 2.4 mm pixels, a slice of 7 mm, in the frame of the day."""
     target = target_mm(seed)
     uid_of_day = frame_uid(seed, "day")
-    columns, rows = 128, 112
+    columns, rows = 128, 106
     first = (-PIXEL_MM * (columns - 1) / 2, -(118.0))
     grid = Grid(_SAGITTAL, first, (PIXEL_MM, PIXEL_MM), (columns, rows), [-target[0]], uid_of_day, thickness_mm=SLICE_MM)
     still, moves = _still(seed, grid)

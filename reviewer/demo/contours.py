@@ -40,8 +40,8 @@ STRUCTURES: tuple[tuple[str, str, Colour], ...] = (
 """TG-263 name, interpreted type, colour. Neighbouring organs differ in lightness as well as in hue, so that they also differ to
 eyes that do not tell red from green."""
 
-SAMPLE_MM = 1.0
-"""Lattice on which the level lines are followed."""
+SAMPLES_PER_VOXEL = 4 / 3
+"""Samples per voxel of a field, in either direction, on which its level lines are followed."""
 
 VERTEX_MM = 1.1
 """Distance between the vertices of a contour."""
@@ -85,7 +85,7 @@ def contours(body: Anatomy, name: str, grid: Grid) -> dict[int, Region]:
     for plane, distance in zip(planes, body.distance(name, fine), strict=True):
         rings = []
         for ring in level_rings(-distance, 0.0):
-            uv = ring * SAMPLE_MM + fine.origin_uv_mm
+            uv = ring * fine.spacing_uv_mm + fine.origin_uv_mm
             if abs(_area(uv)) >= SMALLEST_MM2:
                 rings.append(np.round(_even(uv), 2))
         region = region_of_rings(rings) if rings else None
@@ -101,14 +101,15 @@ def _around(body: Anatomy, name: str, grid: Grid) -> tuple[Grid, range]:
     corners = field.box.origin_mm + field.box.spacing_mm * n * np.array(list(np.ndindex(2, 2, 2)))
     back = np.linalg.inv(body.to_world(grid))
     uvw = grid.uvw_mm(corners @ back[:3, :3].T + back[:3, 3])
-    low, high = uvw.min(axis=0) - SAMPLE_MM, uvw.max(axis=0) + SAMPLE_MM
+    step = field.box.spacing_mm / SAMPLES_PER_VOXEL
+    low, high = uvw.min(axis=0) - step, uvw.max(axis=0) + step
     hit = np.flatnonzero((grid.positions_mm >= low[2]) & (grid.positions_mm <= high[2]))
     planes = range(int(hit[0]), int(hit[-1]) + 1)
-    size = np.ceil((high[:2] - low[:2]) / SAMPLE_MM).astype(int) + 1
+    size = np.ceil((high[:2] - low[:2]) / step).astype(int) + 1
     fine = Grid(
         grid.axes,
         (float(low[0]), float(low[1])),
-        (SAMPLE_MM, SAMPLE_MM),
+        (step, step),
         (int(size[0]), int(size[1])),
         grid.positions_mm[planes.start : planes.stop],
         grid.frame_of_reference_uid,

@@ -48,7 +48,7 @@ TISSUES: tuple[Tissue, ...] = (
     Tissue("Body", 10, 110, 90),
     Tissue("Body", -104, -350, 62, 2.0, (0.07, 5.0)),
     Tissue("wall_muscle", 54, 105, 165, 0.0, (0.10, 2.6)),
-    Tissue("wall_fat", -70, -300, 75),
+    Tissue("wall_fat", -25, -200, 110),
     Tissue("cavity", -106, -335, 62, 2.5, (0.09, 3.5)),
     Tissue("muscle", 56, 108, 168, 0.0, (0.12, 2.6)),
     Tissue("muscle_fat", -60, -280, 90),
@@ -75,6 +75,7 @@ TISSUES: tuple[Tissue, ...] = (
     Tissue("Esophagus", 15, 120, 110, 4.6),
     Tissue("A_Aorta", 90, 160, 150),
     Tissue("A_Aorta", 156, 420, 205, 1.2, (0.03, 6.0)),
+    Tissue("V_Venacava_I", 122, 300, 300, -1.0),
     Tissue("V_Venacava_I", 132, 410, 200, 0.0, (0.12, 9.0)),
     Tissue("renal_veins", 150, 400, 205),
     Tissue("arteries", 155, 400, 205),
@@ -212,10 +213,10 @@ def _bands(body: Anatomy, grid: Grid) -> Floats32:
         gas += body.inside(name, coarse)
     index = np.moveaxis(np.indices(coarse.shape_zyx, dtype=np.float32), 0, -1)
     x, y, z = np.moveaxis(coarse.point_of_index_mm(index), -1, 0)
-    off = 0.5 + 3.0 * ((x / 185) ** 2) ** 2 + 1.2 * (z / 150) ** 4 - 1.6 * (y / 150) ** 3
+    off = 0.5 + 4.4 * ((x / 185) ** 2) ** 2 + 1.2 * (z / 150) ** 4 - 1.6 * (y / 150) ** 3
     for k in range(len(gas)):
         wide = cv2.GaussianBlur(gas[k], (0, 0), 3.0)
-        off[k] += 2.6 * (wide - cv2.GaussianBlur(gas[k], (0, 0), 9.0))
+        off[k] += 4.5 * (wide - cv2.GaussianBlur(gas[k], (0, 0), 9.0))
     phase = off.astype(np.float32)
     band = 1 - 0.82 * np.exp(-(((np.mod(phase + np.pi, 2 * np.pi) - 2 * np.pi * 0.985) / 0.34) ** 2))
     band *= 1 - 0.10 * np.cos(phase)

@@ -164,16 +164,20 @@ def paint(
 
 
 @njit(cache=True, nogil=True)
-def distance_to_points(out: Floats32, origin: Floats, spacing: float, points: Floats32) -> None:
-    """out (z, y, x) = distance in mm of each voxel to the nearest of `points` (n, 3: x, y, z)."""
-    for k in range(out.shape[0]):
+def refine_distance(
+    distance: Floats32, origin: Floats, spacing: float, points: Floats32, level: float, within: float
+) -> None:
+    """Replace a rough distance (z, y, x) by that to the nearest of `points` (n, 3: x, y, z) where it is within `within` mm of `level` > 0."""
+    for k in range(distance.shape[0]):
         z = origin[2] + k * spacing
-        for j in range(out.shape[1]):
+        for j in range(distance.shape[1]):
             y = origin[1] + j * spacing
-            for c in range(out.shape[2]):
+            for c in range(distance.shape[2]):
+                if abs(distance[k, j, c] - level) > within:
+                    continue
                 x = origin[0] + c * spacing
                 best = np.float32(1e12)
                 for i in range(points.shape[0]):
                     dx, dy, dz = points[i, 0] - x, points[i, 1] - y, points[i, 2] - z
                     best = min(best, dx * dx + dy * dy + dz * dz)
-                out[k, j, c] = np.sqrt(best)
+                distance[k, j, c] = np.sqrt(best)

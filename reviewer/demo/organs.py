@@ -23,6 +23,13 @@ GTV_1_MM = (-66.0, -14.0, -12.0)
 GTV_2_MM = (-88.0, 22.0, 44.0)
 """Middles of the lesions at simulation, (x, y, z) mm; the first lies beside the duodenum."""
 
+DUODENUM_MM = np.array([
+    (-18, -46, -12, 10.5), (-29, -38, -5, 12), (-36, -24, -7, 11), (-37, -9, -20, 11.5), (-37, -2, -42, 12),
+    (-35, -4, -62, 12), (-24, -12, -75, 11.5), (0, -17, -77, 11), (22, -17, -70, 11), (30, -18, -52, 11), (33, -24, -38, 10.5),
+])  # fmt: skip
+"""Course of the duodenum at simulation: bulb, descending part, horizontal part before the vessels, flexure; (x, y, z, radius)."""
+DUODENUM_DAY_MM = np.array([0.0, 0.5, -4.5, 0.8])
+
 LIVER_PIVOT_MM = (-60.0, 0.0, 20.0)
 
 
@@ -45,7 +52,7 @@ class Body:
         self.torso = Torso()
         self.fields: dict[str, Field] = {}
         self.warp = shapes.waves(seed + 1, 3.0, 70.0)
-        self.fine_warp = shapes.waves(seed + 2, 1.1, 24.0)
+        self.fine_warp = shapes.waves(seed + 2, 0.8, 24.0)
         self.gut_warp = shapes.waves(seed + (30 if self.day else 3), 3.5, 60.0)
         self.liver_motion = liver_motion(state)
         self.liver_warp = shapes.rigid_inverse(self.liver_motion)
@@ -95,7 +102,7 @@ class Body:
         self.put("wall_muscle", p, without(band, np.maximum(alba, 0 * band - 9), np.maximum(semilunar, z - 50), blend=2.0))
         thick = muscle - wall
         ripple = np.sin(x / 17 + z / 29) + np.sin(y / 13 - z / 19)
-        stripes = np.minimum(np.abs(wall + (0.36 + 0.03 * ripple) * thick), np.abs(wall + (0.68 - 0.03 * ripple) * thick)) - 0.65
+        stripes = np.minimum(np.abs(wall + (0.36 + 0.02 * ripple) * thick), np.abs(wall + (0.68 - 0.02 * ripple) * thick)) - 0.9
         flank = np.maximum(np.abs(angle - 84) - 40, (z - 5) * 0.8)
         self.put("wall_fat", p, np.maximum(stripes, flank))
 
@@ -106,12 +113,14 @@ class Body:
         for number, zc in vertebrae():
             lumbar = min(1.0, max(0.0, (number - 9) / 5))
             half = 10.5 + 3.0 * lumbar
-            h = np.clip(np.abs(z - zc) / half, 0, 1)
+            near = np.abs(p.box.axes_mm[2].ravel() - zc - 4) < 30
+            xs, ys, zs = x[near], y[near], z[near] - np.float32(zc)
+            h = np.clip(np.abs(zs) / half, 0, 1)
             rx, ry = (16.5 + 6.5 * lumbar) * (0.9 + 0.1 * h**2), (14.5 + 2.5 * lumbar) * (0.92 + 0.08 * h**2)
-            flat = np.hypot(x / rx, np.where(y > 0, y * 1.12, y) / ry)
+            flat = np.hypot(xs / rx, np.where(ys > 0, ys * 1.12, ys) / ry)
             ring = (flat - 1) * np.minimum(rx, ry)
-            bodies = union(bodies, common(ring, np.abs(z - zc) - half, blend=3.0))
-            discs = union(discs, common(ring + 1, np.abs(z - zc - half - 2) - 6.5, blend=2.0))
+            bodies[near] = union(bodies[near], common(ring, np.abs(zs) - half, blend=3.0))
+            discs[near] = union(discs[near], common(ring + 1, np.abs(zs - half - 2) - 6.5, blend=2.0))
             x0, y0 = float(spine_x(zc)), float(spine_y(zc))
             for s in (-1, 1):
                 w = 1 + 0.25 * lumbar
@@ -217,7 +226,7 @@ class Body:
         """z of the diaphragm above each point: a dome on either side that falls steeply towards the wall and the spine."""
         spine = np.hypot(p.x / 1.25, p.y - spine_y(p.z) - 6) - 25
         edge = union(-self.on("cavity", p.box), 1.2 * spine.astype(np.float32), blend=18.0)
-        rim = 30 - 0.30 * p.y
+        rim = 42 - 0.22 * p.y
         top = 90.0 - 8 / (1 + np.exp(-(p.x - 10) / 12)) - 10 * np.exp(-(((p.x - 12) / 30) ** 2))
         top = top - 10 * np.clip((p.y - 10) / 70, -1, 1) ** 2
         e = np.clip(edge / 74, 0, 1)
@@ -235,15 +244,18 @@ class Body:
         d = union(right, left, blend=18.0)
         d = union(d, quadrate, blend=14.0)
         d = union(d, caudate, blend=8.0)
-        ligament = np.maximum(np.abs(x - 8 - 0.12 * (z - 30) - 3 * np.sin(y / 11)) - 0.4 - np.clip((-62 - y) / 9, 0, 3), np.maximum(y + 52, z - 40))
+        ligament = np.maximum(np.abs(x - 8 - 0.12 * (z - 30)) - 1.2 - np.clip((-60 - y) / 8, 0, 3), np.maximum(y + 52, z - 40))
         d = without(d, ligament.astype(np.float32), blend=4.0)
         flat = p.box.axes_mm
         below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 1.6
         d = common(d, below.astype(np.float32), self.on("cavity", p.box) + 2.5, blend=4.0)
         hilum = spline([(-4, -26, -14, 7), (-20, -22, 4, 9), (-34, -16, 12, 9), (-44, -14, 10, 5)])
         d = without(d, tubes(p, hilum), blend=10.0)
+        bowel = self._duodenum_course()[:5]
+        bowel[:, :3] = (bowel[:, :3] - self.liver_motion[:3, 3]) @ self.liver_motion[:3, :3]
+        d = without(d, tubes(p, spline(bowel)), gap=0.8, blend=4.0)
         d = self.clear(p, d, "vertebra", "A_Aorta", "Kidney_R", "Esophagus", gap=1.2, blend=5.0)
-        d = without(self.clear(p, d, "V_Venacava_I", gap=0.0, blend=2.0), ellipsoid(p, (-60, 60, -32), (34, 38, 62), rotation(-12, 0, 0)), blend=10.0)
+        d = without(self.clear(p, d, "V_Venacava_I", gap=0.0, blend=2.0), ellipsoid(p, (-54, 62, -24), (42, 40, 62), rotation(-10, 0, 0)), blend=10.0)
         self.put("Liver", p, d)
 
     def _gallbladder(self) -> None:
@@ -257,13 +269,15 @@ class Body:
     def _lesions(self) -> None:
         warp = shapes.waves(self.seed + 7, 1.6, 26.0)
         for name, centre, radii in (
-            ("GTV_1", GTV_1_MM, (13.9, 13.0, 14.7)),
-            ("GTV_2", GTV_2_MM, (9.0, 8.4, 9.8)),
+            ("GTV_1", GTV_1_MM, (14.3, 13.4, 15.1)),
+            ("GTV_2", GTV_2_MM, (9.3, 8.7, 10.1)),
         ):
             moved = self.liver_motion[:3, :3] @ centre + self.liver_motion[:3, 3]
             p = place(moved - 24, moved + 24, 1.0, self.liver_warp, warp)
             target = p.field(ellipsoid(p, centre, radii, rotation(20, 30, 10)))
             self.fields[name] = target
+            liver = self.fields["Liver"]  # bulges over a lesion at its surface
+            self.fields["Liver"] = Field(liver.box, union(liver.distance_mm, target.on(liver.box) - 0.6, blend=1.0))
             self.fields[name.replace("GTV", "PTV")] = shapes.expanded(target, PTV_MARGIN_MM)
 
     def _spleen(self) -> None:
@@ -275,15 +289,14 @@ class Body:
         d = common(d, self.on("cavity", p.box) + 2.5, below.astype(np.float32), blend=3.0)
         self.put("Spleen", p, self.clear(p, d, "Kidney_L", gap=1.5, blend=4.0))
 
+    def _duodenum_course(self) -> Floats:
+        """(n, 4) x, y, z, radius; by the day it has sunk with the liver and filled, and lies closer to the first lesion."""
+        return DUODENUM_MM + (DUODENUM_DAY_MM if self.day else 0.0)
+
     def _duodenum(self) -> None:
         p = place((-85, -85, -105), (60, 35, 40), 1.5, self.fine_warp)
-        shift = np.array([-2.5, 1.0, -3.0, 0.0]) if self.day else np.zeros(4)
-        path = np.array([
-            (-20, -46, -12, 11), (-34, -36, -5, 12.5), (-40, -20, -8, 11), (-40, -6, -22, 11.5), (-40, -1, -42, 12),
-            (-37, -4, -62, 12), (-24, -12, -75, 11.5), (0, -17, -77, 11), (22, -17, -70, 11), (30, -18, -52, 11), (33, -24, -38, 10.5),
-        ])  # fmt: skip
-        d = tubes(p, spline(path + shift))
-        self.put("Duodenum", p, self.clear(p, d, "A_Aorta", "V_Venacava_I", "vertebra", "Kidney_R", "Gallbladder", "Liver"))
+        d = tubes(p, spline(self._duodenum_course()))
+        self.put("Duodenum", p, self.clear(p, d, "A_Aorta", "V_Venacava_I", "vertebra", "Kidney_R", "Gallbladder", "Liver", "GTV_1"))
 
     def _stomach(self) -> None:
         p = place((-45, -100, -75), (115, 55, 92), 1.5, self.gut_warp)
@@ -308,8 +321,8 @@ class Body:
         p = place((-135, -104, BOTTOM_MM), (135, 84, 60), 2.0, self.gut_warp)
         sag = -8.0 if self.day else 0.0
         path = spline([
-            (-92, 30, -160, 22), (-95, 26, -125, 22), (-96, 16, -98, 21), (-84, -10, -84, 20), (-70, -48, -92, 19),
-            (-42, -66, -100 + sag, 19), (0, -72, -104 + sag, 18), (40, -70, -90 + sag, 18), (74, -58, -58, 18), (94, -34, -22, 18),
+            (-92, 30, -160, 22), (-95, 26, -125, 22), (-96, 14, -92, 21), (-86, -12, -74, 20), (-70, -44, -72, 19),
+            (-46, -64, -84 + sag, 19), (0, -72, -104 + sag, 18), (40, -70, -90 + sag, 18), (74, -58, -58, 18), (94, -34, -22, 18),
             (104, -2, 6, 17), (108, 22, 10, 16), (108, 40, -14, 15), (105, 44, -60, 14), (102, 40, -110, 14), (98, 34, -160, 14),
         ], 3.0)  # fmt: skip
         rng = np.random.default_rng(self.seed + (50 if self.day else 5))
@@ -345,7 +358,7 @@ class Body:
         self.put("gas_small_bowel", p, common(np.maximum(d, (d - second) / 2) + 2.2, above, blend=2.0))
 
     def _heart_and_lungs(self) -> None:
-        p = place((-140, -110, -10), (140, 104, TOP_MM), 2.0, None)
+        p = place((-140, -110, -10), (140, 104, TOP_MM), 2.0)
         above = (self._diaphragm(p, 2.0 if self.day else 0.0) - p.z + 1.5).astype(np.float32)
         heart = union(
             ellipsoid(p, (30, -36, 112), (50, 40, 46), rotation(0, 0, 25)), ellipsoid(p, (-14, -28, 124), (30, 32, 44)), blend=16.0
@@ -364,7 +377,7 @@ class Body:
             self.on("Heart", p.box) - 4, self.on("vertebra", p.box) - 3, self.on("A_Aorta", p.box) - 2, self.on("V_Venacava_I", p.box) - 2,
             self.on("Esophagus", p.box) - 4, ellipsoid(p, (2, -60, 130), (20, 40, 60)), ellipsoid(p, (14, -40, 76), (46, 34, 16)), column, blend=5.0,
         )  # fmt: skip
-        lungs = common(above - 0.8, self.on("cavity", p.box) + 2.0, -mediastinum, blend=3.0)
+        lungs = common(above - 0.8, self.on("cavity", p.box) + 2.0, -mediastinum, blend=6.0)
         middle = np.float32(4.0)
         self.put("Lung_L", p, np.maximum(lungs, middle - p.x))
         self.put("Lung_R", p, np.maximum(lungs, p.x - middle))
@@ -401,8 +414,8 @@ class Body:
             [(-44, -40, 44, 2.8), (-30, -56, 36, 2.2), (-22, -66, 28, 1.5)],
             [(-62, 20, 46, 2.8), (-74, 34, 52, 2.2), (-86, 42, 50, 1.4)],
         ]
+        p = place((-126, -92, -80), (72, 74, 88), 1.25, self.liver_warp, self.fine_warp)
         for name, trunks in (("vessels_portal", portal), ("vessels_hepatic", hepatic)):
-            p = place((-130, -96, -90), (80, 84, 92), 1.25, self.liver_warp, self.fine_warp)
             paths = [spline(t) for t in trunks]
             for path in paths[:]:
                 twigs(rng, path, paths, 2)
@@ -459,8 +472,8 @@ class Body:
         body, cavity = self.fields["Body"].distance_mm, self.fields["cavity"].distance_mm
         p = Place(box, *(np.broadcast_to(a, box.shape_zyx) for a in box.axes_mm))
         self.put("Skin", p, np.maximum(body, -5 - body))
-        margin = np.maximum(p.x + 4, 0.45 * (-p.y) - p.z - 18)
-        chest = common(cavity - 20, -cavity - 1.0, body + 6, blend=2.0)
+        margin = np.maximum(p.x + 6 + 18 * np.clip(p.y / 60, 0, 1), 0.45 * (-p.y) - p.z - 18)
+        chest = common(cavity - 20, -cavity - 1.0, -self.torso.muscle(p) - 1.5, body + 6, blend=2.0)
         self.put("Chestwall", p, without(common(chest, margin.astype(np.float32), blend=6.0), self.on("vertebra", box), self.on("canal", box), gap=2.0, blend=2.0))
 
 

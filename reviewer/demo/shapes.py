@@ -38,13 +38,21 @@ class Place:
 Warp = Callable[[Floats32, Floats32, Floats32], tuple[Floats32, Floats32, Floats32]]
 
 
-def place(low_mm: ArrayLike, high_mm: ArrayLike, spacing_mm: float, *warps: Warp | None) -> Place:
+WARP_STEP_MM = 3.0
+"""Lattice on which warps are evaluated; between its points they are linear. Their wavelengths are several times longer."""
+
+
+def place(low_mm: ArrayLike, high_mm: ArrayLike, spacing_mm: float, *warps: Warp) -> Place:
     """The lattice between two corners (x, y, z), its coordinates taken through the warps in turn."""
     box = Box.around(low_mm, high_mm, spacing_mm)
-    x, y, z = (np.ascontiguousarray(np.broadcast_to(a, box.shape_zyx)) for a in box.axes_mm)
+    if not warps:
+        x, y, z = (np.ascontiguousarray(np.broadcast_to(a, box.shape_zyx)) for a in box.axes_mm)
+        return Place(box, x, y, z)
+    wide = Box.around(np.asarray(low_mm) - WARP_STEP_MM, np.asarray(high_mm) + 2 * WARP_STEP_MM, WARP_STEP_MM)
+    coarse = tuple(np.ascontiguousarray(np.broadcast_to(a, wide.shape_zyx)) for a in wide.axes_mm)
     for warp in warps:
-        if warp is not None:
-            x, y, z = (np.ascontiguousarray(a, dtype=np.float32) for a in warp(x, y, z))
+        coarse = warp(*coarse)
+    x, y, z = (Field(wide, np.ascontiguousarray(a, dtype=np.float32)).on(box) for a in coarse)
     return Place(box, x, y, z)
 
 
@@ -206,10 +214,9 @@ def expanded(field: Field, margin_mm: float) -> Field:
         index.append(np.insert(edges[:, 1:], axis, edges[:, 0], axis=1))
     points = (np.concatenate(index)[:, ::-1] * box.spacing_mm + box.origin_mm).astype(np.float32)
     wide = Box.around(points.min(axis=0) - 2 * margin_mm, points.max(axis=0) + 2 * margin_mm, box.spacing_mm)
-    out = np.empty(wide.shape_zyx, dtype=np.float32)
-    kernels.distance_to_points(out, np.array(wide.origin_mm), wide.spacing_mm, points)
-    inside = field.on(wide) < 0
-    return Field(wide, np.where(inside, -out, out) - np.float32(margin_mm))
+    out = field.on(wide)
+    kernels.refine_distance(out, np.array(wide.origin_mm), wide.spacing_mm, points, margin_mm, 4.0)
+    return Field(wide, out - np.float32(margin_mm))
 
 
 def periodic_noise(seed: int, size: int, blur: float) -> NDArray[np.float32]:
