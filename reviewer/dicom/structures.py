@@ -16,7 +16,7 @@ from reviewer.case.uid import stand_in_uid
 from reviewer.dicom.file import DicomFile
 from reviewer.dicom.planes import MAX_MM
 from reviewer.dicom.series import Report
-from reviewer.dicom.values import date, decimal_array, integer, items, numbers, text
+from reviewer.dicom.values import date, decimal_arrays, integer, items, numbers, text
 from reviewer.errors import GeometryError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import Region, region_of_rings
@@ -151,13 +151,15 @@ def _contours(entry: Dataset, roi: _Roi, path: str, report: Report) -> list[Poin
     """The closed contours of an ROI as (n, 3) patient points; one line for each kind of contour that is left out."""
     contours = []
     refused: Counter[str] = Counter()
+    closed = []
     for contour in items(entry, "ContourSequence"):
         kind = text(contour, "ContourGeometricType").upper()
-        if kind not in CLOSED:
+        if kind in CLOSED:
+            closed.append(contour)
+        else:
             refused[f"{kind} contour"] += 1
-            continue
-        flat = decimal_array(contour, "ContourData")
-        if flat is None or len(flat) % 3 or not np.isfinite(flat).all() or np.abs(flat).max(initial=0) > MAX_MM:
+    for flat in decimal_arrays(closed, "ContourData"):
+        if flat is None or len(flat) % 3 or not np.abs(flat).max(initial=0) <= MAX_MM:  # NaN fails the comparison
             refused["contour with coordinates that are missing or not valid"] += 1
         elif len(flat) < 9:
             refused["contour of fewer than three points"] += 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from reviewer.dicom.elements import Elements
@@ -127,28 +129,72 @@ def moment(stamp: str) -> float | None:
 
 
 def decimal_array(dataset: Dataset, keyword: str) -> NDArray[np.float64] | None:
-    """A long DS attribute as floats, parsed from its bytes without an object per number; None where it is absent or malformed.
+    """A long DS attribute as floats; None where it is absent or malformed. NaN and infinities are passed on: the caller judges them."""
+    return decimal_arrays([dataset], keyword)[0]
 
-    NaN and infinities are passed on: the caller judges them.
-    """
+
+def decimal_arrays(datasets: Sequence[Dataset], keyword: str) -> list[NDArray[np.float64] | None]:
+    """The same attribute of many datasets, as `decimal_array` each; parsed together from their bytes, without an object per number."""
+    texts = [_decimal_bytes(dataset, keyword) for dataset in datasets]
+    given = [text for text in texts if text]
+    together = _plain_decimals(b"\\".join(given)) if given else None
+    if together is None:
+        return [_any_decimals(text) if text else None for text in texts]
+    counts = [text.count(b"\\") + 1 if text else 0 for text in texts]
+    borders = np.cumsum([0, *counts])
+    return [together[a:b] if b > a else None for a, b in pairwise(borders.tolist())]
+
+
+def _decimal_bytes(dataset: Dataset, keyword: str) -> bytes:
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in dataset:
+        return b""
     try:
-        element = dataset.get_item(keyword)
+        value = dataset.get_item(tag).value
+        if isinstance(value, bytes):
+            return value.strip(b" \0\r\n")
+        if value is None:
+            return b""
+        return b"\\".join(str(v).encode() for v in value) if hasattr(value, "__iter__") else str(value).encode()
     except Exception:
-        return None
-    value = getattr(element, "value", None)
-    if isinstance(value, bytes):
-        value = value.decode("ascii", "replace")
-    if isinstance(value, str):
-        value = value.strip(" \0\r\n")
-        if not value:
-            return None
-        try:
-            return np.array(value.split("\\"), dtype=np.float64)
-        except ValueError:
-            return None
-    if value is None:
-        return None
+        return b""
+
+
+def _any_decimals(text: bytes) -> NDArray[np.float64] | None:
     try:
-        return np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+        return np.array(text.decode("ascii").split("\\"), dtype=np.float64)
+    except ValueError:
         return None
+
+
+_POWERS = 10.0 ** np.arange(16)
+
+
+def _plain_decimals(text: bytes) -> NDArray[np.float64] | None:
+    """Numbers of up to 15 digits without exponent, separated by backslashes; None where a number is of another form.
+
+    Digits and power of ten are both exact in a double, so that their quotient is the double nearest to the decimal.
+    """
+    characters = np.frombuffer(text, np.uint8)
+    digits = characters - np.uint8(48)
+    is_digit = digits < 10
+    is_end = characters == ord("\\")
+    others = np.flatnonzero(~(is_digit | is_end))
+    dots, signs = others[characters[others] == ord(".")], others[characters[others] == ord("-")]
+    ends = np.append(np.flatnonzero(is_end), len(text))
+    starts = np.append(0, ends[:-1] + 1)
+    if len(dots) + len(signs) != len(others) or np.any(starts >= ends):
+        return None
+    count = np.cumsum(is_digit)
+    last = count[ends - 1]
+    first = np.append(0, last[:-1])
+    of_dot, of_sign = np.searchsorted(ends, dots), np.searchsorted(ends, signs)
+    used = last - first
+    if used.min() < 1 or used.max() > 15 or np.any(np.diff(of_dot) == 0) or np.any(starts[of_sign] != signs):
+        return None
+    places = np.flatnonzero(is_digit)
+    weights = _POWERS[np.repeat(last, used) - np.arange(1, len(places) + 1)]
+    values = np.add.reduceat(digits[places] * weights, first)
+    values[of_dot] /= _POWERS[last[of_dot] - count[dots]]
+    values[of_sign] *= -1.0
+    return values
