@@ -88,8 +88,8 @@ class Cut:
         y: Floats = start_mm[1] + step_mm[1] * np.arange(rows, dtype=np.float64)
         xi, yi = _fractional_index(self.x_mm, x), _fractional_index(self.y_mm, y)
         inside = _within(y, self.reach_y_mm)[:, None] & _within(x, self.reach_x_mm)[None, :]
-        if self.inside is not None:
-            inside &= _enlarged(self.inside.astype(np.uint8) * np.uint8(255), xi, yi) > 254.5
+        if self.inside is not None and not self.inside.all():
+            inside &= _enlarged_mask(self.inside, xi, yi)
         return _enlarged(np.asarray(self.values, dtype=np.float32), xi, yi), inside
 
 
@@ -321,8 +321,8 @@ def _along(grid: Grid, axis: int, origin: float, direction: float, offset: float
     return (centres, (a, b), False) if sign > 0 else (centres[::-1], (b, a), True)
 
 
-def _enlarged(source: NDArray[Any], xi: Floats, yi: Floats) -> NDArray[Any]:
-    """Bilinear values at the outer product of fractional indices, beyond the ends the end values; float32, or uint8 for a mask."""
+def _enlarged(source: Values, xi: Floats, yi: Floats) -> Values:
+    """Bilinear values at the outer product of fractional indices; beyond the ends the end values."""
     x, y = _as_line(xi), _as_line(yi)
     if x is None or y is None:  # uneven planes: interpolate the uneven directions first
         if y is None:
@@ -333,8 +333,22 @@ def _enlarged(source: NDArray[Any], xi: Floats, yi: Floats) -> NDArray[Any]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (len(xi), len(yi))
     return np.asarray(
-        cv2.warpAffine(np.ascontiguousarray(source), matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        cv2.warpAffine(np.ascontiguousarray(source), matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE),
+        dtype=np.float32,
     )
+
+
+def _enlarged_mask(mask: Mask, xi: Floats, yi: Floats) -> Mask:
+    """Whether all the samples around each place are in the mask; beyond the ends those at the end."""
+    cells = np.pad(mask, ((0, 1), (0, 1)), mode="edge").view(np.uint8)
+    cells = cells[:-1] & cells[1:]
+    cells = cells[:, :-1] & cells[:, 1:]
+    row, column = (
+        np.clip(np.floor(i + ON_A_SAMPLE).astype(np.intp), 0, n - 1)
+        for i, n in ((yi, mask.shape[0]), (xi, mask.shape[1]))
+    )
+    # whole rows are taken twice, since taking columns is slow
+    return np.asarray(cv2.transpose(cv2.transpose(cells[row])[column])).view(np.bool_)
 
 
 def _as_line(index: Floats) -> Span | None:
@@ -346,7 +360,7 @@ def _as_line(index: Floats) -> Span | None:
     return (float(index[0]), slope) if off < 1e-4 else None
 
 
-def _rows_at(source: NDArray[Any], index: Floats) -> NDArray[Any]:
+def _rows_at(source: Values, index: Floats) -> Values:
     """Rows of (h, w) interpolated at fractional indices, the end rows beyond the ends."""
     index = np.clip(index, 0, len(source) - 1)
     k = np.minimum(index.astype(np.intp), max(len(source) - 2, 0))

@@ -6,7 +6,6 @@ Images are uint8 (rows, columns), masks bool, colours (rows, columns, 4) uint8 i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from reviewer.case import Image, Window
 from reviewer.scene import Isodose
 
 Grey = NDArray[np.uint8]
+Colour = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
@@ -60,29 +60,22 @@ def in_squares(where: Mask, corner: tuple[int, int], side: int) -> Mask:
     return np.asarray(where & ((columns[None, :] + rows[:, None]) % 2 == 1))
 
 
-def wash(picture: Grey, dose: NDArray[np.float32], inside: Mask, levels: Sequence[Isodose], opacity: float) -> Any:
-    """The picture in colour, tinted where the dose is known and at least the lowest level.
+def wash(picture: Colour, dose: NDArray[np.float32], inside: Mask, levels: Sequence[Isodose], opacity: float) -> None:
+    """Tint a picture in place where the dose is known and at least the lowest level. picture, dose, inside: of one size.
 
     Between two levels the tint goes from the colour of the one to that of the other; above the highest it is that of the highest.
     """
-    result = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGRA)
     if not levels or opacity <= 0:
-        return result
+        return
     ordered = sorted(levels, key=lambda level: level.gy)
     lowest, highest = ordered[0].gy, ordered[-1].gy
-    where = inside & (dose >= np.float32(lowest))
-    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
-    if rows.size == 0:
-        return result
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
     scale = 255.0 / max(highest - lowest, 1e-6)
-    part = np.ascontiguousarray(dose[box])
-    index = cv2.addWeighted(part, scale, part, 0.0, -lowest * scale, dtype=cv2.CV_8U)
+    index = cv2.addWeighted(dose, scale, dose, 0.0, -lowest * scale, dtype=cv2.CV_8U)
     gy = np.linspace(lowest, highest, 256)
     table = np.empty((256, 1, 3), dtype=np.uint8)
     for channel in range(3):
         table[:, 0, 2 - channel] = np.rint(np.interp(gy, [i.gy for i in ordered], [i.colour[channel] for i in ordered]))
     tint = cv2.cvtColor(cv2.applyColorMap(index, table), cv2.COLOR_BGR2BGRA)
-    tinted = cv2.addWeighted(result[box], 1.0 - opacity, tint, opacity, 0.0)
-    cv2.copyTo(tinted, np.ascontiguousarray(where[box]).view(np.uint8), result[box])
-    return result
+    tinted = cv2.addWeighted(picture, 1.0 - opacity, tint, opacity, 0.0)
+    where = inside & (dose >= np.float32(lowest))
+    cv2.copyTo(tinted, where.view(np.uint8), picture)

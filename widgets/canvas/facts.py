@@ -94,8 +94,10 @@ def level_text(level: Isodose, reference_gy: float | None) -> str:
     return f"{level.gy:g} Gy{share}"
 
 
-def facts_of(scene: Scene, slices: Slices, port: Viewport, zoom: float, pointed: str) -> tuple[Fact, ...]:
-    """Everything that a view says, the most important first."""
+def facts_of(
+    scene: Scene, slices: Slices, port: Viewport, zoom: float, pointed: str, complete: bool = True
+) -> tuple[Fact, ...]:
+    """Everything that a view says, the most important first. complete: False while cuts and oblique overlays are not drawn yet."""
     if scene.base is None:
         return ()
     west, east, north, south = port.letters
@@ -120,6 +122,9 @@ def facts_of(scene: Scene, slices: Slices, port: Viewport, zoom: float, pointed:
     if scene.dose is not None:
         lines.append(Fact("dose", "top left", dose_texts(scene.dose)))
     reading = [layer.image for layer in (scene.base, scene.overlay) if layer is not None and not layer.image.complete]
+    if not complete and (scene.drawn or scene.overlay is not None):
+        late = "preparing contours…", "preparing…"
+        lines.insert(2, Fact("late", "top left", late, "muted", must=True))
     if reading:
         lines.append(Fact("reading", "top left", ("reading…",), "muted"))
     lines.append(Fact("window", "bottom left", (window_text(scene.base),)))

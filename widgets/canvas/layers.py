@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import contourpy
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,12 +112,15 @@ class Layers:
         made = self._dose(dose, slices, port)
         if made is None:
             return self._picture.get((key, "no dose here"), lambda: Picture(mixed, lattice))
-        dose_key = (dose.dose, dose.to_layer, port.plane, port.position_mm, lattice)
-        values = self._dose_sample.get(dose_key, lambda: _sample(made, lattice))
+        part = _reaching(made, dose, port, lattice)
+        if part is None:
+            return self._picture.get((key, "no dose here"), lambda: Picture(mixed, lattice))
+        dose_key = (dose.dose, dose.to_layer, port.plane, port.position_mm, part)
+        values = self._dose_sample.get(dose_key, lambda: _sample(made, part))
         assert values is not None
         return self._picture.get(
             (key, dose_key, dose.isodoses, dose.wash_opacity),
-            lambda: Picture(wash(mixed, *values, dose.isodoses, dose.wash_opacity), lattice),
+            lambda: Picture(_washed(mixed, lattice, values, part, dose), lattice),
         )
 
     def isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
@@ -211,6 +215,43 @@ def _mix(
         return base
     centre = lens[0] * port.ratio - lattice.corner[0], lens[1] * port.ratio - lattice.corner[1]
     return shown_in(base, over, in_circle(where, centre, SPYGLASS_PIXELS * port.ratio))
+
+
+def _reaching(made: Cut, dose: DoseLayer, port: Viewport, lattice: Lattice) -> Lattice | None:
+    """The part of a lattice where the dose may reach its lowest level, None where there is none: the rest need not be sampled."""
+    if not dose.isodoses or dose.wash_opacity <= 0:
+        return None
+    high = made.values >= np.float32(min(level.gy for level in dose.isodoses))
+    columns, rows = np.flatnonzero(high.any(axis=0)), np.flatnonzero(high.any(axis=1))
+    if columns.size == 0:
+        return None
+    x, y = made.x_mm, made.y_mm
+    box = (  # up to the next sample, which is below the level, or to where the dose ends
+        x[columns[0] - 1] if columns[0] > 0 else made.reach_x_mm[0],
+        y[rows[0] - 1] if rows[0] > 0 else made.reach_y_mm[0],
+        x[columns[-1] + 1] if columns[-1] + 1 < len(x) else made.reach_x_mm[1],
+        y[rows[-1] + 1] if rows[-1] + 1 < len(y) else made.reach_y_mm[1],
+    )
+    part = port.lattice((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+    if part is None:
+        return None
+    first = [max(a, b) for a, b in zip(part.corner, lattice.corner, strict=True)]
+    last = [min(a + n, b + m) for a, n, b, m in zip(part.corner, part.size, lattice.corner, lattice.size, strict=True)]
+    if last[0] <= first[0] or last[1] <= first[1]:
+        return None
+    start = [s + (f - c) * lattice.step_mm for s, f, c in zip(lattice.start_mm, first, lattice.corner, strict=True)]
+    return Lattice(
+        (first[0], first[1]), (last[0] - first[0], last[1] - first[1]), (start[0], start[1]), lattice.step_mm
+    )
+
+
+def _washed(
+    mixed: Grey, lattice: Lattice, values: tuple[NDArray[np.float32], Mask], part: Lattice, dose: DoseLayer
+) -> NDArray[np.uint8]:
+    x, y = (p - c for p, c in zip(part.corner, lattice.corner, strict=True))
+    result: NDArray[np.uint8] = cv2.cvtColor(mixed, cv2.COLOR_GRAY2BGRA)
+    wash(result[y : y + part.size[1], x : x + part.size[0]], *values, dose.isodoses, dose.wash_opacity)
+    return result
 
 
 def _isodose_lines(made: Cut | None, dose: DoseLayer) -> tuple[Lines, ...]:
