@@ -6,10 +6,13 @@ made up ("DEMO_MRL"): an unflattened 6 MV beam and leaves only, whose two stacks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reviewer.case import Aperture, Beam, ControlPoint, Dose, Plan, Prescription
 from reviewer.demo.anatomy import Anatomy
@@ -26,16 +29,16 @@ GUT = ("Duodenum", "Stomach", "Bowel_Large", "Bowel_Small")
 
 FIELD_MARGINS_MM = (3.0, 0.0, -3.0)
 """Leaf edges beyond the target."""
-SHIELD_GAPS_MM = (0.0, 4.0)
-"""Leaf edges beyond the gut."""
+SHIELD_GAPS_MM = (-3.0, 0.0, 4.0)
+"""Leaf edges beyond the gut, or short of it."""
 NEAR_MM = 20.0
 """Gut farther from a target than this needs no shield."""
-SMALLEST_SEGMENT_MU = 2.0
+SMALLEST_SEGMENT_MU = 3.0
 """Per fraction; less is not worth the time that the leaves take."""
 
 COVERED_GY = 0.95 * PRESCRIBED_GY
 COVERAGE = 0.955
-GUT_LIMIT_GY = 34.5
+GUT_LIMIT_GY = 35.0
 GUT_VOLUME_CC = 0.5
 HIGHEST_GY = 62.0
 
@@ -88,6 +91,10 @@ class Segment:
     mu: float = 0.0
     """Per fraction."""
 
+    @cached_property
+    def passed(self) -> Floats32:
+        return fluence(self.leaves_mm, BOUNDARIES_MM)
+
 
 def treatments(simulation: Anatomy, day: Anatomy) -> tuple[tuple[Plan, ...], tuple[Dose, ...]]:
     """The approved plan and the one adapted to the day; the doses of the first on simulation and on the day, and of the second.
@@ -119,7 +126,7 @@ def treatments(simulation: Anatomy, day: Anatomy) -> tuple[tuple[Plan, ...], tup
 def conformal(target_xy_mm: Floats, margin_mm: float) -> Floats:
     """(n, 2) leaves around projected points (m, 2); pairs that see nothing are closed at 0."""
     leaves = np.zeros((len(BOUNDARIES_MM) - 1, 2))
-    for k, (low, high) in enumerate(zip(BOUNDARIES_MM[:-1], BOUNDARIES_MM[1:], strict=True)):
+    for k, (low, high) in enumerate(pairwise(BOUNDARIES_MM)):
         middle = (low + high) / 2
         x = target_xy_mm[np.abs(target_xy_mm[:, 1] - middle) < (high - low) / 2 + max(margin_mm, 0), 0]
         if x.size and x.min() - margin_mm < x.max() + margin_mm:
@@ -130,7 +137,7 @@ def conformal(target_xy_mm: Floats, margin_mm: float) -> Floats:
 def shielding(leaves_mm: Floats, gut_xy_mm: Floats, gap_mm: float) -> Floats:
     """The larger part of each opening beside the projected gut (m, 2)."""
     out = leaves_mm.copy()
-    for k, (low, high) in enumerate(zip(BOUNDARIES_MM[:-1], BOUNDARIES_MM[1:], strict=True)):
+    for k, (low, high) in enumerate(pairwise(BOUNDARIES_MM)):
         x = gut_xy_mm[np.abs(gut_xy_mm[:, 1] - (low + high) / 2) < (high - low) / 2 + gap_mm, 0]
         left, right = leaves_mm[k]
         if not x.size or x.min() - gap_mm > right or x.max() + gap_mm < left:
@@ -166,59 +173,60 @@ def optimised(patient: Sampled, beams: list[Geometry]) -> tuple[list[Segment], F
     segments = candidates(patient, beams)
     voxels, low, high, importance = objectives(patient)
     points = patient.points_mm[voxels]
-    columns = np.stack([dose_per_unit(beams[s.beam], _passed(s), points) for s in segments], axis=-1)
-    for _ in range(2):
-        mu = least_squares(columns, low, high, importance) / FRACTIONS
+    with ThreadPoolExecutor(2) as pool:
+        columns = np.stack(
+            list(pool.map(lambda s: dose_per_unit(beams[s.beam], s.passed, points), segments)),
+            axis=-1,
+            dtype=np.float32,
+        )
+    for rounds in (80, 80, 160):
+        mu = least_squares(columns, low, high, importance, rounds) / FRACTIONS
         kept = np.flatnonzero(mu >= SMALLEST_SEGMENT_MU)
-        segments, columns = [segments[k] for k in kept], columns[:, kept]
-    mu = least_squares(columns, low, high, importance) / FRACTIONS
-    segments = [Segment(s.beam, s.leaves_mm, float(m)) for s, m in zip(segments, mu, strict=True) if m > 0]
-    factor = scale(delivered(segments, beams, patient).ravel(), patient)
-    segments = [Segment(s.beam, s.leaves_mm, round(s.mu * factor, 2)) for s in segments]
-    return segments, delivered(segments, beams, patient)
+        segments, columns = [replace(segments[k], mu=float(mu[k])) for k in kept], columns[:, kept]
+    dose = delivered(segments, beams, patient)
+    factor = scale(dose.ravel(), patient)
+    return [replace(s, mu=s.mu * factor) for s in segments], dose * np.float32(factor)
 
 
-def objectives(patient: Sampled) -> tuple[Floats, Floats, Floats, Floats]:
+def objectives(patient: Sampled) -> tuple[NDArray[np.int64], Floats32, Floats32, Floats32]:
     """Voxels that stand for the anatomy (flat indices), and for each the dose to reach, the dose not to exceed, and the importance."""
     target = np.max(patient.targets, axis=0) > 0.5
     gut = np.max(patient.gut, axis=0) > 0.3
     away = patient.target_mm
     liver = (patient.part("Liver") > 0.5) & ~target
     body = patient.in_body & ~target & ~gut
-    every = np.arange(len(away))
-    groups = [
+    groups = (
         (target & ~gut, 1, 50.0, 53.0, 1.0),
         (target & gut, 1, 0.0, 33.0, 3.0),
-        (gut & ~target & (away < 40), 1, 0.0, 32.0, 3.0),
-        (body & (away < 4), 1, 0.0, 50.0, 0.1),
-        (body & (away >= 4) & (away < 10), 2, 0.0, 36.0, 0.3),
-        (body & (away >= 10) & (away < 20), 6, 0.0, 24.0, 0.6),
-        (body & (away >= 20) & (away < 40), 24, 0.0, 16.0, 2.0),
-        (liver & (away >= 10), 24, 0.0, 6.0, 0.1),
-    ]
-    voxels, low, high, importance = [], [], [], []
-    for mask, stride, reach, limit, weight in groups:
-        chosen = every[mask][::stride]
-        voxels.append(chosen)
-        low.append(np.full(len(chosen), reach))
-        high.append(np.full(len(chosen), limit))
-        importance.append(np.full(len(chosen), weight))
-    return np.concatenate(voxels), np.concatenate(low), np.concatenate(high), np.concatenate(importance)
+        (gut & ~target & (away < 20), 1, 0.0, 32.0, 3.0),
+        (gut & (away >= 20) & (away < 40), 4, 0.0, 20.0, 2.0),
+        (body & (away < 4), 3, 0.0, 50.0, 0.3),
+        (body & (away >= 4) & (away < 10), 6, 0.0, 36.0, 0.9),
+        (body & (away >= 10) & (away < 20), 16, 0.0, 24.0, 1.6),
+        (body & (away >= 20) & (away < 40), 80, 0.0, 16.0, 6.0),
+        (liver & (away >= 10), 80, 0.0, 5.0, 0.4),
+    )
+    voxels, numbers = [], []
+    for mask, stride, *rule in groups:
+        voxels.append(np.flatnonzero(mask)[::stride])
+        numbers.append(np.tile(np.array(rule, dtype=np.float32), (len(voxels[-1]), 1)))
+    low, high, importance = np.concatenate(numbers).T
+    return np.concatenate(voxels), low, high, importance
 
 
-def least_squares(columns: Floats, low: Floats, high: Floats, importance: Floats, rounds: int = 300) -> Floats:
+def least_squares(columns: Floats32, low: Floats32, high: Floats32, importance: Floats32, rounds: int) -> Floats32:
     """Non-negative x that minimises sum(importance * distance(columns @ x, [low, high])²), by accelerated projected gradients
     (Beck and Teboulle, SIAM J Imaging Sci 2009)."""
-    curvature = float(np.linalg.eigvalsh(columns.T @ (importance[:, None] * columns))[-1])
-    x = z = np.full(columns.shape[1], PRESCRIBED_GY / float(columns[low > 0].sum(axis=1).mean()))
+    curvature = np.linalg.eigvalsh(columns.T @ (importance[:, None] * columns))[-1]
+    x = z = np.full(columns.shape[1], PRESCRIBED_GY / columns[low > 0].sum(axis=1).mean(), dtype=np.float32)
     t = 1.0
     for _ in range(rounds):
         dose = columns @ z
-        miss = np.minimum(dose - low, 0) + np.maximum(dose - high, 0)
+        miss = dose - np.clip(dose, low, high)
         after = np.maximum(z - columns.T @ (importance * miss) / curvature, 0)
         t_after = (1 + np.sqrt(1 + 4 * t * t)) / 2
-        x, z, t = after, after + (t - 1) / t_after * (after - x), t_after
-    return np.asarray(x)
+        x, z, t = after, after + np.float32((t - 1) / t_after) * (after - x), t_after
+    return x
 
 
 def scale(dose: Floats32, patient: Sampled) -> float:
@@ -242,17 +250,16 @@ def hottest(dose: Floats32, part: Floats32, share: float) -> float:
 
 def delivered(segments: list[Segment], beams: list[Geometry], patient: Sampled) -> Floats32:
     """(z, y, x) dose of all fractions, Gy; zero outside the body."""
-    dose = np.zeros(len(patient.points_mm))
     points = patient.points_mm[patient.in_body]
-    for index, beam in enumerate(beams):
-        passed = [s.mu * FRACTIONS * _passed(s) for s in segments if s.beam == index]
-        if passed:
-            dose[patient.in_body] += dose_per_unit(beam, np.sum(passed, axis=0), points)
-    return dose.reshape(patient.grid.shape_zyx).astype(np.float32)
 
+    def of(index: int) -> Floats:
+        own = [s.mu * FRACTIONS * s.passed for s in segments if s.beam == index]
+        return dose_per_unit(beams[index], np.sum(own, axis=0), points)
 
-def _passed(segment: Segment) -> Floats32:
-    return fluence(segment.leaves_mm, BOUNDARIES_MM)
+    dose = np.zeros(patient.grid.shape_zyx, dtype=np.float32)
+    with ThreadPoolExecutor(2) as pool:
+        dose.ravel()[patient.in_body] = sum(pool.map(of, sorted({s.beam for s in segments})))
+    return dose
 
 
 # -- what the case holds ----------------------------------------------------------------------------------------------------
