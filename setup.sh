@@ -84,5 +84,8 @@ fi
 
 trust
 say "the Python environment into .venv"
-"$uv" sync --locked --quiet --python "$PYTHON"
+"$uv" sync --locked --quiet --python "$PYTHON" || {
+    say "the environment could not be made. It needs a network, and Python $PYTHON on PATH or one that uv may fetch"
+    exit 1
+}
 echo "$made_from" >.venv/made-from

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tomllib
@@ -156,8 +157,10 @@ def test_the_wheel_holds_everything_and_nothing_else(tmp_path):
     command = tmp_path / "env/bin/reviewer"
     assert installed(command, "--version") == f"reviewer {reviewer.__version__}\n"
     assert '"images"' in installed(command, "info", "--demo", "--json")
-    window = "from reviewer.cli.window import load_window as w; print(w().__file__)"
-    assert str(tmp_path / "env") in installed(python, "-c", window)
+    installed(command, "screenshot", "--demo", "-o", "window.png", "--size", "1280x800")
+    header = (tmp_path / "window.png").read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", header[16:24]) == (1280, 800)
 
     code = (
         "from importlib.resources import files\n"
