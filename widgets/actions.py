@@ -29,7 +29,9 @@ _NO_COMMAND_ASKS = frozenset({"point_mm", "cameras", "windows", "highlighted", "
 
 @dataclass(frozen=True)
 class Command:
-    """keys: as QKeySequence reads it, empty for none. refusal: why not now, empty when it can be used. checked: for commands that switch."""
+    """keys: as QKeySequence reads them, separated by "; ", empty for none.
+    refusal: why not now, empty when it can be used. checked: for commands that switch.
+    """
 
     name: str
     text: str
@@ -84,7 +86,7 @@ class Actions(QObject):
         action = QAction(command.text, self)
         action.setObjectName(command.name)
         if command.keys:
-            action.setShortcut(QKeySequence(command.keys))
+            action.setShortcuts(QKeySequence.listFromString(command.keys))
         action.setCheckable(command.checked is not None)
         action.triggered.connect(lambda: self.trigger(command.name))
         if scopes:
@@ -139,7 +141,9 @@ def tooltip(command: Command, refusal: str = "") -> str:
 
 
 def key_text(keys: str) -> str:
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+    """As they are called on this system."""
+    native = QKeySequence.SequenceFormat.NativeText
+    return " or ".join(k.toString(native) for k in QKeySequence.listFromString(keys))
 
 
 # -- commands that need the session only --------------------------------------------------------------------------------

@@ -422,8 +422,7 @@ class MainWindow(QMainWindow):
             )
         add(Command("view.theme", "Dark or light", "Window", self._toggle_theme, "Ctrl+T", icon="theme"))
         add(Command("help.palette", "Find a command…", "Help", self._show_palette, "Ctrl+K", icon="search"))
-        add(Command("help.keys", "Keys and mouse", "Help", self.show_keys, "?", icon="help"))
-        add(Command("help.keys_f1", "Keys and mouse (F1)", "Help", self.show_keys, "F1"))
+        add(Command("help.keys", "Keys and mouse", "Help", self.show_keys, "?; F1", icon="help"))
         add(Command("help.about", "About Reviewer", "Help", self.show_about, icon="note"))
 
     def _menu(self) -> QMenu:

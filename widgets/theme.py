@@ -82,7 +82,7 @@ LIGHT = Theme(
     on_accent="#ffffff",
     good="#00795a",
     caution="#9a6200",
-    bad="#b93f0e",
+    bad="#94200f",
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings
 from PySide6.QtWidgets import QApplication
-from reviewer_widgets.theme import apply_theme
+from reviewer_widgets.theme import apply_theme, theme
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,10 @@ def _settings(tmp_path_factory, qapp):
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
     QCoreApplication.setOrganizationName("reviewer-test")
     QCoreApplication.setApplicationName("reviewer-test")
-    apply_theme(qapp, "dark")
+    if theme().name != "dark" or not qapp.styleSheet():
+        apply_theme(qapp, "dark")
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def survivors() -> list[str]:

@@ -11,9 +11,11 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..jobs import Jobs
-from ..theme import RHYTHM
+from ..theme import RHYTHM, icon, theme_changed
 from ..wording import image_title, tie
 from .banner import Elided
+
+SEVERITIES = ("error", "warning", "note")
 
 PATIENCE_MS = 250
 """Work that is done sooner is not announced."""
@@ -35,6 +37,7 @@ class StatusStrip(QWidget):
         self.problems = QToolButton()
         self.problems.setObjectName("status.problems")
         self.problems.setProperty("role", "flat")
+        self.problems.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.problems.clicked.connect(self.problems_wanted)
         self.job = QLabel()
         self.job.setObjectName("status.job")
@@ -73,6 +76,7 @@ class StatusStrip(QWidget):
         self._silence.timeout.connect(lambda: self.said.say(""))
         jobs.changed.connect(self._jobs_changed)
         follow(self, session, self._refresh)
+        theme_changed.connect(self._draw)
         self._show_job()
         self._show()
 
@@ -108,6 +112,11 @@ class StatusStrip(QWidget):
             self.bar.setRange(0, 1000 if known else 0)
             self.bar.setValue(round(1000 * job.progress.fraction))
 
+    def _draw(self) -> None:
+        """The symbol of the worst problem."""
+        found = {p.severity for p in self._session.case.problems}
+        self.problems.setIcon(icon(next((s for s in SEVERITIES if s in found), "note")))
+
     def _cancel(self) -> None:
         for job in self._jobs.running[:1]:
             job.cancel()
@@ -123,16 +132,16 @@ class StatusStrip(QWidget):
         problems = self._session.case.problems
         self.problems.setVisible(bool(problems))
         self.problems.setText(problem_count(problems))
+        self._draw()
         self.problems.setToolTip("What was found while reading the files")
         self.registration.say(registration_state(self._session))
 
 
 def problem_count(problems: tuple[Problem, ...]) -> str:
-    """ "2 errors, 1 warning while reading (show)"."""
-    counts = [(sum(p.severity == s for p in problems), s) for s in ("error", "warning", "note")]
+    """For example "2 errors, 1 warning while reading (show)"."""
+    counts = [(sum(p.severity == s for p in problems), s) for s in SEVERITIES]
     words = ", ".join(f"{n} {s}{'s' if n > 1 else ''}" for n, s in counts if n)
-    symbol = {"error": "✗", "warning": "⚠", "note": "ⓘ"}[next((s for n, s in counts if n), "note")]
-    return f"{symbol} {words} while reading (show)"
+    return f"{words} while reading (show)"
 
 
 def registration_state(session: Session) -> str:

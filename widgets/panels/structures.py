@@ -89,7 +89,7 @@ class StructuresPanel(QWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in ((VISIBLE, 22), (SWATCH, 21), (FILL, 21)):
             self.table.setColumnWidth(column, width)
-        self.table.setColumnWidth(VOLUME, self.fontMetrics().horizontalAdvance("9999.9") + RHYTHM)
+        self.table.setColumnWidth(VOLUME, self.fontMetrics().horizontalAdvance("99999.9") + RHYTHM // 2)
         self.table.setMouseTracking(True)
         self.table.entered.connect(self._hover)
         self.table.viewport().installEventFilter(self)
@@ -203,7 +203,7 @@ class StructuresPanel(QWidget):
         """One undoable edit."""
         structure = self._session.case.structure(structure_id)
         if structure is not None and structure.colour != colour:
-            self._session.apply(Edit(f"Recolour {structure.name}", structure, replace(structure, colour=colour)))
+            self._session.apply(Edit.of(f"Recolour {structure.name}", self._session.case, structure, replace(structure, colour=colour)))
 
 
 class StructureTable(QAbstractTableModel):
@@ -276,7 +276,7 @@ class StructureTable(QAbstractTableModel):
         if structure.empty:
             return "empty"
         cc = self._volumes.get(structure.id)
-        return "…" if cc is None else f"{cc:.1f}"
+        return "…" if cc is None else f"{cc:.1f}" if cc < 9999.95 else f"{cc:.0f}"
 
     def _picture(self, structure: Structure, column: int, shown: bool) -> QIcon | None:
         if column == VISIBLE:

@@ -1,0 +1,65 @@
+"""Colours that can be read and told apart, and icons for every command."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QColor
+from reviewer_widgets.theme import DARK, LIGHT, apply_theme, icon, theme, theme_changed
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.1."""
+
+    def linear(c: float) -> float:
+        return c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+
+    q = QColor(colour)
+    return 0.2126 * linear(q.redF()) + 0.7152 * linear(q.greenF()) + 0.0722 * linear(q.blueF())
+
+
+def contrast(a: str, b: str) -> float:
+    """Contrast ratio, WCAG 2.1: 4.5 is asked of text, 3 of symbols."""
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("t", [DARK, LIGHT], ids=lambda t: t.name)
+def test_text_can_be_read_on_every_ground(t):
+    for ground in (t.window, t.panel, t.raised, t.hover):
+        assert contrast(t.text, ground) >= 7
+        assert contrast(t.muted, ground) >= 4.5
+    for status in (t.good, t.caution, t.bad, t.accent):
+        assert contrast(status, t.panel) >= 4.5
+    assert contrast(t.on_accent, t.accent) >= 4.5
+    assert contrast(t.canvas_text, t.canvas) >= 7
+
+
+def seen_by_deuteranope(colour: str) -> tuple[float, float]:
+    """Lightness and the blue-yellow axis: about all that is left where red and green look alike."""
+    q = QColor(colour)
+    return luminance(colour), q.blueF() - (q.redF() + q.greenF()) / 2
+
+
+@pytest.mark.parametrize("t", [DARK, LIGHT], ids=lambda t: t.name)
+def test_statuses_differ_without_red_and_green(t):
+    seen = [seen_by_deuteranope(c) for c in (t.good, t.caution, t.bad)]
+    for i, (light_a, blue_a) in enumerate(seen):
+        for light_b, blue_b in seen[i + 1 :]:
+            assert abs(light_a - light_b) + abs(blue_a - blue_b) > 0.1
+
+
+def test_switching_tells_everyone_and_redraws_icons(qapp, qtbot):
+    apply_theme(qapp, "dark")
+    dark = icon("eye").pixmap(18, 18).toImage()
+    with qtbot.waitSignal(theme_changed) as heard:
+        apply_theme(qapp, "light")
+    assert heard.args == [LIGHT]
+    assert theme() is LIGHT
+    light = icon("eye").pixmap(18, 18).toImage()
+    darkest = min(
+        light.pixelColor(x, y).lightness() for x in range(18) for y in range(18) if light.pixelColor(x, y).alpha() > 200
+    )
+    brightest = max(
+        dark.pixelColor(x, y).lightness() for x in range(18) for y in range(18) if dark.pixelColor(x, y).alpha() > 200
+    )
+    assert darkest < 80 < 180 < brightest
