@@ -111,7 +111,9 @@ class Session:
     def _replace(self, edit: Edit) -> None:
         self._case = edit.applied_to(self._case)
         self._scene = None
-        self.changed.emit(StructuresChanged(frozenset({edit.after.id}), edit.planes))
+        touched = frozenset(swap.structure_id for swap in edit.swaps)
+        planes = frozenset(k for swap in edit.swaps for k in swap.planes)
+        self.changed.emit(StructuresChanged(touched, planes))
 
 
 def first_view(case: Case) -> View:

@@ -8,7 +8,7 @@ from shapely import box
 
 from reviewer.case import Case, Dose, Image, Plan, Prescription, Registration, Structure, StructureSet
 from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, ViewChanged
-from reviewer.edit import Edit
+from reviewer.edit import Edit, Swap
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
 from reviewer.session import Session
@@ -72,7 +72,7 @@ def test_looking_announces_the_fields_that_differ_and_nothing_else(case: Case, h
 def test_opening_starts_anew(case: Case, heard: list) -> None:
     session = Session(case)
     before = session.case.structures[0]
-    session.apply(Edit("Rename", before, replace(before, name="Liver")))
+    session.apply(Edit.of("Rename", session.case, before, replace(before, name="Liver")))
     listen(session, heard)
     session.open(Case())
     assert heard == [CaseOpened()]
@@ -85,7 +85,7 @@ def test_undo_restores_the_very_structure_and_redo_the_edited_one(case: Case, he
     listen(session, heard)
     before = session.case.structures[1]
     after = replace(before, planes={4: before.planes[4], 5: box(0, 0, 1, 1)})
-    session.apply(Edit("Brush S2", before, after))
+    session.apply(Edit.of("Brush S2", session.case, before, after))
     assert heard == [StructuresChanged(frozenset({before.id}), frozenset({5})), HistoryChanged()]
     assert session.case.structure(before.id) is after
     session.undo()
@@ -102,9 +102,10 @@ def test_undo_restores_the_very_structure_and_redo_the_edited_one(case: Case, he
 def test_an_edit_of_a_stale_state_is_refused_and_changes_nothing(case: Case) -> None:
     session = Session(case)
     before = session.case.structures[0]
-    session.apply(Edit("One", before, replace(before, name="One")))
+    second = Edit.of("Two", session.case, before, replace(before, name="Two"))
+    session.apply(Edit.of("One", session.case, before, replace(before, name="One")))
     with pytest.raises(InputError, match="has changed since"):
-        session.apply(Edit("Two", before, replace(before, name="Two")))
+        session.apply(second)
     assert session.case.structures[0].name == "One"
     assert session.history.undo_label == "One"
 
@@ -135,3 +136,23 @@ def test_hidden_structures_are_not_drawn(case: Case) -> None:
     session = Session(case)
     session.look(hidden=frozenset({"s1day"}))
     assert [d.structure.id for d in session.scene.drawn] == ["s2day"]
+
+
+def test_a_batch_with_a_new_and_a_deleted_structure_is_one_step(case: Case) -> None:
+    session = Session(case)
+    old, kept = session.case.structure_set("set_day").structures
+    new = replace(structure(3, "day"), name="PTV")
+    session.apply(Edit("Make targets", (Swap("set_day", None, new), Swap("set_day", old, None))))
+    assert session.case.structure_set("set_day").structures == (kept, new)
+    session.undo()
+    assert {s.id for s in session.case.structure_set("set_day").structures} == {old.id, kept.id}
+    assert session.case.structure(old.id) is old
+
+
+def test_a_batch_that_cannot_be_done_whole_is_not_done_at_all(case: Case) -> None:
+    session = Session(case)
+    new = structure(3, "day")
+    with pytest.raises(InputError, match="not in the case"):
+        session.apply(Edit("Half", (Swap("set_day", None, new), Swap("elsewhere", None, new))))
+    assert session.case is case
+    assert session.history.undo_label is None

@@ -114,7 +114,7 @@ def test_recolouring_keeps_the_surface_and_changes_the_picture(shown):
     session = Session(case(gtv))
     view = shown(session)
     mesh = view._meshes["GTV"][1]
-    session.apply(Edit("Recolour GTV", gtv, replace(gtv, colour=BLUE)))
+    session.apply(Edit.of("Recolour GTV", session.case, gtv, replace(gtv, colour=BLUE)))
     assert view.wait()
     assert view._meshes["GTV"][1] is mesh
     red, _, blue = colour(view)
@@ -127,7 +127,7 @@ def test_an_edit_of_the_contours_rebuilds_that_surface_only(shown):
     view = shown(session)
     other = view._meshes["Other"][1]
     smaller = replace(gtv, planes={k: r.buffer(-15) for k, r in gtv.planes.items() if not r.buffer(-15).is_empty})
-    session.apply(Edit("Shrink GTV", gtv, smaller))
+    session.apply(Edit.of("Shrink GTV", session.case, gtv, smaller))
     assert view.wait()
     assert view._meshes["Other"][1] is other
     low, high = view._meshes["GTV"][1].bounds_mm
