@@ -12,6 +12,7 @@ from reviewer.demo.anatomy import anatomy
 from reviewer.demo.cine import cine
 from reviewer.demo.contours import structure_set
 from reviewer.demo.identity import DAY_DATE, FRAMES, PATIENT, SIMULATION_DATE, Frame, frame_uid, to_simulation, uid
+from reviewer.demo.treatment import treatments
 from reviewer.dicom.write import write_case
 
 Progress = Callable[[float, str], None]
@@ -42,21 +43,24 @@ def demo_case(seed: int, progress: Progress | None = None) -> Case:
         ]
         film = pool.submit(cine, seed)
         ct, planning, hepatobiliary, today = (job.result() for job in jobs)
-        say(0.7, "contours")
+        say(0.55, "contours")
         sets = list(
             pool.map(
                 lambda args: structure_set(*args),
                 ((simulation, planning, "Simulation"), (day, today, "Fraction 3 of 5")),
             )
         )
-        cines = (film.result(),)
+        say(0.7, "plans and doses")
+    plans, doses = treatments(simulation, day)
     say(1.0, "")
     return Case(
         patient=PATIENT,
         images=(planning, ct, hepatobiliary, today),
         structure_sets=tuple(sets),
+        doses=doses,
+        plans=plans,
         registrations=registrations(seed),
-        cines=cines,
+        cines=(film.result(),),
     )
 
 

@@ -52,7 +52,15 @@ def cine(seed: int) -> Cine:
     uid_of_day = frame_uid(seed, "day")
     columns, rows = 128, 106
     first = (-PIXEL_MM * (columns - 1) / 2, -(118.0))
-    grid = Grid(_SAGITTAL, first, (PIXEL_MM, PIXEL_MM), (columns, rows), [-target[0]], uid_of_day, thickness_mm=SLICE_MM)
+    grid = Grid(
+        _SAGITTAL,
+        first,
+        (PIXEL_MM, PIXEL_MM),
+        (columns, rows),
+        np.array([-target[0]]),
+        uid_of_day,
+        thickness_mm=SLICE_MM,
+    )
     still, moves = _still(seed, grid)
     u = np.arange(columns, dtype=np.float32)[None, :] * np.ones((rows, 1), dtype=np.float32)
     v = np.arange(rows, dtype=np.float32)[:, None] * np.ones((1, columns), dtype=np.float32)

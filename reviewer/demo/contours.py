@@ -52,7 +52,7 @@ SMALLEST_MM2 = 12.0
 
 def structure_set(body: Anatomy, image: Image, label: str) -> StructureSet:
     """The contours of all structures in the planes of an image of the anatomy's own frame."""
-    seed, state = str(body.seed), body.state
+    state = body.state
     structures = tuple(
         Structure(
             id=uid(body.seed, "roi", state, name),
@@ -67,7 +67,7 @@ def structure_set(body: Anatomy, image: Image, label: str) -> StructureSet:
         for number, (name, kind, colour) in enumerate(STRUCTURES, start=1)
     )
     return StructureSet(
-        id=uid(int(seed), "structures", state),
+        id=uid(body.seed, "structures", state),
         label=label,
         structures=structures,
         image_id=image.id,
@@ -122,11 +122,11 @@ def _even(ring: Floats) -> Floats:
     """The ring with evenly spaced vertices."""
     closed = np.concatenate([ring, ring[:1]])
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    n = max(8, int(round(length[-1] / VERTEX_MM)))
+    n = max(8, round(length[-1] / VERTEX_MM))
     s = np.linspace(0, length[-1], n, endpoint=False)
     return np.stack([np.interp(s, length, closed[:, 0]), np.interp(s, length, closed[:, 1])], axis=-1)
 
 
 def _area(ring: Floats) -> float:
     u, v = ring.T
-    return float(0.5 * np.sum(u * np.roll(v, -1) - v * np.roll(u, -1)))
+    return float(0.5 * (u[:-1] @ v[1:] - v[:-1] @ u[1:] + u[-1] * v[0] - v[-1] * u[0]))

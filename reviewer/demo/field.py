@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,7 +118,19 @@ class Field:
             part = ranges.copy()
             part[0] = ranges[0, 0] + a, ranges[0, 0] + b
             kernels.paint(
-                out, part, self.distance_mm, first, right, down, through, shift_mm, soften, value, texture, grain, amplitude
+                out,
+                part,
+                self.distance_mm,
+                first,
+                right,
+                down,
+                through,
+                shift_mm,
+                soften,
+                value,
+                texture,
+                grain,
+                amplitude,
             )
 
         _in_two(max(0, int(ranges[0, 1] - ranges[0, 0])), planes)
@@ -155,5 +168,5 @@ def _in_two(planes: int, work: Callable[[int, int], None]) -> None:
         return
     borders = np.linspace(0, planes, _THREADS + 1).astype(int)
     with ThreadPoolExecutor(_THREADS) as pool:
-        for job in [pool.submit(work, int(a), int(b)) for a, b in zip(borders[:-1], borders[1:], strict=True)]:
+        for job in [pool.submit(work, a, b) for a, b in pairwise(borders.tolist())]:
             job.result()

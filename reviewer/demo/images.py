@@ -16,8 +16,8 @@ import numpy as np
 
 from reviewer.case import Image, Window
 from reviewer.demo.anatomy import Anatomy, anatomy
-from reviewer.demo.field import Floats, Floats32
-from reviewer.demo.identity import DAY_DATE, SIMULATION_DATE, Frame, frame_uid, to_simulation, uid
+from reviewer.demo.field import Floats32
+from reviewer.demo.identity import DAY_DATE, SIMULATION_DATE, Frame, frame_uid, uid
 from reviewer.demo.organs import State
 from reviewer.demo.shapes import periodic_noise
 from reviewer.geometry.grid import Grid
@@ -76,7 +76,7 @@ TISSUES: tuple[Tissue, ...] = (
     Tissue("A_Aorta", 90, 160, 150),
     Tissue("A_Aorta", 156, 420, 205, 1.2, (0.03, 6.0)),
     Tissue("V_Venacava_I", 122, 300, 300, -1.0),
-    Tissue("V_Venacava_I", 132, 410, 200, 0.0, (0.12, 9.0)),
+    Tissue("V_Venacava_I", 150, 410, 200, 0.0, (0.12, 9.0)),
     Tissue("renal_veins", 150, 400, 205),
     Tissue("arteries", 155, 400, 205),
     Tissue("veins", 172, 420, 205),
@@ -132,7 +132,15 @@ def paint(anatomy: Anatomy, grid: Grid, contrast: Contrast, *, unsigned: bool = 
         strength, grain = tissue.mottle
         amplitude = 100 * strength if contrast == "ct" else strength * value
         anatomy.field(tissue.field).paint(
-            out, grid, world, value, shift_mm=tissue.inset, soften=soften, texture=_mottle(), grain_mm=grain, amplitude=amplitude
+            out,
+            grid,
+            world,
+            value,
+            shift_mm=tissue.inset,
+            soften=soften,
+            texture=_mottle(),
+            grain_mm=grain,
+            amplitude=amplitude,
         )
     return out
 
@@ -140,11 +148,26 @@ def paint(anatomy: Anatomy, grid: Grid, contrast: Contrast, *, unsigned: bool = 
 # -- the scanners -------------------------------------------------------------------------------------------------------
 
 
-def axial_grid(seed: int, frame: Frame, centre: tuple[float, float], spacing: float, size: int, low: float, step: float, planes: int) -> Grid:
+def axial_grid(
+    seed: int,
+    frame: Frame,
+    centre: tuple[float, float],
+    spacing: float,
+    size: int,
+    low: float,
+    step: float,
+    planes: int,
+) -> Grid:
     """An axial stack in one of the frames: `centre` (x, y) of the pictures, from z = `low` in `planes` steps."""
     corner = (centre[0] - spacing * (size - 1) / 2, centre[1] - spacing * (size - 1) / 2)
     return Grid(
-        np.eye(3), corner, (spacing, spacing), (size, size), low + step * np.arange(planes), frame_uid(seed, frame), thickness_mm=step
+        np.eye(3),
+        corner,
+        (spacing, spacing),
+        (size, size),
+        low + step * np.arange(planes, dtype=np.float64),
+        frame_uid(seed, frame),
+        thickness_mm=step,
     )
 
 
@@ -156,13 +179,17 @@ def ct(seed: int) -> Image:
     _couch(values, grid)
     rng = np.random.default_rng(seed + 101)
     x = np.linspace(-1, 1, 512, dtype=np.float32)
-    heavier = np.exp(-3.2 * (x[None, :] ** 2 + x[:, None] ** 2)).astype(np.float32)  # fewer photons pass through the middle
+    heavier = np.exp(-3.2 * (x[None, :] ** 2 + x[:, None] ** 2)).astype(
+        np.float32
+    )  # fewer photons pass through the middle
     for plane in values:
         white = rng.standard_normal((512, 512), dtype=np.float32)
         grain = cv2.GaussianBlur(white, (0, 0), 0.85) - 0.75 * cv2.GaussianBlur(white, (0, 0), 2.2)
         plane += grain * (7.0 + 26.0 * heavier)
     stored = np.clip(np.rint(values), -1024, 3071).astype(np.int16)
-    return _image(seed, frame, "CT", "CT abdomen portal venous 2.5 mm", grid, stored, Window(45.0, 350.0), None, intercept=0.0)
+    return _image(
+        seed, frame, "CT", "CT abdomen portal venous 2.5 mm", grid, stored, Window(45.0, 350.0), None, intercept=0.0
+    )
 
 
 def _couch(values: Floats32, grid: Grid) -> None:
@@ -187,7 +214,9 @@ def truefisp(seed: int, state: State) -> Image:
     clean *= _coils(grid, rng, 0.28)
     receive(clean, rng, 17.0)
     stored = np.clip(np.rint(clean), 0, 4095).astype(np.uint16)
-    name = "TrueFISP 0.35 T breath-hold simulation" if state == "simulation" else "TrueFISP 0.35 T breath-hold of the day"
+    name = (
+        "TrueFISP 0.35 T breath-hold simulation" if state == "simulation" else "TrueFISP 0.35 T breath-hold of the day"
+    )
     return _image(seed, state, "MR", name, grid, stored, Window(230.0, 480.0), 0.35)
 
 
@@ -221,7 +250,9 @@ def _bands(body: Anatomy, grid: Grid) -> Floats32:
     band = 1 - 0.82 * np.exp(-(((np.mod(phase + np.pi, 2 * np.pi) - 2 * np.pi * 0.985) / 0.34) ** 2))
     band *= 1 - 0.10 * np.cos(phase)
     size = grid.size_uv
-    return np.stack([cv2.resize(np.asarray(b, dtype=np.float32), (size[0], size[1]), interpolation=cv2.INTER_CUBIC) for b in band])
+    return np.stack(
+        [cv2.resize(np.asarray(b, dtype=np.float32), (size[0], size[1]), interpolation=cv2.INTER_CUBIC) for b in band]
+    )
 
 
 def hepatobiliary(seed: int) -> Image:
@@ -233,7 +264,9 @@ def hepatobiliary(seed: int) -> Image:
     clean *= _coils(grid, rng, 0.16)
     receive(clean, rng, 9.0)
     stored = np.clip(np.rint(clean), 0, 4095).astype(np.uint16)
-    return _image(seed, frame, "MR", "T1 VIBE FS hepatobiliary phase 20 min 1.5 T", grid, stored, Window(250.0, 500.0), 1.5)
+    return _image(
+        seed, frame, "MR", "T1 VIBE FS hepatobiliary phase 20 min 1.5 T", grid, stored, Window(250.0, 500.0), 1.5
+    )
 
 
 def _coils(grid: Grid, rng: np.random.Generator, strength: float) -> Floats32:
@@ -243,12 +276,19 @@ def _coils(grid: Grid, rng: np.random.Generator, strength: float) -> Floats32:
     x = np.linspace(-1, 1, small, dtype=np.float32)
     z = np.linspace(-1, 1, nz, dtype=np.float32)[:, None, None]
     r2 = x[None, None, :] ** 2 + 1.7 * x[None, :, None] ** 2
-    shade = 1 + strength * (1.4 * np.clip(r2, 0, 1.2) - 0.35) + strength * 0.4 * x[None, None, :] - strength * 0.5 * x[None, :, None]
+    shade = (
+        1
+        + strength * (1.4 * np.clip(r2, 0, 1.2) - 0.35)
+        + strength * 0.4 * x[None, None, :]
+        - strength * 0.5 * x[None, :, None]
+    )
     shade = shade * (1 - 0.22 * z**2)
     for _ in range(4):
         a, b, c, phase = rng.normal(0, 2.2), rng.normal(0, 2.2), rng.normal(0, 1.5), rng.uniform(0, 6.28)
         shade = shade + 0.22 * strength * np.sin(a * x[None, None, :] + b * x[None, :, None] + c * z + phase)
-    return np.stack([cv2.resize(np.asarray(s, dtype=np.float32), (nx, ny), interpolation=cv2.INTER_CUBIC) for s in shade])
+    return np.stack(
+        [cv2.resize(np.asarray(s, dtype=np.float32), (nx, ny), interpolation=cv2.INTER_CUBIC) for s in shade]
+    )
 
 
 def receive(signal: Floats32, rng: np.random.Generator, sigma: float) -> None:
@@ -260,7 +300,15 @@ def receive(signal: Floats32, rng: np.random.Generator, sigma: float) -> None:
 
 
 def _image(
-    seed: int, frame: Frame, modality: str, description: str, grid: Grid, stored: np.ndarray, window: Window, tesla: float | None, intercept: float = 0.0
+    seed: int,
+    frame: Frame,
+    modality: str,
+    description: str,
+    grid: Grid,
+    stored: np.ndarray,
+    window: Window,
+    tesla: float | None,
+    intercept: float = 0.0,
 ) -> Image:
     return Image(
         id=uid(seed, "series", frame),
@@ -277,8 +325,3 @@ def _image(
         date=DAY_DATE if frame == "day" else SIMULATION_DATE,
         field_strength_t=tesla,
     )
-
-
-def registration_matrix(frame: Frame) -> Floats:
-    """(4, 4) from an image's frame to that of simulation."""
-    return to_simulation(frame)

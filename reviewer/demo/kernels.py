@@ -67,7 +67,14 @@ def sweep_tube(
 
 @njit(cache=True, nogil=True)
 def sample(
-    out: Floats32, field: Floats32, first: Floats, right: Floats, down: Floats, outside: float, from_plane: int, to_plane: int
+    out: Floats32,
+    field: Floats32,
+    first: Floats,
+    right: Floats,
+    down: Floats,
+    outside: float,
+    from_plane: int,
+    to_plane: int,
 ) -> None:
     """out (z, y, x) = the field, linearly interpolated; `first` (z, 3), `right`, `down` (3,) are in voxel indices (x, y, z) of the field."""
     fz, fy, fx = field.shape

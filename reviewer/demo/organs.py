@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from reviewer.demo import shapes
+from reviewer.demo import courses, shapes
 from reviewer.demo.field import Box, Field, Floats, Floats32
 from reviewer.demo.shapes import Place, common, ellipsoid, place, rotation, spline, tubes, union, without
 from reviewer.demo.torso import BOTTOM_MM, TOP_MM, Torso, spine_x, spine_y, vertebrae
@@ -23,12 +23,15 @@ GTV_1_MM = (-66.0, -14.0, -12.0)
 GTV_2_MM = (-88.0, 22.0, 44.0)
 """Middles of the lesions at simulation, (x, y, z) mm; the first lies beside the duodenum."""
 
-DUODENUM_MM = np.array([
-    (-18, -46, -12, 10.5), (-29, -38, -5, 12), (-36, -24, -7, 11), (-37, -9, -20, 11.5), (-37, -2, -42, 12),
-    (-35, -4, -62, 12), (-24, -12, -75, 11.5), (0, -17, -77, 11), (22, -17, -70, 11), (30, -18, -52, 11), (33, -24, -38, 10.5),
-])  # fmt: skip
-"""Course of the duodenum at simulation: bulb, descending part, horizontal part before the vessels, flexure; (x, y, z, radius)."""
 DUODENUM_DAY_MM = np.array([0.0, 0.5, -4.5, 0.8])
+"""By the day the duodenum has sunk with the liver and filled (x, y, z, radius): it lies closer to the first lesion."""
+
+STOMACH_DAY_MM = 6.0
+"""By how much the radius of the stomach's fundus has grown."""
+
+MIDLINE = ("vertebra", "A_Aorta", "V_Venacava_I")
+SOLID = ("Liver", "Gallbladder", "Kidney_L", "Kidney_R", "Spleen")
+UPPER_GUT = ("Stomach", "Duodenum", "pancreas")
 
 LIVER_PIVOT_MM = (-60.0, 0.0, 20.0)
 
@@ -97,12 +100,13 @@ class Body:
         x, y, z = p.box.axes_mm
         angle = np.abs(np.rad2deg(np.arctan2(x, -y))).astype(np.float32)
         belly = 30 - z + 0.5 * np.abs(x) * 0.3
-        alba = np.maximum(np.abs(x) - 3.5 + 0 * z, y + 30)
+        alba = np.broadcast_to(np.maximum(np.abs(x) - 3.5, y + 30), band.shape)
         semilunar = np.maximum(np.abs(angle - 36) * 1.8 - 4.0, -belly * 0.2)
-        self.put("wall_muscle", p, without(band, np.maximum(alba, 0 * band - 9), np.maximum(semilunar, z - 50), blend=2.0))
+        self.put("wall_muscle", p, without(band, alba, np.maximum(semilunar, z - 50), blend=2.0))
         thick = muscle - wall
         ripple = np.sin(x / 17 + z / 29) + np.sin(y / 13 - z / 19)
-        stripes = np.minimum(np.abs(wall + (0.36 + 0.02 * ripple) * thick), np.abs(wall + (0.68 - 0.02 * ripple) * thick)) - 0.9
+        layers = np.abs(wall + (0.36 + 0.02 * ripple) * thick), np.abs(wall + (0.68 - 0.02 * ripple) * thick)
+        stripes = np.minimum(*layers) - 0.9
         flank = np.maximum(np.abs(angle - 84) - 40, (z - 5) * 0.8)
         self.put("wall_fat", p, np.maximum(stripes, flank))
 
@@ -153,17 +157,21 @@ class Body:
         y = spine_y(z)
         groups, fat = p.far(), p.far()
         for s in (-1.0, 1.0):
-            psoas = np.column_stack([s * np.array([50, 43, 38, 33, 28, 24]), y[:6] - np.array([8, 4, 0, -3, -7, -10]), z[:6], [21, 19, 16, 12, 7, 2]])
+            along = s * np.array([50, 43, 38, 33, 28, 24]), y[:6] - np.array([8, 4, 0, -3, -7, -10]), z[:6]
+            psoas = np.column_stack([*along, [21, 19, 16, 12, 7, 2]])
             groups = union(groups, tubes(p, spline(psoas)))
             lumbar = np.interp(p.z, [-150, -30, 60, 150], [1.15, 1.08, 0.85, 0.7]).astype(np.float32)
             yz = spine_y(p.z).astype(np.float32)
-            erector = (np.sqrt(((p.x - s * 29 * lumbar) / (27 * lumbar)) ** 2 + ((p.y - yz - 45) / (15.5 * lumbar)) ** 2) - 1) * 16 * lumbar
+            across, back = (p.x - s * 29 * lumbar) / (27 * lumbar), (p.y - yz - 45) / (15.5 * lumbar)
+            erector = (np.hypot(across, back) - 1) * 16 * lumbar
             groups = union(groups, erector)
             split = np.maximum(np.abs((p.x - s * 27 * lumbar) - s * 0.25 * (p.y - yz - 45)) - 0.7, erector + 2)
             fat = union(fat, split)
             quadratus = ellipsoid(p, (s * 64, 69, -78), (22, 8.0, 60), rotation(0, 0, s * 22))
             groups = union(groups, quadratus, blend=1.0)
-            crus = np.column_stack([s * np.array([12, 14, 16, 18, 20]) - 2, spine_y(np.array([-50.0, -20, 15, 45, 66])) - np.array([22, 24, 27, 31, 36]), [-50, -20, 15, 45, 66], [3, 5, 5.5, 4, 3]])
+            height = np.array([-50.0, -20, 15, 45, 66])
+            along = s * np.array([12, 14, 16, 18, 20]) - 2, spine_y(height) - np.array([22, 24, 27, 31, 36]), height
+            crus = np.column_stack([*along, [3, 5, 5.5, 4, 3]])
             groups = union(groups, tubes(p, spline(crus)), blend=1.0)
         bone = self.on("vertebra", p.box)
         self.put("muscle", p, common(without(groups, bone, gap=0.3), self.on("Body", p.box) + 6, blend=2.0))
@@ -190,13 +198,10 @@ class Body:
 
     def _vessels(self) -> None:
         p = place((-75, -60, BOTTOM_MM), (75, 70, TOP_MM), 1.5)
-        aorta = spline([(21, 20, 152, 11.5), (17, 17, 110, 11), (11, 10, 70, 10.5), (9, 6, 35, 10), (8, 1, 0, 9.3), (6, -3, -50, 8.6), (5, -4, -95, 8.2), (3, -4, -152, 8)])
-        cava = spline([(-20, -22, 118, 13), (-19, -12, 92, 12.5), (-19, -2, 70, 11.5), (-20, 4, 40, 11), (-20, 4, 0, 10.2), (-19, 1, -50, 9.6), (-17, 0, -152, 9.4)])
-        oesophagus = spline([(3, 4, 152, 8), (6, 0, 120, 8), (12, -6, 90, 8), (20, -10, 74, 7.5), (30, -12, 60, 8)])
         bone = self.on("vertebra", p.box)
-        a = without(tubes(p, aorta), bone, gap=1.0, blend=2.0)
-        v = without(tubes(p, cava), bone, a, gap=1.0, blend=3.0)
-        o = without(tubes(p, oesophagus), bone, a, v, gap=0.8, blend=1.5)
+        a = without(tubes(p, spline(courses.AORTA)), bone, gap=1.0, blend=2.0)
+        v = without(tubes(p, spline(courses.CAVA)), bone, a, gap=1.0, blend=3.0)
+        o = without(tubes(p, spline(courses.OESOPHAGUS)), bone, a, v, gap=0.8, blend=1.5)
         self.put("A_Aorta", p, a)
         self.put("V_Venacava_I", p, v)
         self.put("Esophagus", p, o)
@@ -209,17 +214,21 @@ class Body:
             ("Kidney_L", (65, 37, -16), rotation(-12, -10, 24)),
         ):
             s = 1 if name == "Kidney_L" else -1
-            p = place(np.array(centre) - (44, 44, 68), np.array(centre) + (44, 44, 68), 1.5, self.fine_warp)
+            p = place(np.subtract(centre, (44, 44, 68)), np.add(centre, (44, 44, 68)), 1.5, self.fine_warp)
             outer = ellipsoid(p, centre, (27, 23.5, 53), turn, power=2.25)
             x, y, z = shapes.local(p, centre, turn)
             sinus = np.sqrt(((x + s * 19) / 15) ** 2 + (y / 9.5) ** 2 + (z / 24) ** 2)
             sinus_d = ((sinus - 1) * 10).astype(np.float32)
             d = without(outer, sinus_d, blend=6.0)
             d = common(d, self.on("cavity", p.box) + 4, blend=3.0)
-            d = self.clear(p, d, "vertebra", "muscle", "A_Aorta", "V_Venacava_I")
+            d = self.clear(p, d, *MIDLINE, "muscle")
             self.put(name, p, d)
             pyramid = np.cos(7 * np.arctan2(z, -s * x + 12)) + 0.6 * np.cos(np.pi * y / 12)
-            self.put(f"medulla_{name}", p, np.maximum(np.maximum(d + 6.0, 2.5 - sinus_d), (2.5 * (0.1 - pyramid)).astype(np.float32)))
+            self.put(
+                f"medulla_{name}",
+                p,
+                np.maximum(np.maximum(d + 6.0, 2.5 - sinus_d), (2.5 * (0.1 - pyramid)).astype(np.float32)),
+            )
             self.put(f"sinus_{name}", p, common(sinus_d, outer + 3))
 
     def _diaphragm(self, p: Place, drop: float = 0.0) -> Floats32:
@@ -244,27 +253,33 @@ class Body:
         d = union(right, left, blend=18.0)
         d = union(d, quadrate, blend=14.0)
         d = union(d, caudate, blend=8.0)
-        ligament = np.maximum(np.abs(x - 8 - 0.12 * (z - 30)) - 1.2 - np.clip((-60 - y) / 8, 0, 3), np.maximum(y + 52, z - 40))
+        ligament = np.maximum(
+            np.abs(x - 8 - 0.12 * (z - 30)) - 1.2 - np.clip((-60 - y) / 8, 0, 3), np.maximum(y + 52, z - 40)
+        )
         d = without(d, ligament.astype(np.float32), blend=4.0)
         flat = p.box.axes_mm
         below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 1.6
         d = common(d, below.astype(np.float32), self.on("cavity", p.box) + 2.5, blend=4.0)
-        hilum = spline([(-4, -26, -14, 7), (-20, -22, 4, 9), (-34, -16, 12, 9), (-44, -14, 10, 5)])
-        d = without(d, tubes(p, hilum), blend=10.0)
+        d = without(d, tubes(p, spline(courses.HILUM)), blend=10.0)
         bowel = self._duodenum_course()[:5]
         bowel[:, :3] = (bowel[:, :3] - self.liver_motion[:3, 3]) @ self.liver_motion[:3, :3]
         d = without(d, tubes(p, spline(bowel)), gap=0.8, blend=4.0)
         d = self.clear(p, d, "vertebra", "A_Aorta", "Kidney_R", "Esophagus", gap=1.2, blend=5.0)
-        d = without(self.clear(p, d, "V_Venacava_I", gap=0.0, blend=2.0), ellipsoid(p, (-54, 62, -24), (42, 40, 62), rotation(-10, 0, 0)), blend=10.0)
+        d = without(
+            self.clear(p, d, "V_Venacava_I", gap=0.0, blend=2.0),
+            ellipsoid(p, (-54, 62, -24), (42, 40, 62), rotation(-10, 0, 0)),
+            blend=10.0,
+        )
         self.put("Liver", p, d)
 
     def _gallbladder(self) -> None:
         p = place((-90, -100, -75), (-10, -5, 30), 1.5, self.liver_warp, self.fine_warp)
-        path = spline([(-36, -30, 4, 3.0), (-41, -40, -8, 7), (-47, -52, -20, 12), (-52, -62, -34, 13.5), (-54, -66, -42, 11.5)])
-        d = common(tubes(p, path), self.on("cavity", p.box) + 3.5, blend=2.0)
+        d = common(tubes(p, spline(courses.GALLBLADDER)), self.on("cavity", p.box) + 3.5, blend=2.0)
         self.put("Gallbladder", p, d)
         liver = self.fields["Liver"]
-        self.fields["Liver"] = Field(liver.box, without(liver.distance_mm, self.on("Gallbladder", liver.box), gap=0.2, blend=3.0))
+        self.fields["Liver"] = Field(
+            liver.box, without(liver.distance_mm, self.on("Gallbladder", liver.box), gap=0.2, blend=3.0)
+        )
 
     def _lesions(self) -> None:
         warp = shapes.waves(self.seed + 7, 1.6, 26.0)
@@ -290,27 +305,30 @@ class Body:
         self.put("Spleen", p, self.clear(p, d, "Kidney_L", gap=1.5, blend=4.0))
 
     def _duodenum_course(self) -> Floats:
-        """(n, 4) x, y, z, radius; by the day it has sunk with the liver and filled, and lies closer to the first lesion."""
-        return DUODENUM_MM + (DUODENUM_DAY_MM if self.day else 0.0)
+        """(n, 4) x, y, z, radius."""
+        return courses.DUODENUM + (DUODENUM_DAY_MM if self.day else 0.0)
 
     def _duodenum(self) -> None:
         p = place((-85, -85, -105), (60, 35, 40), 1.5, self.fine_warp)
         d = tubes(p, spline(self._duodenum_course()))
-        self.put("Duodenum", p, self.clear(p, d, "A_Aorta", "V_Venacava_I", "vertebra", "Kidney_R", "Gallbladder", "Liver", "GTV_1"))
+        self.put(
+            "Duodenum",
+            p,
+            self.clear(p, d, *MIDLINE, "Kidney_R", "Gallbladder", "Liver", "GTV_1"),
+        )
 
     def _stomach(self) -> None:
         p = place((-45, -100, -75), (115, 55, 92), 1.5, self.gut_warp)
-        fill = 6.0 if self.day else 0.0
-        path = np.array([
-            (64, 16, 66, 20 + fill), (65, 6, 54, 27 + fill), (64, -16, 32, 26 + fill), (60, -34, 8, 24 + fill),
-            (46, -50, -14, 22 + fill), (22, -58, -28, 18.5 + fill / 2), (0, -58, -26, 15 + fill / 3), (-14, -52, -18, 9),
-        ])  # fmt: skip
+        path = courses.STOMACH.copy()
+        if self.day:
+            path[:, 3] += STOMACH_DAY_MM * courses.STOMACH_FILLED
         d = tubes(p, spline(path))
-        cardia = spline([(30, -12, 60, 8), (44, -6, 58, 12), (56, 2, 54, 16)])
-        d = union(d, tubes(p, cardia), blend=8.0)
+        d = union(d, tubes(p, spline(courses.CARDIA)), blend=8.0)
         below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 4.0
         d = common(d, self.on("cavity", p.box) + 3.5, below.astype(np.float32), blend=3.0)
-        d = self.clear(p, d, "Liver", "Spleen", "Kidney_L", "A_Aorta", "V_Venacava_I", "vertebra", "Duodenum", "pancreas", "Esophagus", gap=1.0, blend=3.0)
+        d = self.clear(
+            p, d, *MIDLINE, "Liver", "Spleen", "Kidney_L", "Duodenum", "pancreas", "Esophagus", gap=1.0, blend=3.0
+        )
         self.put("Stomach", p, d)
         ridge = np.abs(np.sin((0.9 * p.x - 0.35 * p.y + 0.25 * p.z) / 4.6)) * np.clip((p.y + 62) / 20, 0.15, 1)
         lumen = (d + 3.4 + (1.6 if self.day else 3.4) * ridge).astype(np.float32)
@@ -319,18 +337,24 @@ class Body:
 
     def _colon(self) -> None:
         p = place((-135, -104, BOTTOM_MM), (135, 84, 60), 2.0, self.gut_warp)
-        sag = -8.0 if self.day else 0.0
-        path = spline([
-            (-92, 30, -160, 22), (-95, 26, -125, 22), (-96, 14, -92, 21), (-86, -12, -74, 20), (-70, -44, -72, 19),
-            (-46, -64, -84 + sag, 19), (0, -72, -104 + sag, 18), (40, -70, -90 + sag, 18), (74, -58, -58, 18), (94, -34, -22, 18),
-            (104, -2, 6, 17), (108, 22, 10, 16), (108, 40, -14, 15), (105, 44, -60, 14), (102, 40, -110, 14), (98, 34, -160, 14),
-        ], 3.0)  # fmt: skip
+        course = courses.COLON.copy()
+        if self.day:
+            course[:, 2] -= 8 * courses.COLON_SAGS
+        path = spline(course)
         rng = np.random.default_rng(self.seed + (50 if self.day else 5))
         s = np.arange(len(path)) * 3.0
-        path[:, 3] *= 1 + 0.16 * np.sin(2 * np.pi * s / 34 + 2 * np.cumsum(rng.normal(0, 0.1, len(s)))) + 0.05 * rng.normal(size=len(s))
+        path[:, 3] *= (
+            1
+            + 0.16 * np.sin(2 * np.pi * s / 34 + 2 * np.cumsum(rng.normal(0, 0.1, len(s))))
+            + 0.05 * rng.normal(size=len(s))
+        )
         tube, _, nearest = shapes.coil(p, path)
         d = common(tube, self.on("cavity", p.box) + 3.5, blend=3.0)
-        self.put("Bowel_Large", p, self.clear(p, d, "Liver", "Gallbladder", "Kidney_R", "Kidney_L", "Spleen", "Stomach", "Duodenum", "pancreas", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0))
+        self.put(
+            "Bowel_Large",
+            p,
+            self.clear(p, d, *MIDLINE, *SOLID, *UPPER_GUT, gap=1.0),
+        )
         level = np.cumsum(rng.normal(0, 3.0, len(path)))
         level = 0.35 * path[:, 3] * np.tanh((level - level.mean()) / 8) - 3 + path[:, 1]
         above = p.box.axes_mm[1] - shapes.smoothed(level[np.clip(nearest, 0, len(path) - 1)].astype(np.float32), 7)
@@ -349,19 +373,22 @@ class Body:
         path = spline(np.column_stack([centre, rng.uniform(9.5, 14.0, len(nodes))]), 3.0)
         d, second, nearest = shapes.coil(p, path, apart=14)
         d = common(d, self.on("cavity", p.box) + 3.5, blend=2.0)
-        d = self.clear(p, d, "Liver", "Gallbladder", "Kidney_L", "Kidney_R", "Spleen", "Stomach", "Duodenum", "pancreas", "Bowel_Large", "vertebra", "A_Aorta", "V_Venacava_I", gap=1.0)
+        d = self.clear(p, d, *MIDLINE, *SOLID, *UPPER_GUT, "Bowel_Large", gap=1.0)
         self.put("Bowel_Small", p, d)
-        self.put("lumen_small_bowel", p, np.maximum(d, (d - second) / 2))
+        lumen = np.maximum(d, (d - second) / np.float32(2))
+        self.put("lumen_small_bowel", p, lumen)
         gassy = np.where(np.sin(np.arange(len(path)) / 11 + rng.uniform(0, 6)) > 0.86, -3.0, -40.0)
         level = (path[:, 1] + gassy).astype(np.float32)[np.clip(nearest, 0, len(path) - 1)]
         above = p.box.axes_mm[1] - shapes.smoothed(level, 5)
-        self.put("gas_small_bowel", p, common(np.maximum(d, (d - second) / 2) + 2.2, above, blend=2.0))
+        self.put("gas_small_bowel", p, common(lumen + np.float32(2.2), above, blend=2.0))
 
     def _heart_and_lungs(self) -> None:
         p = place((-140, -110, -10), (140, 104, TOP_MM), 2.0)
         above = (self._diaphragm(p, 2.0 if self.day else 0.0) - p.z + 1.5).astype(np.float32)
         heart = union(
-            ellipsoid(p, (30, -36, 112), (50, 40, 46), rotation(0, 0, 25)), ellipsoid(p, (-14, -28, 124), (30, 32, 44)), blend=16.0
+            ellipsoid(p, (30, -36, 112), (50, 40, 46), rotation(0, 0, 25)),
+            ellipsoid(p, (-14, -28, 124), (30, 32, 44)),
+            blend=16.0,
         )
         heart = common(heart, above + 2, self.on("cavity", p.box) + 6, blend=4.0)
         self.put("Heart", p, self.clear(p, heart, "A_Aorta", "Esophagus", "vertebra", gap=1.0))
@@ -392,64 +419,31 @@ class Body:
                 twigs(rng, paths[-1], paths, 1)
         fine = place((-130, -100, 0), (130, 100, TOP_MM), 1.5)
         d = tubes(fine, *paths, reach_mm=4)
-        self.put("vessels_lung", fine, common(d, np.minimum(self.on("Lung_L", fine.box), self.on("Lung_R", fine.box)) + 1.5))
+        lung = union(self.on("Lung_L", fine.box), self.on("Lung_R", fine.box))
+        self.put("vessels_lung", fine, common(d, lung + np.float32(1.5)))
 
     def _liver_vessels(self) -> None:
         rng = np.random.default_rng(self.seed + 8)
-        portal = [
-            [(3, -24, -24, 6.8), (-10, -24, -8, 6.6), (-24, -17, 10, 6.4), (-40, -10, 16, 5.6), (-54, -8, 20, 4.6)],
-            [(-54, -8, 20, 4.4), (-66, -22, 30, 3.8), (-82, -36, 40, 2.9), (-98, -42, 46, 1.9)],
-            [(-54, -8, 20, 4.2), (-70, 10, 14, 3.6), (-86, 28, 8, 2.8), (-100, 36, -4, 1.9)],
-            [(-70, 10, 14, 3.0), (-80, 16, -10, 2.6), (-90, 14, -34, 1.8)],
-            [(-60, -14, 24, 3.2), (-76, -30, 4, 2.6), (-90, -36, -18, 1.8)],
-            [(-24, -17, 10, 4.8), (-12, -28, 26, 4.6), (2, -38, 36, 4.4), (7, -52, 40, 4.2), (8, -60, 36, 3.4)],
-            [(7, -52, 40, 3.0), (26, -54, 46, 2.6), (48, -54, 50, 1.7)],
-            [(8, -60, 36, 2.8), (24, -70, 34, 2.2), (36, -72, 32, 1.5)],
-            [(4, -50, 38, 2.8), (-14, -62, 34, 2.2), (-28, -68, 24, 1.5)],
-        ]
-        hepatic = [
-            [(-20, 0, 66, 5.0), (-38, 12, 62, 5.0), (-62, 20, 46, 4.4), (-82, 18, 22, 3.4), (-96, 10, -4, 2.4), (-102, 2, -28, 1.6)],
-            [(-20, -6, 66, 4.8), (-30, -22, 60, 4.6), (-44, -40, 44, 4.0), (-54, -52, 22, 3.0), (-60, -58, 0, 2.0)],
-            [(-18, -8, 68, 4.4), (-4, -26, 64, 4.0), (16, -42, 56, 3.2), (38, -50, 50, 2.2)],
-            [(-44, -40, 44, 2.8), (-30, -56, 36, 2.2), (-22, -66, 28, 1.5)],
-            [(-62, 20, 46, 2.8), (-74, 34, 52, 2.2), (-86, 42, 50, 1.4)],
-        ]
         p = place((-126, -92, -80), (72, 74, 88), 1.25, self.liver_warp, self.fine_warp)
-        for name, trunks in (("vessels_portal", portal), ("vessels_hepatic", hepatic)):
+        for name, trunks in (("vessels_portal", courses.PORTAL), ("vessels_hepatic", courses.HEPATIC)):
             paths = [spline(t) for t in trunks]
             for path in paths[:]:
                 twigs(rng, path, paths, 2)
             d = common(tubes(p, *paths, reach_mm=5), self.on("Liver", p.box) + 3, blend=1.0)
             self.put(name, p, without(d, self.on("V_Venacava_I", p.box) + 2))
         p = place((-60, -70, -70), (110, 40, 60), 1.5, self.liver_warp)
-        trunk = spline([(3, -24, -24, 6.8), (-10, -24, -8, 6.6), (-24, -17, 10, 6.4)])
-        mesenteric = spline([(3, -24, -24, 6.5), (2, -26, -44, 6.2), (0, -28, -70, 5.6)])
-        splenic = spline([(3, -24, -22, 5.2), (22, -16, -6, 4.6), (46, 2, 8, 4.4), (68, 16, 20, 4.0), (76, 20, 24, 3.2)])
-        self.put("veins", p, tubes(p, trunk, mesenteric, splenic, reach_mm=6))
+        self.put("veins", p, tubes(p, *map(spline, courses.PORTAL_ROOTS), reach_mm=6))
         p = place((-75, -70, BOTTOM_MM), (75, 70, 60), 1.5)
-        arteries = [
-            [(10, -3, 22, 4.2), (10, -16, 24, 3.6), (4, -22, 22, 2.8), (-10, -26, 16, 2.4)], [(10, -14, 24, 3), (28, -10, 18, 2.6), (56, 12, 26, 2.2)],
-            [(9, -6, 6, 4.0), (9, -18, -4, 3.8), (7, -22, -30, 3.6), (6, -26, -70, 3.0)],
-            [(4, 0, -16, 3.0), (-20, 14, -22, 2.8), (-46, 30, -30, 2.6)], [(12, 0, -14, 3.0), (30, 16, -16, 2.8), (46, 32, -18, 2.6)],
-        ]  # fmt: skip
-        renal = [
-            [(-20, 3, -20, 5.4), (-34, 16, -26, 5.0), (-50, 30, -32, 4.4)], [(-16, -4, -14, 4.6), (8, -13, -14, 4.2), (30, 8, -12, 5.0), (48, 28, -16, 4.4)],
-        ]  # fmt: skip
-        self.put("arteries", p, tubes(p, *map(spline, arteries), reach_mm=6))
-        self.put("renal_veins", p, tubes(p, *map(spline, renal), reach_mm=6))
+        self.put("arteries", p, tubes(p, *map(spline, courses.ARTERIES), reach_mm=6))
+        self.put("renal_veins", p, tubes(p, *map(spline, courses.RENAL_VEINS), reach_mm=6))
 
     def _pancreas(self) -> None:
         p = place((-50, -70, -80), (100, 50, 50), 1.5, self.fine_warp, shapes.waves(self.seed + 9, 1.6, 11.0))
-        path = spline([
-            (-18, -14, -58, 9), (-21, -20, -42, 13), (-14, -28, -26, 12), (2, -36, -16, 9.5), (20, -30, -4, 10), (42, -12, 8, 10.5), (62, 6, 18, 10), (76, 14, 24, 7),
-        ])  # fmt: skip
-        d = self.clear(p, tubes(p, path), "A_Aorta", "V_Venacava_I", "Duodenum", "Kidney_L", "Spleen", "Liver", "veins", "arteries", gap=0.8, blend=2.0)
+        around = ("Duodenum", "Kidney_L", "Spleen", "Liver", "veins", "arteries")
+        d = self.clear(p, tubes(p, spline(courses.PANCREAS)), *MIDLINE, *around, gap=0.8, blend=2.0)
         self.put("pancreas", p, d)
         p = place((-60, -20, -10), (60, 60, 60), 1.25)
-        glands = [
-            [(-26, 16, 30, 2.0), (-30, 26, 26, 2.6), (-36, 38, 22, 1.8)], [(30, 8, 20, 2.4), (34, 18, 16, 2.8), (38, 30, 12, 2.0)], [(34, 18, 16, 2.4), (44, 22, 14, 1.8)],
-        ]  # fmt: skip
-        self.put("adrenals", p, tubes(p, *map(spline, glands), reach_mm=5))
+        self.put("adrenals", p, tubes(p, *map(spline, courses.ADRENALS), reach_mm=5))
 
     def _mesentery(self) -> None:
         p = place((-120, -100, BOTTOM_MM), (120, 50, 40), 1.5, self.fine_warp)
@@ -474,7 +468,8 @@ class Body:
         self.put("Skin", p, np.maximum(body, -5 - body))
         margin = np.maximum(p.x + 6 + 18 * np.clip(p.y / 60, 0, 1), 0.45 * (-p.y) - p.z - 18)
         chest = common(cavity - 20, -cavity - 1.0, -self.torso.muscle(p) - 1.5, body + 6, blend=2.0)
-        self.put("Chestwall", p, without(common(chest, margin.astype(np.float32), blend=6.0), self.on("vertebra", box), self.on("canal", box), gap=2.0, blend=2.0))
+        chest = common(chest, margin.astype(np.float32), blend=6.0)
+        self.put("Chestwall", p, self.clear(p, chest, "vertebra", "canal", gap=2.0, blend=2.0))
 
 
 def twigs(rng: np.random.Generator, path: Floats, into: list[Floats], generations: int) -> None:

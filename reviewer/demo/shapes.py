@@ -160,9 +160,7 @@ def spline(points: ArrayLike, step_mm: float = 3.0) -> Floats:
     pieces = []
     for i in range(len(p) - 1):
         a, b, c, d = padded[i : i + 4]
-        pieces.append(
-            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-        )
+        pieces.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
     dense = np.concatenate([*pieces, p[-1:]])
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(dense[:, :3], axis=0), axis=1))])
     n = max(2, int(np.ceil(length[-1] / step_mm)) + 1)

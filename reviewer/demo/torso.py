@@ -80,7 +80,9 @@ class Torso:
         depth = self._depth(self._skin, p)
         x, y, z = p.box.axes_mm
         groove = 5 * np.exp(-((x / 10) ** 2)) * np.clip(y / 40, 0, 1) * np.clip(1.2 - z / 150, 0.3, 1)
-        breast = 9 * np.exp(-(((np.abs(x) - 82) / 38) ** 2)) * np.clip((z - 78) / 50, 0, 1) ** 1.5 * np.clip(-y / 50, 0, 1)
+        breast = (
+            9 * np.exp(-(((np.abs(x) - 82) / 38) ** 2)) * np.clip((z - 78) / 50, 0, 1) ** 1.5 * np.clip(-y / 50, 0, 1)
+        )
         return union((depth - groove + breast).astype(np.float32), (109.5 - y + 0 * z).astype(np.float32), blend=16.0)
 
     def wall(self, p: Place) -> Floats32:
@@ -107,7 +109,9 @@ class Torso:
         for angle in np.arange(152, end - 1, -6.0):
             t = (152 - angle) / (152 - lowest)
             height = z - 4 - drop * t**1.15
-            x, y = self.wall_point(float(angle), side, height, 6.5 if angle < 130 else 6.5 + 0.45 * (float(angle) - 130))
+            x, y = self.wall_point(
+                float(angle), side, height, 6.5 if angle < 130 else 6.5 + 0.45 * (float(angle) - 130)
+            )
             thin = 1.0 if angle > end + 10 else 0.85
             bone.append((x, y, height, 4.1 * thin if number < 12 else 3.4))
         cartilage: list[tuple[float, float, float, float]] = []
