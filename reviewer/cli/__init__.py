@@ -15,6 +15,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from io import TextIOWrapper
 from types import ModuleType
 from typing import NoReturn
 
@@ -66,7 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(_sentence(error, name))
 
 
+def printable(text: str) -> str:
+    """The text without control characters: names in files are not ours, and a terminal obeys what is printed to it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _run(name: str, arguments: Sequence[str]) -> int:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no × gets \xd7, not an error
     parsed = _parser(name).parse_args(arguments)
     if not parsed.command:
         return _fail("no command; `reviewer --help` lists them")
@@ -89,7 +97,7 @@ def _sentence(error: Exception, name: str) -> str:
 
 
 def _fail(sentence: str) -> int:
-    print(f"reviewer: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"reviewer: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return 2
 
 

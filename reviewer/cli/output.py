@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from reviewer.cli import printable
+
 
 def print_json(document: object) -> None:
-    """Print one JSON document. NaN and infinities, which JSON does not know, become null."""
-    print(json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False))
+    """Print one JSON document, in ASCII. NaN and infinities, which JSON does not know, become null."""
+    print(json.dumps(_plain(document), indent=2, allow_nan=False))
 
 
 def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> None:
     """Print aligned columns below a title; nothing when there are no rows. right: headings of columns aligned to the right."""
-    lines = [tuple(headings), *(tuple(r) for r in rows)]
+    lines = [tuple(headings), *(tuple(printable(cell) for cell in row) for row in rows)]
     if len(lines) == 1:
         return
     widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
@@ -37,7 +39,7 @@ def number(value: float | None, digits: int) -> str:
 
 def say(message: str) -> None:
     """A message for people, on standard error."""
-    print(f"reviewer: {message}", file=sys.stderr)
+    print(f"reviewer: {printable(message)}", file=sys.stderr)
 
 
 class Progress:

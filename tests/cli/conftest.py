@@ -28,12 +28,21 @@ from reviewer.geometry.grid import Grid
 
 FRAME, DAY_FRAME = "1.9.1", "1.9.2"
 
+SOLID = 1e-3
+"""Of a volume: how near the interpolation between planes comes to a box (its corners; tests/geometry/ says more)."""
+
 
 def axial(z_mm, frame: str, pixels: int = 61, spacing: float = 2.0) -> Grid:
     """An axial grid about the origin, `pixels` squared, with planes at `z_mm`."""
     start = -spacing * (pixels - 1) / 2
     first = [(start, start, z) for z in z_mm]
     return Grid.from_directions((1, 0, 0), (0, 1, 0), first, (spacing, spacing), (pixels, pixels), frame)
+
+
+@pytest.fixture
+def box_cc():
+    """40 × 30 × 9 planes of 2.5 mm, as a number to compare with."""
+    return pytest.approx(40 * 30 * 9 * 2.5 / 1000, rel=SOLID)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -74,7 +75,7 @@ def test_either_path_or_demo(arguments, capsys):
     assert "give either PATH or --demo" in capsys.readouterr().err
 
 
-def test_a_written_case_is_described(written):
+def test_a_written_case_is_described(written, box_cc):
     """The whole way, in a process of its own: files, reader, JSON on standard output and nothing on standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "reviewer", "info", "--json", str(written)], capture_output=True, text=True, timeout=120
@@ -83,7 +84,7 @@ def test_a_written_case_is_described(written):
     document = json.loads(done.stdout)
     assert sorted(i["modality"] for i in document["images"]) == ["CT", "MR"]
     (ptv,) = (s for s in document["structures"] if s["name"] == "PTV")
-    assert ptv["volume_cc"] == pytest.approx(27.0, rel=1e-4)
+    assert ptv["volume_cc"] == box_cc
 
 
 def test_a_written_case_has_its_dvh(written, capsys):
@@ -140,3 +141,32 @@ def test_a_study_that_is_not_there(written, capsys):
     err = capsys.readouterr().err
     assert err.startswith("reviewer: no file belongs to study 1.2.3.4; there are: ")
     assert main(["info", "--study", err.split()[-1].strip(","), str(written)]) == 0
+
+
+def test_file_names_that_are_not_text(written):
+    """A name that is not UTF-8, on a terminal that knows only ASCII, in JSON and in tables."""
+    (written / os.fsdecode(b"\xff\x1b[31m.dcm")).write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 64)
+    for options in (["--json"], []):
+        done = subprocess.run(
+            [sys.executable, "-m", "reviewer", "info", *options, str(written)],
+            capture_output=True,
+            timeout=120,
+            env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\x1b" not in done.stdout
+        if options:
+            assert any("\udcff\x1b[31m.dcm" in p["file"] for p in json.loads(done.stdout)["problems"])
+
+
+def test_a_name_in_a_file_does_not_command_the_terminal(box_case, on_case):
+    (group,) = box_case.structure_sets
+    patient = replace(box_case.patient, name="\x1b]0;Owned\x07")
+    labelled = replace(group, label="\x1b[2J", structures=(replace(group.structures[0], name="PTV\x1b[1A"),))
+    case = replace(box_case, patient=patient, structure_sets=(labelled,))
+    for name in ("info", "dvh"):
+        status, out, err = on_case(case, name)
+        assert status == 0
+        assert not any(c in out + err for c in "\x1b\x07")
+    _, _, err = on_case(case, "dvh", "-s", "\x1b[2J")
+    assert "\x1b" not in err

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from reviewer.case import Case, Dose, Structure, StructureSet
+from reviewer.cli import printable
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import number, print_json, print_table
 from reviewer.dosimetry.dvh import dvh
@@ -138,9 +139,13 @@ def _structure(case: Case, dose: Dose, structure: Structure, metrics: Sequence[M
 
 def _print(document: dict[str, Any]) -> None:
     dose, group = document["dose"], document["structure_set"]
-    print(f"Dose {dose['index']} {dose['label']}, structure set {group['index']} {group['label']}, ", end="")
-    prescribed = document["prescribed_gy"]
-    print("no prescription" if prescribed is None else f"prescribed {prescribed:.2f} Gy")
+    gy = document["prescribed_gy"]
+    prescribed = "no prescription" if gy is None else f"prescribed {gy:.2f} Gy"
+    print(
+        printable(
+            f"Dose {dose['index']} {dose['label']}, structure set {group['index']} {group['label']}, {prescribed}"
+        )
+    )
     names = list(document["structures"][0]["metrics"]) if document["structures"] else []
     headings = ["name", "volume (cc)", "outside dose (%)", *names]
     rows = []

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from reviewer.case import Beam, Case, Cine, Dose, Image, Plan, Registration, Structure, StructureSet
+from reviewer.cli import printable
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import number, print_json, print_table
 from reviewer.geometry.grid import Grid
@@ -181,7 +182,7 @@ def _cine(cine: Cine) -> dict[str, Any]:
 
 def _print(document: dict[str, Any]) -> None:
     frames = _letters(document)
-    print("  ".join(v for v in document["patient"].values() if v) or "no patient")
+    print(printable("  ".join(v for v in document["patient"].values() if v)) or "no patient")
     print_table(
         "Images",
         ["", "image", "voxels", "spacing (mm)", "planes (mm)", "position", "date", "frame"],
@@ -286,7 +287,7 @@ def _print(document: dict[str, Any]) -> None:
     if document["problems"]:
         print("\nProblems")
     for problem in document["problems"]:
-        print(f"  {problem['severity']:<7}  {problem['message']}\n           {problem['file']}")
+        print(f"  {problem['severity']:<7}  {printable(problem['message'])}\n           {printable(problem['file'])}")
 
 
 def _letters(document: dict[str, Any]) -> dict[str, str]:
