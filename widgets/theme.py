@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QLabel
 
@@ -158,15 +159,15 @@ def hex_colour(rgb: tuple[int, int, int]) -> str:
 def icon(name: str, size: int = 18) -> QIcon:
     """The icon resources/icons/`name`.svg in the theme's colours: text, disabled text, and accent where it is switched on."""
     drawing = files("reviewer_resources").joinpath("icons", f"{name}.svg").read_text(encoding="utf-8")
+    scales = {1, *(ceil(screen.devicePixelRatio()) for screen in QGuiApplication.screens())}
     result = QIcon()
     for mode, state, colour in (
         (QIcon.Mode.Normal, QIcon.State.Off, _current.text),
         (QIcon.Mode.Normal, QIcon.State.On, _current.accent),
         (QIcon.Mode.Disabled, QIcon.State.Off, _current.disabled),
-        (QIcon.Mode.Disabled, QIcon.State.On, _current.disabled),
     ):
         renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour).encode()))
-        for scale in (1, 2, 3):
+        for scale in sorted(scales):
             pixmap = QPixmap(size * scale, size * scale)
             pixmap.fill(Qt.GlobalColor.transparent)
             painter = QPainter(pixmap)

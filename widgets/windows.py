@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from reviewer.case import Image, Window
 from reviewer.scene import default_window, signal_window
@@ -22,7 +21,7 @@ class Preset:
 @cache
 def _table() -> dict[str, list[dict[str, Any]]]:
     text = files("reviewer_resources").joinpath("windows", "windows.yaml").read_text(encoding="utf-8")
-    table: dict[str, list[dict[str, Any]]] = yaml.safe_load(text)
+    table: dict[str, list[dict[str, Any]]] = import_module("yaml").safe_load(text)  # not before the first paint
     return table
 
 
