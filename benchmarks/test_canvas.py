@@ -27,24 +27,21 @@ def session():
     return made
 
 
+PICTURE = QImage(1280, 800, QImage.Format.Format_RGB32)
+
+
 @pytest.fixture
-def painted(session, request):
-    """A view of the size, and a function that paints it into a picture."""
+def view(session, request):
+    """A view of the size, with everything loaded."""
     app = QApplication.instance() or QApplication([])
-    view = SliceView(session, request.param)
-    view.resize(1280, 800)
-    view.show()
-    view.settle()
-    picture = QImage(1280, 800, QImage.Format.Format_RGB32)
-
-    def paint():
-        app.processEvents()
-        view.render(picture)
-
-    paint()
-    yield view, paint
-    view.close()
-    view.deleteLater()
+    made = SliceView(session, request.param)
+    made.resize(1280, 800)
+    made.show()
+    made.settle()
+    app.processEvents()
+    yield made
+    made.close()
+    made.deleteLater()
     app.processEvents()
 
 
@@ -53,33 +50,27 @@ def tell(benchmark):
     benchmark.extra_info.update(p50_ms=float(np.median(times)), p95_ms=float(np.percentile(times, 95)))
 
 
-VIEWS = pytest.mark.parametrize("painted", ["axial", "sagittal", "coronal"], indirect=True)
+VIEWS = pytest.mark.parametrize("view", ["axial", "sagittal", "coronal"], indirect=True)
 
 
 @VIEWS
 @pytest.mark.benchmark(group="canvas scroll")
-def test_scroll(painted, session, benchmark):
-    view, paint = painted
+def test_scroll(view, session, benchmark):
     step = {"axial": 1, "sagittal": 2, "coronal": 2}[view.orientation]
     session.look(point_mm=(-60.0, -20.0, -60.0))
-    place = {"axial": 0, "there": 0}
+    count = iter(range(1000))
 
     def frame():
-        view.scroll(step if place["there"] % 80 < 40 else -step)
-        place["there"] += 1
+        view.scroll(step if next(count) % 80 < 40 else -step)
         view.render(PICTURE)
 
     benchmark.pedantic(frame, rounds=160, warmup_rounds=4)
     tell(benchmark)
 
 
-PICTURE = QImage(1280, 800, QImage.Format.Format_RGB32)
-
-
 @VIEWS
 @pytest.mark.benchmark(group="canvas window/level")
-def test_window_level(painted, session, benchmark):
-    view, _ = painted
+def test_window_level(view, session, benchmark):
     session.look(point_mm=(-60.0, -5.0, 0.0))
     level = iter(range(1000))
 
@@ -93,8 +84,7 @@ def test_window_level(painted, session, benchmark):
 
 @VIEWS
 @pytest.mark.benchmark(group="canvas pan")
-def test_pan(painted, session, benchmark):
-    view, _ = painted
+def test_pan(view, session, benchmark):
     session.look(point_mm=(-60.0, -5.0, 0.0))
     shift = iter(range(1000))
 

@@ -187,6 +187,11 @@ class SliceView(QWidget):
         """Whether the next paint will be complete."""
         return late.ready()
 
+    @property
+    def facts(self) -> tuple[Placed, ...]:
+        """The words of the last paint, and where they stand."""
+        return tuple(self._placed)
+
     def sizeHint(self) -> QSize:
         return QSize(480, 400)
 
@@ -505,13 +510,13 @@ class SliceView(QWidget):
         now = self.window(overlay=False)
         if box is None or now is None:
             return
-        editor = QLineEdit(self)
+        editor = _Typed(self)
         editor.setObjectName("window_level_editor")
         editor.setText(f"{now[1]:g} {now[0]:g}")
         editor.setToolTip("Width and level; Enter accepts, Esc leaves it as it was")
         editor.setGeometry(int(box[0]) - 4, int(box[1] + box[3]) - 24, max(112, int(box[2]) + 24), 24)
         editor.returnPressed.connect(self._accept_editor)
-        editor.editingFinished.connect(self._close_editor)
+        editor.left.connect(self._close_editor)
         editor.selectAll()
         editor.show()
         editor.setFocus()
@@ -523,11 +528,14 @@ class SliceView(QWidget):
         try:
             width, level = (float(t) for t in self._editor.text().replace(",", " ").split())
         except ValueError:
+            width = level = 0.0
+        if not (np.isfinite(width) and np.isfinite(level) and width > 0):
+            self._editor.setStyleSheet(f"color: {theme().bad};")
+            self._editor.setToolTip("Two numbers: a width above 0, and a level")
             return
-        if np.isfinite(width) and np.isfinite(level) and width > 0:
-            self.set_window(overlay=False, level=level, width=width)
-            self._close_editor()
-            self.setFocus()
+        self.set_window(overlay=False, level=level, width=width)
+        self._close_editor()
+        self.setFocus()
 
     def _close_editor(self) -> None:
         editor, self._editor = self._editor, None
@@ -848,6 +856,22 @@ class SliceView(QWidget):
         painter.setPen(QColor(colours.text))
         painter.drawText(QPointF(x + 6, y + 3 + metrics.ascent()), text)
         painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+class _Typed(QLineEdit):
+    """A field that says when it is left by Esc or for another widget."""
+
+    left = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.left.emit()
 
 
 def _hair(colour: QColor) -> QPen:

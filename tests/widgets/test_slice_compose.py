@@ -1,0 +1,382 @@
+"""Pictures as arrays, places as numbers, gestures as calls: the parts of the slice view that need no screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reviewer_widgets.canvas.compose import blended, grey, in_circle, in_squares, right_of, shown_in, wash
+from reviewer_widgets.canvas.facts import Fact, Room, cut_short, facts_of, placed, scale_bar
+from reviewer_widgets.canvas.interaction import (
+    Distance,
+    Interaction,
+    Measuring,
+    Pan,
+    Rule,
+    Ruler,
+    Swipe,
+    Touch,
+    WindowLevel,
+    Zoom,
+)
+from reviewer_widgets.canvas.layers import Layers
+from reviewer_widgets.canvas.viewport import Slices, Viewport, fitting
+
+from reviewer.case import Dose, Image, Window
+from reviewer.geometry.grid import Grid
+from reviewer.scene import DoseLayer, Isodose, Layer, Scene, view_planes
+
+GRID = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (40, 30), np.arange(10) * 2.0, "f")
+EYE = ((1.0, 0, 0, 0), (0, 1.0, 0, 0), (0, 0, 1.0, 0), (0, 0, 0, 1.0))
+
+
+def image_of(values=0, **changes):
+    return Image("i", "CT", "CT", GRID, np.full(GRID.shape_zyx, values, np.int16), **changes)
+
+
+# -- compose ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_window_maps_its_ends_to_black_and_white_and_its_level_to_mid_grey():
+    values = np.array([[-1000, -140, 60, 260, 3000, 160]], np.float32)
+    assert grey(values, image_of(), Window(60, 400)).tolist() == [[0, 0, 128, 255, 255, 191]]
+
+
+def test_slope_and_intercept_come_before_the_window():
+    stored = np.array([[0, 512, 1024]], np.float32)
+    assert grey(stored, image_of(slope=2.0, intercept=-1024), Window(0, 2048)).tolist() == [[0, 128, 255]]
+
+
+def test_blending_mixes_only_where_the_overlay_is():
+    base, over = np.full((2, 2), 100, np.uint8), np.full((2, 2), 200, np.uint8)
+    where = np.array([[True, False], [True, True]])
+    assert blended(base, over, where, 0.25).tolist() == [[125, 100], [125, 125]]
+    assert shown_in(base, over, where).tolist() == [[200, 100], [200, 200]]
+
+
+def test_the_shapes_in_which_an_overlay_shows():
+    where = np.ones((6, 8), bool)
+    assert right_of(where, 5)[0].tolist() == [False] * 5 + [True] * 3
+    assert right_of(where, -3).all()
+    circle = in_circle(where, (4.0, 3.0), 2.0)
+    assert circle[3, 4]
+    assert not circle[0, 0]
+    assert circle.sum() == 12  # pixel centres within 2 of the middle: 2 + 4 + 4 + 2
+    squares = in_squares(where, (0, 0), 2)
+    assert squares[0].tolist() == [False, False, True, True, False, False, True, True]
+    assert np.array_equal(squares[2:4], ~squares[0:2])
+    assert np.array_equal(in_squares(where, (2, 0), 2), ~squares)  # fixed to the view, not to the picture
+
+
+def test_the_wash_is_transparent_below_the_lowest_level_and_where_the_dose_is_unknown():
+    levels = (Isodose(20.0, (0, 0, 255)), Isodose(40.0, (255, 0, 0)))
+    dose = np.array([[19.99, 20.0, 30.0, 40.0, 90.0, 50.0]], np.float32)
+    inside = np.array([[True, True, True, True, True, False]])
+    picture = np.full((1, 6, 4), 100, np.uint8)
+    wash(picture, dose, inside, levels, 0.5)
+    assert picture[0, 0].tolist() == [100] * 4
+    assert picture[0, 5].tolist() == [100] * 4
+    assert picture[0, 1, :3].tolist() == pytest.approx([178, 50, 50], abs=1)  # blue, green, red
+    assert picture[0, 2, :3].tolist() == pytest.approx([114, 50, 114], abs=1)
+    assert picture[0, 3, :3].tolist() == pytest.approx([50, 50, 178], abs=1)
+    assert picture[0, 4].tolist() == picture[0, 3].tolist()
+
+
+# -- layers -------------------------------------------------------------------------------------------------------------
+
+
+def scene_of(image, **more):
+    return Scene(view_planes(GRID), Layer(image, EYE, Window(500, 1000)), **more)
+
+
+def port_of(orientation="axial", size=(40.0, 30.0), scale=1.0, ratio=1.0, position=8.0, slices=None):
+    slices = slices or Slices.of(GRID, view_planes(GRID)[orientation])
+    return Viewport(slices.plane, position, slices.centre_mm, scale, size, ratio), slices
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.25, 2.0])
+def test_a_voxel_is_painted_where_it_lies_at_every_device_pixel_ratio(ratio):
+    image = image_of()
+    image.voxels[4, 10, 25] = 1000
+    port, slices = port_of(ratio=ratio, size=(400.0, 300.0), scale=0.1)
+    picture = Layers().picture(scene_of(image), slices, port, None, True)
+    bright = np.argwhere(picture.pixels == picture.pixels.max())
+    middle = (bright.mean(axis=0)[::-1] + 0.5 + picture.lattice.corner) / ratio
+    assert port.plane_mm(tuple(middle)) == pytest.approx((25, 10), abs=0.06 / ratio)
+
+
+def test_steps_are_reused_when_only_the_window_or_the_blend_changes():
+    layers, image, other = Layers(), image_of(300), image_of(700)
+    port, slices = port_of()
+    scene = scene_of(image, overlay=Layer(other, EYE, Window(500, 1000)), blend=0.5)
+    first = layers.picture(scene, slices, port, None, True)
+    assert layers.picture(scene, slices, port, None, True) is first
+    assert first.pixels[15, 20] == pytest.approx((0.3 + 0.7) / 2 * 255, abs=1)
+    image.voxels[:] = 0  # nothing reads the voxels again
+    brighter = Scene(scene.planes, Layer(image, EYE, Window(300, 600)), scene.overlay, blend=0.0)
+    assert layers.picture(brighter, slices, port, None, True).pixels[15, 20] == 128
+    layers.arrived(image.id)
+    assert layers.picture(brighter, slices, port, None, True).pixels[15, 20] == 0
+
+
+def test_planes_that_have_not_arrived_show_nothing_of_the_overlay():
+    pending = np.zeros(10, bool)
+    pending[4] = True
+    other = Image("o", "MR", "MR", GRID, np.full(GRID.shape_zyx, 900, np.int16), pending=pending)
+    scene = scene_of(image_of(300), overlay=Layer(other, EYE, Window(500, 1000)), blend=1.0)
+    port, slices = port_of()
+    assert Layers().picture(scene, slices, port, None, True).pixels[15, 20] == pytest.approx(77, abs=1)
+    port, _ = port_of(position=10.0)
+    assert Layers().picture(scene, slices, port, None, True).pixels[15, 20] == pytest.approx(230, abs=1)
+
+
+def test_isodose_lines_lie_where_the_dose_is_and_stop_where_the_grid_ends():
+    """A dose that rises 1 Gy per mm from left to right: the line of 12.5 Gy stands at x = 12.5 mm, from end to end of the dose grid."""
+    grid = Grid(np.eye(3), (5.0, 5.0), (2.0, 3.0), (12, 5), np.arange(10) * 2.0, "f")
+    gray = np.broadcast_to(5.0 + 2.0 * np.arange(12), grid.shape_zyx).astype(np.float32)
+    dose = DoseLayer(
+        Dose("d", "dose", grid, gray), EYE, (Isodose(12.5, (1, 2, 3)), Isodose(99.0, (0, 0, 0))), True, True, 0.5
+    )
+    port, slices = port_of()
+    lines = Layers().isodose_lines(dose, slices, port)
+    assert [line.gy for line in lines] == [12.5]
+    (piece,) = lines[0].pieces
+    assert np.allclose(piece[:, 0], 12.5)
+    assert sorted(piece[[0, -1], 1].tolist()) == [5.0, 17.0]
+
+
+def test_the_wash_covers_what_reaches_the_level_and_nothing_else():
+    grid = Grid(np.eye(3), (5.0, 5.0), (2.0, 3.0), (12, 5), np.arange(10) * 2.0, "f")
+    gray = np.broadcast_to(5.0 + 2.0 * np.arange(12), grid.shape_zyx).astype(np.float32)
+    dose = DoseLayer(Dose("d", "dose", grid, gray), EYE, (Isodose(12.5, (255, 0, 0)),), True, True, 1.0)
+    port, slices = port_of(size=(400.0, 300.0), scale=0.1)
+    picture = Layers().picture(scene_of(image_of(500), dose=dose), slices, port, None, True)
+    red = (picture.pixels[..., 2] == 255) & (picture.pixels[..., 0] == 0)
+    rows, columns = np.nonzero(red)
+    x0, y0 = port.plane_mm((columns.min() + picture.lattice.corner[0], rows.min() + picture.lattice.corner[1]))
+    x1, y1 = port.plane_mm((columns.max() + 1 + picture.lattice.corner[0], rows.max() + 1 + picture.lattice.corner[1]))
+    assert (x0, y0, x1, y1) == pytest.approx((12.5, 3.5, 28.0, 18.5), abs=0.11)
+
+
+# -- where things are ---------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(-300, 300), st.floats(-300, 300), st.floats(0.05, 5), st.floats(-50, 50), st.floats(1, 3000))
+def test_pixels_and_millimetres_are_each_others_inverse(x, y, scale, middle, width):
+    port = Viewport(view_planes(GRID)["coronal"], 3.0, (middle, -middle), scale, (width, 500.0))
+    assert port.plane_mm(port.pixel((x, y))) == pytest.approx((x, y), abs=1e-6)
+    assert port.projected(port.point_mm((x, y))) == pytest.approx((x, y), abs=1e-9)
+
+
+@pytest.mark.parametrize("orientation", ["axial", "sagittal", "coronal"])
+@pytest.mark.parametrize(
+    "axes",
+    [
+        np.eye(3),
+        np.diag([-1.0, -1.0, 1.0]),  # prone: rows run to the right, columns to the front
+        np.diag([-1.0, 1.0, -1.0]),  # feet first: rows run to the right, the stack to the feet
+        np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]),  # acquired sagittally
+    ],
+)
+def test_slices_count_towards_left_back_and_head_whatever_the_acquisition(orientation, axes):
+    grid = Grid(axes, (-20.0, -10.0), (1.0, 2.0), (41, 11), np.array([-5.0, -2.0, 4.0, 5.0]), "f")
+    slices = Slices.of(grid, view_planes(grid)[orientation])
+    assert np.all(np.diff(slices.positions_mm) > 0)
+    normal = np.array(slices.plane.normal)
+    centres = grid.point_of_index_mm(np.argwhere(np.ones(grid.shape_zyx))) @ normal
+    assert np.allclose(np.unique(np.round(centres, 6)), slices.positions_mm)
+    letters = Viewport(slices.plane, 0.0, (0.0, 0.0), 1.0, (10.0, 10.0)).letters
+    assert (
+        letters
+        == {"axial": ("R", "L", "A", "P"), "sagittal": ("A", "P", "H", "F"), "coronal": ("R", "L", "H", "F")}[
+            orientation
+        ]
+    )
+
+
+def test_fitting_centres_the_box_and_leaves_a_border():
+    camera = fitting((0.0, 0.0, 200.0, 100.0), (50.0, 50.0), (400.0, 400.0))
+    assert camera.centre_mm == (50.0, 0.0)
+    assert 200 / camera.mm_per_pixel == pytest.approx(400 * 0.94)
+
+
+# -- words --------------------------------------------------------------------------------------------------------------
+
+
+def overlap(a, b):
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
+
+
+@pytest.mark.parametrize("size", [(120.0, 100.0), (200.0, 160.0), (300.0, 250.0), (640.0, 400.0), (1280.0, 800.0)])
+def test_no_word_lies_on_another_and_refusals_stay(size):
+    image = Image(
+        "i", "MR", "TrueFISP breath-hold of the day", GRID, np.zeros(GRID.shape_zyx, np.int16), date="2025-03-01"
+    )
+    dose = Dose("d", "LIV_50_5 adapted", GRID, np.zeros(GRID.shape_zyx, np.float32))
+    scene = scene_of(
+        image,
+        overlay=Layer(image, EYE, Window(500, 1000)),
+        dose=DoseLayer(dose, EYE, (), True, True, 0.3),
+        contour_refusal="structures RS of the planning CT are not registered to this image",
+    )
+    port, slices = port_of(size=size)
+    facts = facts_of(scene, slices, port, 1.7, "41 HU  over 380  23.4 Gy", complete=False)
+    shown = placed(facts, Room(size), lambda text: 7.0 * len(text), 15.0)
+    boxes = [p.box for p in shown]
+    assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[i + 1 :] if overlap(a, b)]
+    assert all(x >= 0 and y >= 0 and x + w <= size[0] and y + h <= size[1] for x, y, w, h in boxes)
+    assert {"image", "refusal 2", "late"} <= {p.fact.name for p in shown}
+    if size[0] >= 300:
+        assert {p.fact.name for p in shown} >= {"position", "window", "left", "right", "top", "bottom"}
+    if size[0] >= 640:
+        assert {p.fact.name for p in shown} >= {f.name for f in facts}
+
+
+def test_what_is_said_of_a_picture():
+    image = Image(
+        "i", "MR", "TrueFISP", GRID, np.zeros(GRID.shape_zyx, np.int16), date="2025-03-01", field_strength_t=0.35
+    )
+    port, slices = port_of(position=8.0)
+    texts = {f.name: f.texts[0] for f in facts_of(scene_of(image), slices, port, 1.0, "")}
+    assert texts["image"] == "TrueFISP · MR 0.35 T · 2025-03-01"
+    assert texts["position"] == "H 8.0 mm   5/10"
+    assert texts["window"] == "W 1000  L 500"
+    port, slices = port_of(position=0.0)
+    low = Viewport(port.plane, -12.0, port.middle_mm, 1.0, (400.0, 300.0))
+    assert {f.name: f.texts[0] for f in facts_of(scene_of(image), slices, low, 1.0, "")}["position"].startswith(
+        "F 12.0 mm"
+    )
+
+
+def test_a_text_that_is_too_long_ends_with_dots():
+    assert cut_short("abcdef", 4, len) == "abc…"
+    assert cut_short("abc", 4, len) == "abc"
+    assert cut_short("abc", 0, len) == ""
+
+
+def test_a_fact_without_room_is_left_out_but_a_warning_is_not():
+    room = Room((100.0, 40.0))
+    shown = placed(
+        [Fact("a", "top left", ("x" * 30,)), Fact("b", "top left", ("y" * 30,), "caution", must=True)],
+        room,
+        lambda t: 7.0 * len(t),
+        12.0,
+    )
+    assert [(p.fact.name, p.text) for p in shown] == [("b", "y" * 11 + "…")]
+
+
+def test_the_scale_bar_is_as_long_as_it_says():
+    length, label = scale_bar(0.5, 120.0)
+    assert (length, label) == (100.0, "5 cm")
+    assert scale_bar(5.0, 120.0) == (40.0, "20 cm")
+    assert scale_bar(0.01, 120.0)[1] == "0.1 cm"
+
+
+# -- hands --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Table:
+    """A desk that only remembers."""
+
+    camera: tuple = (0.5, (10.0, 20.0))
+    windows: dict = field(default_factory=lambda: {False: (60.0, 400.0), True: (300.0, 600.0)})
+    point: tuple = ()
+    swipe: float = 0.0
+
+    def window(self, overlay):
+        return self.windows[overlay]
+
+    def set_window(self, overlay, level, width):
+        self.windows[overlay] = (level, width)
+
+    def point_to(self, point_mm):
+        self.point = point_mm
+
+    def swipe_to(self, pixel_x):
+        self.swipe = pixel_x
+
+
+def touch(x, y, button="left", *keys):
+    return Touch((x, y), (x * 0.5, y * 0.5), (x * 0.5, y * 0.5, 7.0), button, frozenset(keys))
+
+
+def test_panning_moves_the_picture_with_the_pointer_and_cancel_puts_it_back():
+    desk = Table()
+    hand = Pan(desk)
+    hand.press(touch(100, 100))
+    hand.drag(touch(120, 90))
+    assert desk.camera == (0.5, (0.0, 25.0))
+    hand.cancel()
+    assert desk.camera == (0.5, (10.0, 20.0))
+
+
+def test_zooming_up_enlarges_about_the_point_that_was_pressed():
+    desk = Table()
+    hand = Zoom(desk)
+    start = touch(100, 100)
+    hand.press(start)
+    hand.drag(touch(100, 0))
+    scale, middle = desk.camera
+    assert scale == pytest.approx(0.5 / np.exp(0.5))
+    before = (np.array(start.plane_mm) - (10.0, 20.0)) / 0.5
+    assert (np.array(start.plane_mm) - middle) / scale == pytest.approx(before)
+
+
+def test_window_level_widens_to_the_right_and_brightens_upwards_for_base_or_overlay():
+    desk = Table()
+    hand = WindowLevel(desk)
+    hand.press(touch(0, 0))
+    hand.drag(touch(125, -25))
+    assert desk.windows[False] == pytest.approx((20.0, 600.0))
+    hand.drag(touch(-9999, 0))
+    assert desk.windows[False][1] > 0
+    hand.cancel()
+    assert desk.windows[False] == (60.0, 400.0)
+    hand = WindowLevel(desk)
+    hand.press(touch(0, 0, "left", "shift", "alt"))
+    hand.release(touch(250, 0))
+    assert desk.windows == {False: (60.0, 400.0), True: pytest.approx((300.0, 1200.0))}
+
+
+def test_a_distance_is_drawn_by_a_drag_but_not_by_a_click_and_cancel_leaves_the_others():
+    ruler = Ruler()
+    for end in ((100, 60), (1, 1)):
+        hand = Measuring(ruler)
+        hand.press(touch(0, 0))
+        hand.drag(touch(*end))
+        assert len(ruler.shown) == len(ruler.drawn) + 1
+        hand.release(touch(*end))
+    assert [d.length_mm for d in ruler.drawn] == pytest.approx([np.hypot(50, 30)])
+    hand = Measuring(ruler)
+    hand.press(touch(0, 0))
+    hand.drag(touch(50, 50))
+    hand.cancel()
+    assert len(ruler.shown) == 1
+    assert Distance((0, 0, 0), (1, 2, 2)).length_mm == 3
+
+
+def test_one_hand_at_a_time():
+    desk = Table()
+    machine = Interaction(
+        [
+            Rule(lambda t: t.button == "middle", lambda: Pan(desk)),
+            Rule(lambda t: t.button == "left", lambda: Swipe(desk)),
+        ]
+    )
+    assert not machine.move(touch(5, 5))
+    assert not machine.press(touch(0, 0, "right"))
+    assert machine.press(touch(0, 0, "left"))
+    assert not machine.press(touch(0, 0, "middle"))
+    assert machine.move(touch(30, 0, None))
+    assert not machine.release(touch(30, 0, "middle"))
+    assert machine.release(touch(40, 0, "left"))
+    assert (desk.swipe, machine.held) == (40, None)
+    machine.press(touch(10, 0, "left"))
+    machine.move(touch(90, 0, None))
+    assert machine.cancel()
+    assert desk.swipe == 10
+    assert not machine.cancel()
