@@ -203,7 +203,9 @@ class StructuresPanel(QWidget):
         """One undoable edit."""
         structure = self._session.case.structure(structure_id)
         if structure is not None and structure.colour != colour:
-            self._session.apply(Edit.of(f"Recolour {structure.name}", self._session.case, structure, replace(structure, colour=colour)))
+            self._session.apply(
+                Edit.of(f"Recolour {structure.name}", self._session.case, structure, replace(structure, colour=colour))
+            )
 
 
 class StructureTable(QAbstractTableModel):
