@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from xml.etree import ElementTree
 
 import numpy as np
@@ -67,6 +66,8 @@ def read_volume(path: str) -> Volume:
             raise InputError(f"it has {components} values in each voxel, not one")
         if np.prod([float(s) for s in size]) > MAX_VOXELS:
             raise InputError(f"it claims {' x '.join(map(str, size))} voxels, which is not believable")
+        if path.lower().endswith((".nii", ".nii.gz")):
+            _check_nifti_whole(path, int(np.prod(size)))
         image = reader.Execute()
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -232,6 +233,8 @@ def pixel_rings(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     total = nw + ne + sw + se
     across = (total == 2) & (nw == se)
     y, x = np.nonzero((total % 2 == 1) | across)
+    if len(y) == 0:
+        return []
     twice = np.repeat(np.arange(len(y)), 1 + across[y, x])
     second = np.append(False, twice[1:] == twice[:-1])
     y, x = y[twice], x[twice]
@@ -287,16 +290,65 @@ def _label_table(path: str) -> Mapping[int, tuple[str, Colour | None]]:
     return table
 
 
-def _nifti_extensions(path: str) -> str:
-    """The text between the header and the voxels of a NIfTI-1 file (at most 1 MiB)."""
+def _check_nifti_whole(path: str, voxels: int) -> None:
+    """Raise InputError where a NIfTI-1 file is shorter than its header says; SimpleITK fills up what is missing without a word."""
+    header = _nifti_header(path)
+    if header is None:
+        return  # NIfTI-2 or a byte order of its own: SimpleITK's judgement stands
+    offset, bits = header
+    expected = offset + voxels * bits // 8
+    file = Path(path)
+    if not path.lower().endswith(".gz"):
+        present = file.stat().st_size
+    else:
+        with file.open(
+            "rb"
+        ) as stream:  # the last four bytes of a gzip member are its length (RFC 1952), unless it was cut
+            stream.seek(-4, 2)
+            present = int.from_bytes(stream.read(4), "little")
+        if present != expected % 2**32:
+            present = _unpacked_length(path, expected)
+        else:
+            present = expected
+    if present < expected:
+        raise InputError(f"the file ends early: {max(present, 0)} of {expected} bytes are there")
+
+
+def _unpacked_length(path: str, enough: int) -> int:
+    length = 0
+    try:
+        with gzip.open(path, "rb") as stream:
+            while length < enough and (chunk := stream.read(2**20)):
+                length += len(chunk)
+    except (OSError, EOFError, zlib.error):
+        return length
+    return length
+
+
+def _nifti_header(path: str) -> tuple[int, int] | None:
+    """Byte offset of the voxels and bits per voxel (vox_offset, bitpix) of a NIfTI-1 single file, None for another form."""
     opener = gzip.open if path.lower().endswith(".gz") else open
     try:
         with opener(path, "rb") as stream:
             header = stream.read(352)
-            order: Literal["little", "big"] = "little" if header[:4] == (348).to_bytes(4, "little") else "big"
-            offset = np.frombuffer(header, "<f4" if order == "little" else ">f4", 1, 108)[0]
-            if not 352 < offset < 2**20:
-                return ""
-            return stream.read(int(offset) - 352).decode("utf-8", "replace")
-    except (OSError, EOFError, ValueError, zlib.error):
+    except (OSError, EOFError, zlib.error):
+        return None
+    if len(header) < 352:
+        raise InputError("the file ends in its header")
+    order = next((o for o in ("<", ">") if np.frombuffer(header, f"{o}i4", 1)[0] == 348), None)
+    if order is None:
+        return None
+    offset = float(np.frombuffer(header, f"{order}f4", 1, 108)[0])
+    bits = int(np.frombuffer(header, f"{order}i2", 1, 72)[0])
+    return (int(offset), bits) if 352 <= offset < 2**31 and bits > 0 else None
+
+
+def _nifti_extensions(path: str) -> str:
+    """The text between the header and the voxels of a NIfTI-1 file, empty beyond 1 MiB."""
+    header = _nifti_header(path)
+    if header is None or not 352 < header[0] < 2**20:
         return ""
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    with opener(path, "rb") as stream:
+        stream.seek(352)
+        return stream.read(header[0] - 352).decode("utf-8", "replace")
