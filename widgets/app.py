@@ -82,6 +82,8 @@ def screenshot(
             window.views.toggle(view)
         window.resize(*size)
         _settle(window)
+        window.settle_views()
+        _settle(window)
         picture = window.grab().toImage()
         if not picture.save(str(out), "PNG"):
             raise InputError("the picture can't be written", where=str(out), remedy="choose a folder that exists")

@@ -53,6 +53,11 @@ LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
 
 RECENT_KEPT = 8
 
+NO_IMAGE = (
+    "There is no image among these files: contours and doses have nothing to lie on. "
+    "Open them together with the series that they were made on."
+)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -137,7 +142,8 @@ class MainWindow(QMainWindow):
         self.across.setChildrenCollapsible(False)
         for widget in (self.left, self.views, self.right):
             self.across.addWidget(widget)
-        self.across.setStretchFactor(1, 1)
+        for place, growth in enumerate((1, 9, 2)):
+            self.across.setStretchFactor(place, growth)
         self.across.setSizes([LEFT_WIDTH, 1280 - LEFT_WIDTH - RIGHT_WIDTH - 2 * HANDLE, RIGHT_WIDTH])
 
         self.welcome = Welcome(self.actions_)
@@ -192,6 +198,8 @@ class MainWindow(QMainWindow):
         if not request.demo:
             self._keep_recent(request.paths)
         self._show_page()
+        if not opening.case.images:
+            self.strip.tell(NO_IMAGE)
         if any(not image.complete for image in opening.case.images):
             self._read_voxels(opening)
         self.opened.emit()
@@ -276,6 +284,12 @@ class MainWindow(QMainWindow):
         view = volume_view.VolumeView(self.session, self.jobs)
         view.setObjectName("views.volume")
         self._place("volume", view)
+
+    def settle_views(self) -> None:
+        """Come back when the next paint of every view will be complete."""
+        for view in self._slices():
+            view.settle()
+        self.views["volume"].wait()  # type: ignore[attr-defined]
 
     def _place(self, name: str, view: Any) -> None:
         view.maximise_requested.connect(lambda: self.views.toggle(name))

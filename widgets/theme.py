@@ -252,10 +252,10 @@ def _style_sheet(t: Theme) -> str:
     QToolButton[role="mode"]:checked {{ border-bottom: 2px solid {t.accent}; font-weight: 600; }}
     QToolButton:focus, QPushButton:focus, QTableView:focus, QTreeView:focus {{ border-color: {t.accent}; }}
     QToolButton[role="mode"]:focus {{ border-color: transparent; border-bottom-color: {t.accent}; }}
-    QCheckBox::indicator, QTableView::indicator {{
+    QCheckBox::indicator, QTableView::indicator, QTreeView::indicator {{
         width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 3px; background: {t.raised};
     }}
-    QCheckBox::indicator:checked, QTableView::indicator:checked {{
+    QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked {{
         background: {t.accent}; border-color: {t.accent}; image: url("{_icon_path(t, "check")}");
     }}
     QCheckBox::indicator:disabled {{ border-color: {t.line}; background: {t.panel}; }}
@@ -267,6 +267,7 @@ def _style_sheet(t: Theme) -> str:
     QTableView, QTreeView, QListView {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 4px; gridline-color: {t.line};
         selection-background-color: {t.hover}; selection-color: {t.text}; outline: 0; }}
     QTableView::item {{ padding: 0 2px; border: 0; }}
+    QTreeView::item {{ padding: 2px; }}
     QListView::item {{ padding: 2px 6px; border: 0; }}
     QTableView::item:selected, QListView::item:selected {{ background: {t.hover}; color: {t.text}; }}
     QHeaderView::section {{ background: {t.panel}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line}; padding: 3px 4px; }}

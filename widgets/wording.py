@@ -11,23 +11,22 @@ def patient_name(patient: Patient) -> str:
     """Family name, then the others: DICOM separates the parts with ^."""
     parts = [p.strip() for p in patient.name.split("=")[0].split("^")]
     given = " ".join(p for p in parts[1:] if p)
-    return f"{parts[0]}, {given}" if parts[0] and given else parts[0] or given or "no name"
+    return f"{parts[0]}, {given}" if parts[0] and given else parts[0] or given or "no patient name"
 
 
 def patient_facts(patient: Patient) -> str:
     """Id, sex and age, as far as they are known."""
-    age = patient.age.strip().lstrip("0")
-    if age[:-1].isdigit() and age[-1:] in "YMWD":
-        age = f"{age[:-1]} {age[-1].lower()}"
-    elif not age and patient.birth_date:
-        age = f"born {patient.birth_date}"
+    number, unit = patient.age.strip()[:-1].lstrip("0"), patient.age.strip()[-1:]
+    if number.isdigit() and unit in "YMWD":
+        age = f"{number} {unit.lower()}"
+    else:
+        age = f"born {patient.birth_date}" if patient.birth_date else ""
     return "   ".join(p for p in (patient.id, patient.sex, age) if p)
 
 
 def image_title(image: Image) -> str:
-    """What the series is called, with its modality where its name does not say."""
-    name = image.description.strip() or image.id.rsplit("/", 1)[-1]
-    return name if image.modality.lower() in name.lower() or image.description else f"{image.modality} {name}"
+    """What the series is called, else its modality."""
+    return image.description.strip() or image.modality
 
 
 def image_facts(image: Image) -> str:

@@ -21,9 +21,11 @@ from PySide6.QtWidgets import (
     QToolButton,
 )
 from reviewer_widgets.actions import GESTURES, VIEW_KEYS
+from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.panels.structures import FILL, NAME, VISIBLE, VOLUME
 from reviewer_widgets.theme import theme
+from reviewer_widgets.wording import patient_facts, patient_name
 from shapely import box
 
 from reviewer.case import (
@@ -44,6 +46,7 @@ from reviewer.case import (
 )
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
+from reviewer.opening import Candidate, Study
 
 
 def grid(frame: str) -> Grid:
@@ -468,7 +471,7 @@ def test_plan_facts(shown):
 
 def test_problems_are_counted_and_listed(shown, qtbot):
     button = find(shown, QToolButton, "status.problems")
-    assert button.text() == "1 error, 1 warning while reading (show)"
+    assert button.text().strip() == "1 error, 1 warning while reading (show)"
     button.click()
     dialog = find(shown, QDialog, "problems")
     assert [dialog.table.item(0, c).text() for c in range(3)] == ["error", "truncated", "b.dcm"]
@@ -478,7 +481,7 @@ def test_problems_are_counted_and_listed(shown, qtbot):
 def test_problems_found_while_reading_are_added(shown, qtbot):
     shown.session.found((Problem("/x/c.dcm", "error", "two planes could not be read"),))
     qtbot.wait(20)
-    assert find(shown, QToolButton, "status.problems").text() == "2 errors, 1 warning while reading (show)"
+    assert find(shown, QToolButton, "status.problems").text().strip() == "2 errors, 1 warning while reading (show)"
 
 
 def test_errors_stay_in_the_strip_until_read(window):
@@ -538,3 +541,37 @@ def test_the_layout_is_remembered(qtbot):
     for window in (first, second):
         window.close()
         window.deleteLater()
+
+
+def test_wording_of_patients_that_headers_leave_half_empty():
+    assert patient_name(Patient("HEPAR^DEMO^A")) == "HEPAR, DEMO A"
+    assert patient_name(Patient("")) == "no patient name"
+    assert patient_name(Patient("^DEMO")) == "DEMO"
+    assert patient_facts(Patient("x", "4711", "F", "1962-05-01", "062Y")) == "4711   F   62 y"
+    assert patient_facts(Patient("x", "4711", "O", "1962-05-01", "000Y")) == "4711   O   born 1962-05-01"
+    assert patient_facts(Patient("x", "4711", "", "", "006M")) == "4711   6 m"
+
+
+def candidates() -> tuple[Candidate, ...]:
+    return (
+        Candidate(
+            Patient("ONE^A", "1"), (Study("1.1", "2025-01-01", "plan", {"CT": 3}), Study("1.2", "", "", {"MR": 2}))
+        ),
+        Candidate(Patient("TWO^B", "2"), (Study("2.1", "2025-01-02", "day", {"MR": 4}),)),
+    )
+
+
+def test_of_several_patients_one_is_chosen(qtbot):
+    dialog = ChooseDialog(candidates())
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    qtbot.addWidget(dialog)
+    with qtbot.waitSignal(dialog.chosen) as chosen:
+        dialog.tree.setCurrentItem(dialog.tree.topLevelItem(1))
+        dialog.accept()
+    assert chosen.args == ["2", []]
+    with qtbot.waitSignal(dialog.chosen) as chosen:
+        first = dialog.tree.topLevelItem(0)
+        first.child(1).setCheckState(0, Qt.CheckState.Unchecked)
+        dialog.tree.setCurrentItem(first.child(0))
+        dialog.accept()
+    assert chosen.args == ["1", ["1.1"]]

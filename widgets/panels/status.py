@@ -131,7 +131,7 @@ class StatusStrip(QWidget):
     def _show(self) -> None:
         problems = self._session.case.problems
         self.problems.setVisible(bool(problems))
-        self.problems.setText(problem_count(problems))
+        self.problems.setText(f" {problem_count(problems)}")
         self._draw()
         self.problems.setToolTip("What was found while reading the files")
         self.registration.say(registration_state(self._session))
