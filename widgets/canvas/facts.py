@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 EDGE = 8.0
 """Distance of the words from the view's border."""
 
-ROWS_TRIED = 4
+ROWS_TRIED = 6
 """How many lines further into the view a text may move where its place is taken."""
 
 SCALE_BAR_CM = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -76,7 +76,9 @@ def overlay_texts(scene: Scene) -> tuple[str, ...]:
     how = f"{scene.blend:.0%}".replace("%", " %") if scene.style == "blend" else scene.style
     names = image_texts(scene.overlay.image)
     window = window_text(scene.overlay)
-    return (*(f"over: {name} · {how} · {window}" for name in names[1:]), f"over: {names[-1]} · {how}", how)
+    full = names[min(1, len(names) - 1)]  # without its date
+    brief = names[-1]
+    return f"over: {full} · {how} · {window}", f"over: {full} · {how}", f"over: {brief} · {how}", f"{how} over: {brief}"
 
 
 def dose_texts(layer: DoseLayer) -> tuple[str, ...]:
@@ -100,34 +102,32 @@ def facts_of(
     """Everything that a view says, the most important first. complete: False while cuts and oblique overlays are not drawn yet."""
     if scene.base is None:
         return ()
-    west, east, north, south = port.letters
     index = slices.nearest(port.point_mm(port.middle_mm))
-    count = len(slices.positions_mm)
     position = position_text(port)
     lines = [
         Fact("image", "top left", image_texts(scene.base.image), must=True),
-        Fact("position", "bottom left", (f"{position}   {index + 1}/{count}", position)),
-        *(
-            Fact(f"refusal {i}", "top left", (f"Not shown: {refusal}", refusal, "not registered"), "caution", must=True)
-            for i, refusal in enumerate((scene.overlay_refusal, scene.dose_refusal, scene.contour_refusal))
-            if refusal
-        ),
+        Fact("position", "bottom left", (f"{position}   {index + 1}/{len(slices.positions_mm)}", position)),
+    ]
+    for i, refusal in enumerate((scene.overlay_refusal, scene.dose_refusal, scene.contour_refusal)):
+        if refusal:
+            texts = f"Not shown: {refusal}", refusal, "not registered"
+            lines.append(Fact(f"refusal {i}", "top left", texts, "caution", must=True))
+    if not complete and (scene.drawn or scene.overlay is not None):
+        lines.append(Fact("late", "top left", ("preparing contours…", "preparing…"), "muted", must=True))
+    if scene.overlay is not None:
+        lines.append(Fact("overlay", "top left", overlay_texts(scene), must=True))
+    if scene.dose is not None:
+        lines.append(Fact("dose", "top left", dose_texts(scene.dose), must=True))
+    if any(layer is not None and not layer.image.complete for layer in (scene.base, scene.overlay)):
+        lines.append(Fact("reading", "top left", ("reading…",), "muted"))
+    west, east, north, south = port.letters
+    lines += [
         Fact("left", "left", (west,), "accent"),
         Fact("right", "right", (east,), "accent"),
         Fact("top", "top", (north,), "accent"),
         Fact("bottom", "bottom", (south,), "accent"),
+        Fact("window", "bottom left", (window_text(scene.base),)),
     ]
-    if scene.overlay is not None:
-        lines.append(Fact("overlay", "top left", overlay_texts(scene)))
-    if scene.dose is not None:
-        lines.append(Fact("dose", "top left", dose_texts(scene.dose)))
-    reading = [layer.image for layer in (scene.base, scene.overlay) if layer is not None and not layer.image.complete]
-    if not complete and (scene.drawn or scene.overlay is not None):
-        late = "preparing contours…", "preparing…"
-        lines.insert(2, Fact("late", "top left", late, "muted", must=True))
-    if reading:
-        lines.append(Fact("reading", "top left", ("reading…",), "muted"))
-    lines.append(Fact("window", "bottom left", (window_text(scene.base),)))
     if pointed:
         lines.append(Fact("pointed", "bottom right", (pointed, pointed.split("  ")[0])))
     if abs(zoom - 1) > 0.005:

@@ -68,6 +68,9 @@ BUTTONS: dict[Qt.MouseButton, Button] = {
     Qt.MouseButton.RightButton: "right",
 }
 FILL_ALPHA = 56
+TEXT_GROUND = QColor(0, 0, 0, 96)
+"""Behind words, so that they can be read on white as on black."""
+
 HOVER_PIXELS = 5.0
 WHEEL_STEP = 120
 CROSSHAIR_GAP = 14.0
@@ -714,6 +717,7 @@ class SliceView(QWidget):
         )
 
     def _paint_text(self, painter: QPainter, box: tuple[float, float, float, float], text: str, colour: QColor) -> None:
+        painter.fillRect(QRect(int(box[0]) - 3, int(box[1]), int(box[2]) + 7, int(box[3]) + 1), TEXT_GROUND)
         baseline = QPointF(box[0], box[1] + QFontMetricsF(self._font).ascent())
         painter.setPen(QColor(0, 0, 0, 220))
         painter.drawText(baseline + QPointF(1.0, 1.0), text)
@@ -804,8 +808,12 @@ class SliceView(QWidget):
         texts = [level_text(level, reference) for level in levels]
         width = max(metrics.horizontalAdvance(t) for t in texts) + 20
         line = metrics.height()
-        box = (port.size[0] - EDGE - width, EDGE, width, line * len(levels))
-        if box[3] > port.size[1] * 0.42 or width > port.size[0] * 0.3 or not room.take(box):
+        height = line * len(levels)
+        if height > port.size[1] * 0.42 or width > port.size[0] * 0.3:
+            return
+        places = [(port.size[0] - EDGE - width, EDGE + row * line, width, height) for row in range(4)]
+        box = next((place for place in places if room.take(place)), None)
+        if box is None:
             return
         for row, (level, text) in enumerate(zip(levels, texts, strict=True)):
             y = box[1] + row * line
@@ -826,6 +834,8 @@ class SliceView(QWidget):
                 continue
             text = f"{line.gy:g} Gy"
             width = metrics.horizontalAdvance(text) + 6
+            if np.ptp(longest, axis=0).max() / port.mm_per_pixel < 2 * width:
+                continue  # the label would hide what the line is about
             tried = np.linspace(0, len(longest) - 1, 12, endpoint=False).astype(int)
             for at in np.roll(tried, -5 * turn):
                 x, y = port.pixel((float(longest[at, 0]), float(longest[at, 1])))
