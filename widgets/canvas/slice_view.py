@@ -31,7 +31,6 @@ from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from reviewer.case import Window
 from reviewer.changes import CaseOpened, Change, StructuresChanged, VoxelsArrived
-from reviewer.geometry.grid import orientation_letters
 from reviewer.geometry.reslice import value_at
 from reviewer.scene import Camera, Layer, Orientation, Point, Scene
 from reviewer.session import Session
@@ -100,14 +99,6 @@ class Pointed:
         if self.dose_gy is not None:
             parts.append(f"{self.dose_gy:.1f} Gy")
         return "  ".join(parts)
-
-    def __str__(self) -> str:
-        """Where, what, and on which outline, for a status bar."""
-        x, y, z = self.point_mm
-        where = "  ".join(
-            f"{orientation_letters(d)} {abs(v):.1f}" for d, v in (((x, 0, 0), x), ((0, y, 0), y), ((0, 0, z), z)) if v
-        )
-        return "   ".join(t for t in (f"{where} mm", self.text, ", ".join(self.structures)) if t)
 
 
 class SliceView(QWidget):
@@ -443,8 +434,6 @@ class SliceView(QWidget):
             self.scroll(-1_000_000)
         elif key == Qt.Key.Key_R:
             self.reset_camera()
-        elif key == Qt.Key.Key_M:
-            self.set_tool("point" if self._tool == "distance" else "distance")
         elif key == Qt.Key.Key_Space:
             if not event.isAutoRepeat():
                 self._space = True
