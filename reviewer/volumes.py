@@ -67,6 +67,9 @@ def read_volume(path: str) -> Volume:
         if np.prod([float(s) for s in size]) > MAX_VOXELS:
             raise InputError(f"it claims {' x '.join(map(str, size))} voxels, which is not believable")
         if path.lower().endswith((".nii", ".nii.gz")):
+            codes = [reader.GetMetaData(key) for key in ("qform_code", "sform_code") if reader.HasMetaDataKey(key)]
+            if codes and all(code.strip() == "0" for code in codes):
+                raise InputError("it does not say how it lies in the patient (qform and sform codes are 0)")
             _check_nifti_whole(path, int(np.prod(size)))
         image = reader.Execute()
     except RuntimeError as error:
