@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png", help="the picture to write")
     parser.add_argument("--size", type=_size, default=(1280, 800), metavar="WxH", help="pixels (default 1280x800)")
     parser.add_argument(
-        "--view", default="review", metavar="NAME", help="which arrangement of the window (default review)"
+        "--view",
+        default="review",
+        metavar="NAME",
+        help="review (all), axial, sagittal, coronal or volume (default review)",
     )
 
 
