@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reviewer.case import Case, Image, Patient, Problem, StructureSet
 from reviewer.dicom.file import DicomFile, read_file
+from reviewer.dicom.pixels import release
 from reviewer.dicom.read import patient_of, read
 from reviewer.dicom.series import Load
 from reviewer.dicom.values import date, text
@@ -92,6 +93,7 @@ class Opening:
                     arrived(load.image.id)
             arrived(load.image.id)
             problems += _unread(load, refused)
+        release()
         self._loads.clear()
         self.case = replace(self.case, problems=(*self.case.problems, *problems))
         return tuple(problems)
@@ -152,7 +154,7 @@ def begin(
     problems: list[Problem] = []
     dicom, volumes, others = _scan(paths, problems, say, check)
     total = len(dicom) + len(volumes) + len(others) + len(problems)
-    chosen = _of_one_patient(dicom, patient_id)
+    chosen = _of_one_patient(dicom, patient_id, problems)
     if study_uids is not None:
         there = sorted({file.study_uid for file in chosen})
         chosen = [file for file in chosen if file.study_uid in study_uids]
@@ -160,6 +162,7 @@ def begin(
             raise InputError(
                 f"no file belongs to study {', '.join(sorted(study_uids))}", remedy=f"there are: {', '.join(there)}"
             )
+    release()
     found = read(chosen, lambda fraction, what: say(0.6 + 0.3 * fraction, what), check)
     problems += found.problems
     images = [load.image for load in found.loads]
@@ -274,18 +277,32 @@ def _folder(names: Sequence[str]) -> str:
 # -- patients -------------------------------------------------------------------------------------------------------------
 
 
-def _of_one_patient(files: Sequence[DicomFile], patient_id: str | None) -> list[DicomFile]:
-    """The files of the patient asked for, or of the only one there is."""
+def _of_one_patient(files: Sequence[DicomFile], patient_id: str | None, problems: list[Problem]) -> list[DicomFile]:
+    """The files of the patient asked for, or of the only one there is; those without patient id go with their study."""
     patients: dict[str, list[DicomFile]] = defaultdict(list)
     for file in files:
         patients[file.patient_id].append(file)
-    if patient_id is not None:
-        if files and patient_id not in patients:
-            raise InputError(f"there is no patient with the id {patient_id!r}")
-        return patients.get(patient_id, [])
-    if len(patients) > 1:
+    if patient_id is not None and files and patient_id not in patients:
+        raise InputError(f"there is no patient with the id {patient_id!r}")
+    named = [key for key in patients if key]
+    if patient_id is None and len(named) > 1:
         raise SeveralPatientsError(tuple(_candidate(group) for group in patients.values()))
-    return list(files)
+    wanted = patient_id if patient_id is not None else next(iter(named), "")
+    chosen = patients.get(wanted, [])
+    if not wanted:
+        return chosen
+    studies = {file.study_uid for file in chosen} - {""}
+    for file in patients.get("", []):
+        if file.study_uid in studies:
+            problems.append(
+                Problem(file.path, "warning", f"it names no patient: it was opened with its study, of {wanted}")
+            )
+            chosen = [*chosen, file]
+        elif patient_id is None:
+            problems.append(
+                Problem(file.path, "error", f"it was not opened: it names no patient, and no study of {wanted}")
+            )
+    return chosen
 
 
 def _candidate(files: Sequence[DicomFile]) -> Candidate:

@@ -43,10 +43,10 @@ LONGEST = 2**16
 class Elements:
     """The elements of a header by keyword; as much of pydicom's `Dataset` as reading a value takes."""
 
-    __slots__ = ("_data", "_where", "implicit")
+    __slots__ = ("_data", "_where")
 
-    def __init__(self, data: bytes, where: dict[int, tuple[bytes, int, int]], *, implicit: bool) -> None:
-        self._data, self._where, self.implicit = data, where, implicit
+    def __init__(self, data: bytes, where: dict[int, tuple[bytes, int, int]]) -> None:
+        self._data, self._where = data, where
 
     def __contains__(self, keyword: str) -> bool:
         return tag_for_keyword(keyword) in self._where
@@ -78,7 +78,7 @@ def plain_elements(data: bytes, at: int, *, implicit: bool) -> tuple[Elements, i
     while at + 12 <= end:
         group, element, vr, short = _HEAD.unpack_from(data, at)
         if group == _PIXELS:
-            return Elements(data, where, implicit=implicit), at
+            return (Elements(data, where), at) if element == 0x0010 else None
         tag = group << 16 | element
         if implicit:
             length, start = int.from_bytes(data[at + 4 : at + 8], "little"), at + 8

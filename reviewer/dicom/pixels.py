@@ -79,6 +79,9 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
         raise InputError(f"the number of frames is {text(dataset, 'NumberOfFrames')!r}, which is not a count")
     if (integer(dataset, "SamplesPerPixel") or 1) != 1:
         raise InputError("it is a colour picture, not CT, MR or dose values")
+    photometric = text(dataset, "PhotometricInterpretation")
+    if photometric not in ("", "MONOCHROME1", "MONOCHROME2"):
+        raise InputError(f"its pixels are {photometric}, not CT, MR or dose values")
     transfer_syntax = UID(syntax)
     encapsulated = transfer_syntax.is_transfer_syntax and transfer_syntax.is_encapsulated
     big = syntax == ExplicitVRBigEndian
@@ -91,7 +94,7 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
         raise InputError("it has no pixel data")
     order: Literal["big", "little"] = "big" if big else "little"
     group, element = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)
-    if group != 0x7FE0:
+    if group != 0x7FE0 or element not in (0x0008, 0x0009, 0x0010):
         raise InputError("it has no pixel data")
     explicit = head[4:6] in (b"OB", b"OW", b"OF", b"OD", b"UN")
     start = element_at + (12 if explicit else 8)
@@ -119,6 +122,8 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
         if frame_bytes > USUAL_FRAME_BYTES and frame_bytes * frames > MAX_RATIO * packed:
             raise InputError(f"{rows} x {columns} pixels are not believable for {packed} packed bytes")
     else:
+        if length == 0xFFFFFFFF:
+            raise InputError("its pixel data is packed in items, which its transfer syntax does not allow")
         present = min(length, end - start)
         if frame_bytes * frames > present:
             raise InputError(f"the pixel data ends early: {max(present, 0)} of {frame_bytes * frames} bytes are there")
@@ -151,6 +156,7 @@ def _fragments(stream: BinaryIO, start: int, end: int) -> tuple[int, int]:
         packed += length if count > 0 else 0
 
 
+@lru_cache(maxsize=1)
 def inflated(path: str) -> bytes:
     """The dataset of a file in the deflated transfer syntax, without its file meta information (PS3.5 A.5)."""
     with Path(path).open("rb") as stream:
@@ -230,6 +236,12 @@ def _keep_stored_bits(frame: NDArray[np.generic], pixels: Pixels) -> None:
 def _whole(path: str) -> Dataset:
     """The last files that frames were decoded from, so that a multi-frame file is parsed once."""
     return dcmread(path, force=True)
+
+
+def release() -> None:
+    """Forget the files that were kept for their next frame."""
+    _whole.cache_clear()
+    inflated.cache_clear()
 
 
 def _decoded(pixels: Pixels, index: int) -> NDArray[np.generic]:

@@ -55,6 +55,17 @@ def test_a_chosen_patient_opens_with_all_or_some_of_its_studies(tmp_path):
         open_case([tmp_path], patient_id="nobody")
 
 
+def test_objects_without_patient_id_go_with_their_study_or_are_left_out(tmp_path):
+    write_stack(tmp_path / "a", [0.0, 3.0])
+    save(structure_set({"mine": [square(0.0)]}, PatientID=None), tmp_path / "mine.dcm")
+    save(structure_set({"whose": [square(0.0)]}, PatientID="", StudyInstanceUID="1.2.77"), tmp_path / "whose.dcm")
+    case = open_case([tmp_path])
+    assert [s.name for s in case.structures] == ["mine"]
+    assert case.patient.id == "p1"
+    said = {p.file: p.severity for p in case.problems}
+    assert said == {str(tmp_path / "mine.dcm"): "warning", str(tmp_path / "whose.dcm"): "error"}
+
+
 def test_several_names_for_one_id_are_a_warning(tmp_path):
     write_stack(tmp_path / "a", [0.0, 3.0])
     save(structure_set({"x": [square(0.0)]}, PatientName="Other^Jane"), tmp_path / "rs.dcm")
