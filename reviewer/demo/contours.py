@@ -43,8 +43,12 @@ eyes that do not tell red from green."""
 SAMPLES_PER_VOXEL = 4 / 3
 """Samples per voxel of a field, in either direction, on which its level lines are followed."""
 
-VERTEX_MM = 1.1
-"""Distance between the vertices of a contour."""
+VERTEX_MM = (0.8, 1.5)
+"""Distance between the vertices of a contour: 120 to a ring, but not closer or farther apart than this."""
+VERTICES = 120
+
+COARSE = {"Body": 3.0, "Skin": 3.0, "Chestwall": 2.5, "Lung_L": 2.0, "Lung_R": 2.0}
+"""Distance between the vertices of large smooth structures, mm."""
 
 SMALLEST_MM2 = 12.0
 """Islands and holes below this area are not drawn, as nobody would."""
@@ -87,7 +91,7 @@ def contours(body: Anatomy, name: str, grid: Grid) -> dict[int, Region]:
         for ring in level_rings(-distance, 0.0):
             uv = ring * fine.spacing_uv_mm + fine.origin_uv_mm
             if abs(_area(uv)) >= SMALLEST_MM2:
-                rings.append(np.round(_even(uv), 2))
+                rings.append(np.round(_even(uv, COARSE.get(name)), 2))
         region = region_of_rings(rings) if rings else None
         if region is not None:
             regions[plane] = region
@@ -118,11 +122,12 @@ def _around(body: Anatomy, name: str, grid: Grid) -> tuple[Grid, range]:
     return fine, planes
 
 
-def _even(ring: Floats) -> Floats:
+def _even(ring: Floats, step_mm: float | None) -> Floats:
     """The ring with evenly spaced vertices."""
     closed = np.concatenate([ring, ring[:1]])
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
-    n = max(8, round(length[-1] / VERTEX_MM))
+    step = step_mm or float(np.clip(length[-1] / VERTICES, *VERTEX_MM))
+    n = max(8, round(length[-1] / step))
     s = np.linspace(0, length[-1], n, endpoint=False)
     return np.stack([np.interp(s, length, closed[:, 0]), np.interp(s, length, closed[:, 1])], axis=-1)
 

@@ -23,8 +23,12 @@ GTV_1_MM = (-66.0, -14.0, -12.0)
 GTV_2_MM = (-88.0, 22.0, 44.0)
 """Middles of the lesions at simulation, (x, y, z) mm; the first lies beside the duodenum."""
 
-DUODENUM_DAY_MM = np.array([0.0, 0.5, -4.5, 0.8])
-"""By the day the duodenum has sunk with the liver and filled (x, y, z, radius): it lies closer to the first lesion."""
+DUODENUM_DAY_MM = np.array([1.0, 0.5, -4.3, 0.2])
+"""By the day the duodenum has sunk with the liver and filled a little (x, y, z, radius): it lies closer to the first lesion, so close that
+the approved plan breaks a goal and an adapted one can still meet it (`treatment`); a millimetre decides."""
+
+DIAPHRAGM_DAY_MM = 4.0
+"""By how much the diaphragm is lower."""
 
 STOMACH_DAY_MM = 6.0
 """By how much the radius of the stomach's fundus has grown."""
@@ -231,15 +235,17 @@ class Body:
             )
             self.put(f"sinus_{name}", p, common(sinus_d, outer + 3))
 
-    def _diaphragm(self, p: Place, drop: float = 0.0) -> Floats32:
-        """z of the diaphragm above each point: a dome on either side that falls steeply towards the wall and the spine."""
-        spine = np.hypot(p.x / 1.25, p.y - spine_y(p.z) - 6) - 25
-        edge = union(-self.on("cavity", p.box), 1.2 * spine.astype(np.float32), blend=18.0)
-        rim = 42 - 0.22 * p.y
-        top = 90.0 - 8 / (1 + np.exp(-(p.x - 10) / 12)) - 10 * np.exp(-(((p.x - 12) / 30) ** 2))
-        top = top - 10 * np.clip((p.y - 10) / 70, -1, 1) ** 2
+    def _below_diaphragm(self, box: Box) -> Floats32:
+        """Height of each voxel above the diaphragm, mm, below zero in the belly: a dome on either side that falls steeply towards the wall and the spine."""
+        x, y, z = box.axes_mm
+        spine = np.hypot(x / 1.25, y - spine_y(z) - 6) - 25
+        edge = union(-self.on("cavity", box), 1.2 * spine.astype(np.float32), blend=18.0)
+        rim = 42 - 0.22 * y
+        top = 90.0 - 8 / (1 + np.exp(-(x - 10) / 12)) - 10 * np.exp(-(((x - 12) / 30) ** 2))
+        top = top - 10 * np.clip((y - 10) / 70, -1, 1) ** 2
         e = np.clip(edge / 74, 0, 1)
-        return np.asarray(rim + (top - rim) * np.sqrt(1 - (1 - e) ** 2) - drop, dtype=np.float32)
+        height = rim + (top - rim) * np.sqrt(1 - (1 - e) ** 2) - (DIAPHRAGM_DAY_MM if self.day else 0.0)
+        return np.asarray(z - height, dtype=np.float32)
 
     def _liver(self) -> None:
         p = place((-150, -104, -110), (96, 92, 104), 2.0, self.liver_warp, self.warp)
@@ -257,9 +263,7 @@ class Body:
             np.abs(x - 8 - 0.12 * (z - 30)) - 1.2 - np.clip((-60 - y) / 8, 0, 3), np.maximum(y + 52, z - 40)
         )
         d = without(d, ligament.astype(np.float32), blend=4.0)
-        flat = p.box.axes_mm
-        below = flat[2] - self._diaphragm(p, 4.0 if self.day else 0.0) + 1.6
-        d = common(d, below.astype(np.float32), self.on("cavity", p.box) + 2.5, blend=4.0)
+        d = common(d, self._below_diaphragm(p.box) + 1.6, self.on("cavity", p.box) + 2.5, blend=4.0)
         d = without(d, tubes(p, spline(courses.HILUM)), blend=10.0)
         bowel = self._duodenum_course()[:5]
         bowel[:, :3] = (bowel[:, :3] - self.liver_motion[:3, 3]) @ self.liver_motion[:3, :3]
@@ -300,8 +304,8 @@ class Body:
         outer = ellipsoid(p, (94, 36, 30), (40, 50, 62), rotation(24, 0, -20))
         inner = ellipsoid(p, (54, 8, 32), (44, 40, 70), rotation(10, 0, 10))
         d = without(outer, inner, blend=10.0)
-        below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 2.5
-        d = common(d, self.on("cavity", p.box) + 2.5, below.astype(np.float32), blend=3.0)
+        below = self._below_diaphragm(p.box) + 2.5
+        d = common(d, self.on("cavity", p.box) + 2.5, below, blend=3.0)
         self.put("Spleen", p, self.clear(p, d, "Kidney_L", gap=1.5, blend=4.0))
 
     def _duodenum_course(self) -> Floats:
@@ -324,8 +328,8 @@ class Body:
             path[:, 3] += STOMACH_DAY_MM * courses.STOMACH_FILLED
         d = tubes(p, spline(path))
         d = union(d, tubes(p, spline(courses.CARDIA)), blend=8.0)
-        below = p.box.axes_mm[2] - self._diaphragm(p, 2.0 if self.day else 0.0) + 4.0
-        d = common(d, self.on("cavity", p.box) + 3.5, below.astype(np.float32), blend=3.0)
+        below = self._below_diaphragm(p.box) + 4.0
+        d = common(d, self.on("cavity", p.box) + 3.5, below, blend=3.0)
         d = self.clear(
             p, d, *MIDLINE, "Liver", "Spleen", "Kidney_L", "Duodenum", "pancreas", "Esophagus", gap=1.0, blend=3.0
         )
@@ -384,14 +388,16 @@ class Body:
 
     def _heart_and_lungs(self) -> None:
         p = place((-140, -110, -10), (140, 104, TOP_MM), 2.0)
-        above = (self._diaphragm(p, 2.0 if self.day else 0.0) - p.z + 1.5).astype(np.float32)
+        above = 1.5 - self._below_diaphragm(p.box)
         heart = union(
             ellipsoid(p, (30, -36, 112), (50, 40, 46), rotation(0, 0, 25)),
             ellipsoid(p, (-14, -28, 124), (30, 32, 44)),
             blend=16.0,
         )
         heart = common(heart, above + 2, self.on("cavity", p.box) + 6, blend=4.0)
-        self.put("Heart", p, self.clear(p, heart, "A_Aorta", "Esophagus", "vertebra", gap=1.0))
+        heart = self.clear(p, heart, "A_Aorta", "Esophagus", "vertebra", gap=1.0)
+        heart = self.clear(p, heart, "V_Venacava_I", gap=0.0)
+        self.put("Heart", p, heart)
         pools = union(
             ellipsoid(p, (42, -38, 112), (22, 17, 34), rotation(0, 0, 25)), ellipsoid(p, (6, -54, 112), (26, 14, 30), rotation(0, 0, 20)),
             ellipsoid(p, (-20, -22, 120), (18, 20, 34)), blend=2.0,
@@ -405,6 +411,7 @@ class Body:
             self.on("Esophagus", p.box) - 4, ellipsoid(p, (2, -60, 130), (20, 40, 60)), ellipsoid(p, (14, -40, 76), (46, 34, 16)), column, blend=5.0,
         )  # fmt: skip
         lungs = common(above - 0.8, self.on("cavity", p.box) + 2.0, -mediastinum, blend=6.0)
+        lungs = self.clear(p, lungs, "Liver", "Spleen", "Stomach", gap=2.0)
         middle = np.float32(4.0)
         self.put("Lung_L", p, np.maximum(lungs, middle - p.x))
         self.put("Lung_R", p, np.maximum(lungs, p.x - middle))
