@@ -7,7 +7,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
     QHeaderView,
-    QLabel,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -20,6 +20,7 @@ from reviewer.session import Session
 from ..binding import Changes, follow
 from ..theme import RHYTHM, muted
 from ..wording import approval, gantry, gray, plan_in_view
+from .banner import Elided
 
 _COLUMNS = ("Beam", "Gantry", "MU")
 
@@ -76,10 +77,9 @@ class PlanPanel(QWidget):
         facts = (*(_plan_facts(plan) if plan else ()), *(_dose_facts(dose) if dose else ()))
         for row, (name, value) in enumerate(facts):
             self._facts.addWidget(muted(name), row, 0, Qt.AlignmentFlag.AlignTop)
-            label = QLabel(value)
-            label.setObjectName(f"plan.{name.lower()}")
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label = Elided(f"plan.{name.lower()}" if name else f"plan.more.{row}")
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            label.say(value)
             self._facts.addWidget(label, row, 1)
         self._show_beams(plan.beams if plan else ())
         if plan is not None:
@@ -104,34 +104,29 @@ class PlanPanel(QWidget):
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.beams.setItem(row, column, item)
-        self.beams.setMinimumHeight(min(6, len(beams)) * 20 + 30 if beams else 0)
+        self.beams.setMinimumHeight(min(4, len(beams)) * 20 + 30 if beams else 0)
 
 
 def _plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
-    prescribed = [
-        f"{gray(p.dose_gy)} to {p.target}" if p.target else gray(p.dose_gy)
-        for p in plan.prescriptions
-        if p.type == "TARGET"
-    ]
+    targets = [p for p in plan.prescriptions if p.type == "TARGET"]
+    prescribed = [f"{gray(p.dose_gy)} to {p.target}" if p.target else gray(p.dose_gy) for p in targets]
     total = plan.prescribed_gy
     fractions = "not stated" if plan.fractions is None else str(plan.fractions)
     if total is not None and plan.fractions:
         fractions += f" × {gray(total / plan.fractions)}"
     machines = sorted({b.machine for b in plan.beams if b.machine})
-    metersets = [b.meterset for b in plan.beams]
-    known = [m for m in metersets if m is not None]
-    mu = f"{sum(known):.1f} MU per fraction" if known and len(known) == len(metersets) else "not stated for every beam"
-    facts = [
+    known = [b.meterset for b in plan.beams if b.meterset is not None]
+    complete = known and len(known) == len(plan.beams)
+    return (
         ("Plan", plan.label or "no label"),
         ("Status", approval(plan.approval)),
         ("Date", plan.date or "not stated"),
-        ("Dose", "\n".join(prescribed) or "no prescription stated"),
+        ("Dose", prescribed[0] if prescribed else "no prescription stated"),
+        *(("", more) for more in prescribed[1:]),
         ("Fractions", fractions),
         ("Machine", ", ".join(machines) or "not stated"),
-    ]
-    if plan.beams:
-        facts.append(("Meterset", mu))
-    return tuple(facts)
+        *((("MU / fx", f"{sum(known):.1f}" if complete else "not stated for all"),) if plan.beams else ()),
+    )
 
 
 def _dose_facts(dose: Dose) -> tuple[tuple[str, str], ...]:

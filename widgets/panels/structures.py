@@ -12,7 +12,6 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -31,7 +30,7 @@ from ..binding import Changes, Choice, couple_combo, follow
 from ..jobs import Jobs, Progress
 from ..theme import RHYTHM, hex_colour, icon, theme, theme_changed
 from ..wording import structure_set_title
-from .layers import tool_button
+from .layers import ElidedCombo, tool_button
 
 VISIBLE, SWATCH, NAME, VOLUME, FILL = range(5)
 _HEADERS = ("", "", "Name", "cc", "")
@@ -56,10 +55,8 @@ class StructuresPanel(QWidget):
         self._session, self._jobs, self._commands = session, jobs, commands
         self.tools = (tool_button(actions, "structure.all"), tool_button(actions, "structure.none"))
 
-        self.set_combo = QComboBox()
+        self.set_combo = ElidedCombo()
         self.set_combo.setObjectName("structures.set")
-        self.set_combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.set_combo.setMinimumContentsLength(8)
         self.set_combo.setToolTip("Structure set")
         couple_combo(self.set_combo, session, "structure_set", self._sets)
         self.filter = QLineEdit()
@@ -89,7 +86,8 @@ class StructuresPanel(QWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column, width in ((VISIBLE, 22), (SWATCH, 21), (FILL, 21)):
             self.table.setColumnWidth(column, width)
-        self.table.setColumnWidth(VOLUME, self.fontMetrics().horizontalAdvance("99999.9") + RHYTHM // 2)
+        # A number that is cut off is another number.
+        header.setSectionResizeMode(VOLUME, QHeaderView.ResizeMode.ResizeToContents)
         self.table.setMouseTracking(True)
         self.table.entered.connect(self._hover)
         self.table.viewport().installEventFilter(self)
