@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 
 from reviewer.case import Dose, Structure
 from reviewer.geometry.coverage import PARALLEL_TOLERANCE, plane_transform
+from reviewer.geometry.edges import Floats
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.raster import accumulate
-from reviewer.geometry.solid import Floats, Solid, solid
+from reviewer.geometry.solid import Solid, solid
 
 SAMPLES = 200_000
 """About how many points a structure is sampled at: a GTV every 0.5 mm, a liver in every dose voxel."""
@@ -135,7 +136,7 @@ def dvh(structure: Structure, dose: Dose, to_dose: ArrayLike | None = None) -> D
         np.concatenate([[minimum], levels[between], top]),
         np.concatenate([[known / 1000], curve[between], curve_at_top]),
         float(minimum),
-        float(weighted / known),
+        float(np.clip(weighted / known, minimum, maximum)),
         float(maximum),
     )
 

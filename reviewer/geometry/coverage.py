@@ -9,10 +9,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from reviewer.geometry.edges import Floats
 from reviewer.geometry.field import field, occupied
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.raster import fill
-from reviewer.geometry.solid import Floats, Solid, solid
+from reviewer.geometry.solid import Solid, solid
 from reviewer.geometry.stack import Stack
 
 PARALLEL_TOLERANCE = 1e-4

@@ -10,8 +10,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from reviewer.geometry.edges import Floats
 from reviewer.geometry.raster import fill
-from reviewer.geometry.solid import Floats, Solid
+from reviewer.geometry.solid import Solid
 
 CELLS = 4_000_000
 """Size of a field: a liver gets cells of 1 mm, a body 2 mm."""

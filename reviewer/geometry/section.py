@@ -11,10 +11,11 @@ from numba import njit
 from numpy.typing import ArrayLike
 from shapely import MultiPolygon
 
+from reviewer.geometry.edges import Floats, Integers
 from reviewer.geometry.field import field, occupied
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of_rings
-from reviewer.geometry.solid import Floats, Integers, Solid, solid
+from reviewer.geometry.solid import Solid, solid
 from reviewer.geometry.stack import Stack
 
 TILT_TOLERANCE = 1e-4
@@ -54,7 +55,9 @@ def _parallel(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None
     n = int(np.searchsorted(body.borders_mm[:, 0], w, side="right")) - 1
     if n < 0 or w >= body.borders_mm[n, 1]:
         return None
-    region = body.regions[n]
+    region = body.floor(n)
+    if region is None:
+        return None
     to_view = np.array([e[:2], f[:2]])
     if np.allclose(to_view, np.eye(2), atol=1e-9) and np.allclose(start[:2], 0, atol=1e-6):
         return region

@@ -1,0 +1,495 @@
+# ruff: noqa: ANN001, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
+"""What a structure is between two planes: shape-based interpolation (docs/decisions/0003-the-solid.md).
+
+Each plane's region is turned into a function of the plane that is negative inside and zero on the contour,
+
+    f(x) = 2 r d + s d^2,   d signed distance to the contour (negative inside), r radius of the disc with the area of the nearest ring,
+                            s +1 around an outer ring, -1 around a hole,
+
+and f is interpolated along w by a cubic through the four nearest planes. For discs f is rho^2 - r^2, a quadratic of w in every sphere,
+cylinder and cone, straight or slanted, so these are met exactly; so is every straight wall. A part without successor on the next plane
+ends in a cap that follows the parabola through its last three planes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, takewhile
+
+import numpy as np
+import shapely
+from numba import njit
+from numpy.typing import NDArray
+from shapely import MultiPolygon, Polygon
+
+from reviewer.geometry.edges import segments_of
+from reviewer.geometry.level import level_edges
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Booleans = NDArray[np.bool_]
+Parts = tuple[Polygon, ...]
+
+STEP_MM = 1.0
+"""Largest distance between two levels at which the interpolation is evaluated."""
+
+FLAT = 0.25
+"""A cap is cut half-way to the next plane where its extrapolation still has this part (or more) of its depth there; the less it has,
+the farther out lies the cut, as far as the next plane for a cap that closes by itself."""
+
+FARTHEST_MM = 40.0
+"""Contours that lie farther from each other than this are joined half-way, as slabs would be."""
+
+OUTSIDE = np.float32(1e9)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A prism from `low_mm` to `high_mm` (w); segments as in `Solid`."""
+
+    low_mm: float
+    high_mm: float
+    segments: Floats
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane near an interval, empty or not.
+
+    reach_mm: how far from the contour distances are of interest: about as far as the contours of the next two planes to either side lie.
+    """
+
+    w_mm: float
+    parts: Parts = ()
+    reach_mm: float = 0.0
+
+
+def steps(length_mm: float) -> int:
+    """Into how many steps the distance of two planes is divided."""
+    return math.ceil(length_mm / STEP_MM - 1e-6)
+
+
+class Between:
+    """Finds the layers between the planes of one structure."""
+
+    def __init__(self, bounds_mm: Floats, margin_mm: float) -> None:
+        """bounds_mm: lowest u, v and highest u, v of all planes; margin_mm: the largest distance between two planes."""
+        extent = bounds_mm[2:] - bounds_mm[:2]
+        # A GTV is sought in cells of 0.5 mm, a liver in 1 mm, a body in 2 mm; smooth outlines are met to a few hundredths of it.
+        self.cell_mm = float(2.0 ** np.clip(np.rint(np.log2(max(math.sqrt(extent[0] * extent[1]), 1.0) / 200)), -1, 1))
+        self._x, self._y = np.floor((bounds_mm[:2] - margin_mm) / self.cell_mm).astype(int) - 2
+        right, bottom = np.ceil((bounds_mm[2:] + margin_mm) / self.cell_mm).astype(int) + 2
+        self._size = int(bottom - self._y) + 1, int(right - self._x) + 1
+        self._shapes: dict[tuple[int, ...], _Shape] = {}
+
+    def layers(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> list[Layer]:
+        """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
+
+        below:    the lower plane and up to two more downward; above: the upper plane and up to two more upward.
+        open_end: the grid ends here: one of the two planes is imagined one slice beyond, and nothing is known to be empty there.
+        """
+        start, length = below[0].w_mm, above[0].w_mm - below[0].w_mm
+        count = steps(length)
+        if count < 2:
+            return []
+        lower, upper = below[0].parts, above[0].parts
+        if _straight(below, above):
+            low = 0.5 / count if lower else 0.5
+            high = 1 - 0.5 / count if upper else 0.5
+            edges, _ = segments_of([MultiPolygon(lower or upper)])
+            return [Layer(start + low * length, start + high * length, edges)]
+        met = _met(lower, upper)
+        pits, peaks = _enclosed(lower, upper), _enclosed(upper, lower)
+        box = self._box(lower + upper, length / 2)
+        pair = None
+        if met.any():
+            pair = self._pair(
+                _filled(_pick(lower, np.any(met, axis=1)), pits),
+                _filled(_pick(upper, np.any(met, axis=0)), peaks),
+                below,
+                above,
+                box,
+            )
+        caps = [self._cap((p,), below, length, False, open_end, box) for p in _pick(lower, ~np.any(met, axis=1))]
+        caps += [self._cap((p,), above, length, True, open_end, box) for p in _pick(upper, ~np.any(met, axis=0))]
+        hollows = [self._cap((h,), _hollow(below), length, False, open_end, box) for h in pits]
+        hollows += [self._cap((h,), _hollow(above), length, True, open_end, box) for h in peaks]
+        marks = {(i + 0.5) / count for i in range(count)} | {
+            c.cut for c in caps + hollows if 0.5 / count < c.cut < 1 - 0.5 / count
+        }
+        found = []
+        for low, high in pairwise(sorted(marks)):
+            if high - low < 1e-6:
+                continue
+            t = (low + high) / 2
+            values = pair.at(t) if pair else np.full((box[0].stop - box[0].start, box[1].stop - box[1].start), OUTSIDE)
+            for cap in caps:
+                np.minimum(values, cap.at(t), out=values)
+            for hollow in hollows:
+                np.maximum(values, -hollow.at(t), out=values)
+            edges, _ = level_edges(np.negative(values, out=values), 0.0)
+            if len(edges):
+                corner = np.array([self._x + box[1].start, self._y + box[0].start] * 2)
+                found.append(Layer(start + low * length, start + high * length, (edges + corner) * self.cell_mm))
+        return found
+
+    def _box(self, parts: Parts, margin: float) -> tuple[slice, slice]:
+        """Rows and columns of the lattice around parts."""
+        bounds = shapely.total_bounds(parts)
+        first = np.floor((bounds[:2] - margin) / self.cell_mm).astype(int) - 1
+        last = np.ceil((bounds[2:] + margin) / self.cell_mm).astype(int) + 1
+        columns = slice(max(int(first[0] - self._x), 0), min(int(last[0] - self._x) + 1, self._size[1]))
+        return slice(max(int(first[1] - self._y), 0), min(int(last[1] - self._y) + 1, self._size[0])), columns
+
+    def _shape(self, parts: Parts, reach_mm: float) -> _Shape:
+        key = tuple(map(id, parts))
+        if key not in self._shapes:
+            self._shapes[key] = _Shape.of(parts, self._x, self._y, self._size, self.cell_mm, reach_mm)
+        return self._shapes[key]
+
+    def _pair(
+        self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], box: tuple[slice, slice]
+    ) -> _Pair:
+        """The parts that go on from one plane to the next."""
+        first, second = self._shape(lower, below[0].reach_mm), self._shape(upper, above[0].reach_mm)
+        before, gap_before, follows = self._next(lower, below)
+        after, gap_after, goes_on = self._next(upper, above)
+        length = above[0].w_mm - below[0].w_mm
+        lower_slope, upper_slope = _slopes(
+            first.f[box],
+            second.f[box],
+            (before or first).f[box],
+            (after or second).f[box],
+            first.part[box],
+            second.part[box],
+            follows,
+            goes_on,
+            length,
+            gap_before,
+            gap_after,
+        )
+        return _Pair(first.f[box], second.f[box], first.d[box], second.d[box], lower_slope, upper_slope, length / 2)
+
+    def _next(self, parts: Parts, planes: Sequence[Plane]) -> tuple[_Shape | None, float, Booleans]:
+        """Shape of the second of `planes`, its distance from the first, and which of the first's parts go on there."""
+        if len(planes) < 2 or not planes[1].parts:
+            return None, 1.0, np.zeros(len(parts), dtype=np.bool_)
+        goes_on = np.asarray(_met(parts, planes[1].parts).any(axis=1))
+        return self._shape(planes[1].parts, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), goes_on
+
+    def _cap(
+        self,
+        parts: Parts,
+        planes: Sequence[Plane],
+        length: float,
+        from_above: bool,
+        open_end: bool,
+        box: tuple[slice, slice],
+    ) -> _Cap:
+        """The end of parts of the first of `planes` that have no successor on the other side."""
+        last = self._shape(parts, planes[0].reach_mm)
+        f, d = last.f[box], last.d[box]
+        slope: Singles = np.zeros_like(f)
+        curvature: Singles = np.zeros_like(f)
+        gap = 0.0
+        ancestors = _touching(parts, planes[1].parts) if len(planes) > 1 else ()
+        if ancestors:
+            gap = abs(planes[1].w_mm - planes[0].w_mm)
+            before = self._shape(ancestors, planes[1].reach_mm).f[box]
+            slope = np.divide(f - before, gap, dtype=np.float32)
+            older = _touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
+            if older:
+                farther = abs(planes[2].w_mm - planes[1].w_mm)
+                steeper = np.divide(before - self._shape(older, planes[2].reach_mm).f[box], farther, dtype=np.float32)
+                curvature = np.divide(slope - steeper, gap + farther, dtype=np.float32)
+        cap = _Cap(f, d, slope, curvature, gap, length, from_above, 1.0)
+        inside = d < 0
+        depth = float(f[inside].min()) if inside.any() else -1.0
+        left = float(cap.extrapolated(length)[inside].min()) / depth if inside.any() else 0.0
+        reach = 0.5 if open_end else 1 - 0.5 * min(max(left / FLAT, 0.0), 1.0)
+        return replace(cap, reach=reach)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """f and d on two planes, and the slopes of f there, per distance of the planes."""
+
+    first: Singles
+    second: Singles
+    first_d: Singles
+    second_d: Singles
+    first_slope: Singles
+    second_slope: Singles
+    reach_mm: float
+
+    def at(self, t: float) -> Singles:
+        values: Singles = _cubic(
+            t, self.first, self.second, self.first_slope, self.second_slope, self.first_d, self.second_d, self.reach_mm
+        )
+        return values
+
+
+@dataclass(frozen=True)
+class _Cap:
+    """f and d on the last plane, and the parabola of f beyond it; cut off at `reach`, 0 at the last plane and 1 at the next."""
+
+    f: Singles
+    d: Singles
+    slope: Singles
+    curvature: Singles
+    gap_mm: float
+    length_mm: float
+    from_above: bool
+    reach: float
+
+    @property
+    def cut(self) -> float:
+        """`reach` counted from the lower plane."""
+        return 1 - self.reach if self.from_above else self.reach
+
+    def extrapolated(self, distance: float) -> Singles:
+        rising = np.float32(distance) * self.slope
+        rising += np.float32(distance * (distance + self.gap_mm)) * self.curvature
+        rising += self.f
+        return rising
+
+    def at(self, t: float) -> Singles:
+        beyond = 1 - t if self.from_above else t
+        if beyond > self.reach:
+            return np.full_like(self.f, OUTSIDE)
+        values = self.extrapolated(beyond * self.length_mm)
+        values[self.d > self.length_mm / 2] = OUTSIDE
+        return values
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """f and d of the module's docstring on the lattice, the number of the part that each point is nearest to, and the parts themselves."""
+
+    f: Singles
+    d: Singles
+    part: NDArray[np.int32]
+    parts: Parts
+
+    @classmethod
+    def of(cls, parts: Parts, x: int, y: int, size: tuple[int, int], cell: float, reach_mm: float) -> _Shape:
+        rings, part_of_ring = shapely.get_rings(np.asarray(parts, dtype=object), return_index=True)
+        radius = np.sqrt(shapely.area(shapely.polygons(rings)) / math.pi)
+        side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        points = points / cell - (x, y)
+        same = ring[1:] == ring[:-1]
+        ring = ring[:-1][same]
+        segments = np.hstack([points[:-1][same], points[1:][same]])
+        f, d, nearest = _distances(segments, radius[ring], side[ring], size[0], size[1], cell, reach_mm / cell + 2)
+        return cls(f, d, part_of_ring[ring].astype(np.int32)[nearest], parts)
+
+
+def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
+    """Whether all the planes that bear on the interval show the same region: then so does everything between, and a cap is flat."""
+    reach = 2 if below[0].parts and above[0].parts else 3
+    shown = [p.parts for side in (below, above) for p in takewhile(lambda p: bool(p.parts), side[:reach])]
+    first = shown[0]
+    return all(len(s) == len(first) and bool(shapely.equals_exact(s, first, 0.0).all()) for s in shown[1:])
+
+
+def reaches(regions: Sequence[Floats], gaps_mm: Sequence[float]) -> list[float]:
+    """`Plane.reach_mm` of successive planes, from their edges; those of empty planes have no rows."""
+    apart = [0.0, 0.0, *(_apart(a, b) if len(a) and len(b) else 0.0 for a, b in pairwise(regions)), 0.0, 0.0]
+    empty = [True] * 3 + [not len(edges) for edges in regions] + [True] * 3
+    found = []
+    for k, edges in enumerate(regions):
+        reach = max(apart[k] + apart[k + 1], apart[k + 2] + apart[k + 3])
+        if any(empty[k : k + 7]):  # a cap is near: its extrapolation looks into the middle of the region
+            u0, v0, u1, v1 = edges.T
+            reach = max(reach, math.sqrt(abs(float(np.sum(u0 * v1 - u1 * v0))) / (2 * math.pi)))
+        found.append(min(reach, FARTHEST_MM) + max(gaps_mm[k : k + 2]) / 2)
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _apart(some, others):  # type: ignore[no-untyped-def]
+    """About the Hausdorff distance of two contours: of about fifty points of each from the other."""
+    farthest = 0.0
+    for one, other in ((some, others), (others, some)):
+        for m in range(0, len(one), len(one) // 50 + 1):
+            square = np.inf
+            for n in range(len(other)):
+                square = min(square, _square(other, n, one[m, 0], one[m, 1]))
+            farthest = max(farthest, square)
+    return np.sqrt(farthest)
+
+
+def _met(some: Parts, others: Parts) -> Booleans:
+    """(len(some), len(others)) which overlap."""
+    if not some or not others:
+        return np.zeros((len(some), len(others)), dtype=np.bool_)
+    met: Booleans = shapely.intersects(
+        np.asarray(some, dtype=object)[:, None], np.asarray(others, dtype=object)[None, :]
+    )
+    return met
+
+
+def _pick(parts: Parts, chosen: Booleans) -> Parts:
+    return parts if chosen.all() else tuple(p for p, wanted in zip(parts, chosen, strict=True) if wanted)
+
+
+def _touching(parts: Parts, others: Parts) -> Parts:
+    """Those of `others` that overlap any of `parts`."""
+    return _pick(others, np.asarray(_met(parts, others).any(axis=0)))
+
+
+def _enclosed(parts: Parts, others: Parts) -> Parts:
+    """Holes of `parts` that lie wholly in the solid of `others`: they end between the two planes."""
+    holes = _holes(parts)
+    return tuple(h for h in holes if any(o.covers(h) for o in others))
+
+
+def _holes(parts: Parts) -> Parts:
+    return tuple(Polygon(ring) for part in parts for ring in part.interiors)
+
+
+def _hollow(planes: Sequence[Plane]) -> list[Plane]:
+    """The planes of the holes instead of the parts."""
+    return [Plane(p.w_mm, _holes(p.parts), p.reach_mm) for p in planes]
+
+
+def _filled(parts: Parts, holes: Parts) -> Parts:
+    if not holes:
+        return parts
+    filled = shapely.union_all([*parts, *holes])
+    return tuple(shapely.get_parts(filled))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distances(segments, radius, side, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
+    """f, d (mm) and the nearest segment at every lattice point; segments in cells, distances propagated from the segments' neighbourhood.
+
+    Each point takes the nearest of the segments that are nearest to one of its eight neighbours (Danielsson, Comput Graph Image Process
+    1980;14:227-248, with segments for points). Farther from the contour than `reach` cells, d and f are those at that distance.
+    """
+    nearest = np.full((ny, nx), -1, dtype=np.int32)
+    square = np.full((ny, nx), reach * reach)
+    inside = np.zeros((ny, nx), dtype=np.bool_)
+    for m in range(len(segments)):
+        x0, y0, x1, y1 = segments[m]
+        for y in range(max(int(np.floor(min(y0, y1))), 0), min(int(np.ceil(max(y0, y1))), ny - 1) + 1):
+            # Columns next to the piece of the segment within one row of y.
+            a, b = x0, x1
+            if y0 != y1:
+                p, q = (y - 1 - y0) / (y1 - y0), (y + 1 - y0) / (y1 - y0)
+                a = x0 + min(max(min(p, q), 0.0), 1.0) * (x1 - x0)
+                b = x0 + min(max(max(p, q), 0.0), 1.0) * (x1 - x0)
+            for x in range(max(int(np.floor(min(a, b))), 0), min(int(np.ceil(max(a, b))), nx - 1) + 1):
+                s = _square(segments, m, x, y)
+                if s < square[y, x]:
+                    square[y, x] = s
+                    nearest[y, x] = m
+        # Even-odd: every point to the right of a crossing changes sides.
+        for y in range(max(int(np.ceil(min(y0, y1))), 0), min(int(np.ceil(max(y0, y1))), ny)):
+            x = max(int(np.ceil(x0 + (y - y0) / (y1 - y0) * (x1 - x0))), 0)
+            if x < nx:
+                inside[y, x] = not inside[y, x]
+    for y in range(ny):
+        odd = False
+        for x in range(nx):
+            odd = odd != inside[y, x]
+            inside[y, x] = odd
+    for sweep in range(2):
+        for row in range(ny):
+            y = row if sweep == 0 else ny - 1 - row
+            back = y - 1 if sweep == 0 else y + 1
+            if 0 <= back < ny:
+                for x in range(nx):
+                    for from_x in range(max(x - 1, 0), min(x + 2, nx)):
+                        m = nearest[back, from_x]
+                        if m >= 0 and m != nearest[y, x]:
+                            _take(nearest, square, segments, x, y, m)
+            for x in range(1, nx):
+                m = nearest[y, x - 1]
+                if m >= 0 and m != nearest[y, x]:
+                    _take(nearest, square, segments, x, y, m)
+            for x in range(nx - 2, -1, -1):
+                m = nearest[y, x + 1]
+                if m >= 0 and m != nearest[y, x]:
+                    _take(nearest, square, segments, x, y, m)
+    widest = radius.max()
+    f = np.empty((ny, nx), dtype=np.float32)
+    d = np.empty((ny, nx), dtype=np.float32)
+    for y in range(ny):
+        for x in range(nx):
+            away = np.sqrt(square[y, x]) * cell
+            if inside[y, x]:
+                away = -away
+            d[y, x] = away
+            m = nearest[y, x]
+            if m < 0:
+                nearest[y, x] = 0
+                f[y, x] = 2 * widest * away
+            else:
+                f[y, x] = 2 * radius[m] * away + side[m] * away * away
+    return f, d, nearest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _square(segments, m, x, y):  # type: ignore[no-untyped-def]
+    """Squared distance of a point from a segment."""
+    dx, dy = segments[m, 2] - segments[m, 0], segments[m, 3] - segments[m, 1]
+    px, py = x - segments[m, 0], y - segments[m, 1]
+    length = dx * dx + dy * dy
+    t = min(max((px * dx + py * dy) / length, 0.0), 1.0) if length > 0.0 else 0.0
+    px -= t * dx
+    py -= t * dy
+    return px * px + py * py
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _take(nearest, square, segments, x, y, m):  # type: ignore[no-untyped-def]
+    """Gives a point the segment m where that is nearer than its own."""
+    s = _square(segments, m, x, y)
+    if s < square[y, x]:
+        square[y, x] = s
+        nearest[y, x] = m
+
+
+@njit(cache=True, nogil=True)
+def _slopes(first, second, before, after, first_part, second_part, follows, goes_on, length, gap_before, gap_after):  # type: ignore[no-untyped-def]
+    """Slopes of f at two planes, times their distance: of the parabola through three planes, where there are three, else of the line."""
+    ny, nx = first.shape
+    lower = np.empty((ny, nx), dtype=np.float32)
+    upper = np.empty((ny, nx), dtype=np.float32)
+    for y in range(ny):
+        for x in range(nx):
+            rise = second[y, x] - first[y, x]
+            bend_before = bend_after = 0.0
+            has_before, has_after = follows[first_part[y, x]], goes_on[second_part[y, x]]
+            if has_before:
+                bend_before = (rise / length - (first[y, x] - before[y, x]) / gap_before) / (length + gap_before)
+            if has_after:
+                bend_after = ((after[y, x] - second[y, x]) / gap_after - rise / length) / (length + gap_after)
+            lower[y, x] = rise - (bend_before if has_before else bend_after) * length * length
+            upper[y, x] = rise + (bend_after if has_after else bend_before) * length * length
+    return lower, upper
+
+
+@njit(cache=True, nogil=True)
+def _cubic(t, first, second, first_slope, second_slope, first_d, second_d, reach):  # type: ignore[no-untyped-def]
+    """f between two planes (Hermite). A point inside both contours stays inside; one farther than `reach` from both stays outside."""
+    ny, nx = first.shape
+    out = np.empty((ny, nx), dtype=np.float32)
+    h1 = np.float32(t * t * (3 - 2 * t))
+    h0 = np.float32(1 - t * t * (3 - 2 * t))
+    g0, g1 = np.float32(t * (1 - t) * (1 - t)), np.float32(t * t * (t - 1))
+    half = np.float32(0.5)
+    for y in range(ny):
+        for x in range(nx):
+            a, b = first[y, x], second[y, x]
+            value = h0 * a + h1 * b + g0 * first_slope[y, x] + g1 * second_slope[y, x]
+            if a < 0 and b < 0:
+                value = min(value, half * max(a, b))
+            elif first_d[y, x] > reach and second_d[y, x] > reach:
+                value = max(value, half * min(a, b))
+            out[y, x] = value
+    return out

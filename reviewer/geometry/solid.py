@@ -1,0 +1,115 @@
+"""`Solid`: the body of a structure as a pile of thin prisms, in arrays that compiled code runs through.
+
+Every question about a structure (volume, coverage, cuts, DVH) is put to its solid, so that the answers agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import shapely
+
+from reviewer.geometry.between import Between, Plane, reaches, steps
+from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
+from reviewer.geometry.region import Region, region_of_rings
+from reviewer.geometry.stack import Stack
+
+
+@dataclass(frozen=True, eq=False)
+class Solid:
+    """Prisms with polygonal floors, in the plane coordinates (u, v, w) mm of the stack's grid.
+
+    borders_mm: (n, 2) w of floor and top of each prism, rising; prisms do not overlap, neighbours share a border where the structure goes on.
+    starts:     (n + 1,) first row in `segments` of each prism.
+    segments:   (m, 4) u, v of the start and u, v of the end of each edge; the inside lies to the left, seen with u to the right and v upward.
+    drawn:      prism number -> region, for the prisms whose floor is the region of a plane itself.
+    """
+
+    borders_mm: Floats
+    starts: Integers
+    segments: Floats
+    drawn: Mapping[int, Region]
+
+    @cached_property
+    def bounds_mm(self) -> tuple[Floats, Floats]:
+        """Lowest and highest (u, v, w); a Solid without prisms has none and raises ValueError."""
+        ends = self.segments.reshape(-1, 2)
+        low = np.append(ends.min(axis=0), self.borders_mm[0, 0])
+        return low, np.append(ends.max(axis=0), self.borders_mm[-1, 1])
+
+    @cached_property
+    def areas_mm2(self) -> Floats:
+        """(n,) area of each prism's floor."""
+        u0, v0, u1, v1 = self.segments.T
+        doubled = np.append(0.0, np.cumsum(u0 * v1 - u1 * v0))
+        return np.diff(doubled[self.starts]) / 2
+
+    @cached_property
+    def _floors(self) -> dict[int, Region | None]:
+        return {**self.drawn}
+
+    def floor(self, prism: int) -> Region | None:
+        """The floor of a prism as a region."""
+        if prism not in self._floors:
+            self._floors[prism] = region_of_rings(
+                rings_of_segments(self.segments[self.starts[prism] : self.starts[prism + 1]])
+            )
+        return self._floors[prism]
+
+    @property
+    def volume_mm3(self) -> float:
+        return float(self.areas_mm2 @ np.diff(self.borders_mm, axis=1)[:, 0]) if len(self.borders_mm) else 0.0
+
+
+_solids: WeakKeyDictionary[Stack, Solid] = WeakKeyDictionary()
+
+
+def solid(stack: Stack) -> Solid:
+    """The solid of a stack, computed once for each stack object."""
+    found = _solids.get(stack)
+    if found is None:
+        found = _solids[stack] = _build(stack)
+    return found
+
+
+def _build(stack: Stack) -> Solid:
+    """The planes' own regions, each half a step thick to either side, and the layers between them."""
+    grid, planes = stack.grid, stack.planes
+    if not planes:
+        return Solid(np.empty((0, 2)), np.zeros(1, dtype=np.int64), np.empty((0, 4)), {})
+    w = grid.positions_mm
+    # One imagined plane beyond either end, as far away as the slab's border is mirrored.
+    positions = np.concatenate([[2 * grid.slab_borders_mm[0] - w[0]], w, [2 * grid.slab_borders_mm[-1] - w[-1]]])
+    gaps = np.diff(positions)
+    occupied = sorted(planes)
+    segments, starts = segments_of([planes[k] for k in occupied])
+    edges = dict(zip(occupied, np.split(segments, starts[1:-1]), strict=True))
+    around = [Plane(float(positions[0]))]
+    far = reaches([edges.get(k, segments[:0]) for k in range(len(w))], gaps.tolist())
+    for k in range(len(w)):
+        parts = tuple(shapely.get_parts(planes[k]).tolist()) if k in edges else ()
+        around.append(Plane(float(w[k]), parts, far[k]))
+    around.append(Plane(float(positions[-1])))
+    bounds = shapely.total_bounds([planes[k] for k in occupied])
+    between = Between(bounds, float(max(gaps[k : k + 2].max() for k in occupied)))
+    pieces: list[tuple[float, float, Floats, Region | None]] = []
+    for k in occupied:
+        low = w[k] - gaps[k] / steps(gaps[k]) / 2
+        high = w[k] + gaps[k + 1] / steps(gaps[k + 1]) / 2
+        pieces.append((float(low), float(high), edges[k], planes[k]))
+    for k in sorted({*occupied, *(j + 1 for j in occupied)}):
+        below, above = around[max(k - 2, 0) : k + 1][::-1], around[k + 1 : k + 4]
+        for layer in between.layers(below, above, k == 0 or k == len(w)):
+            pieces.append((layer.low_mm, layer.high_mm, layer.segments, None))
+    pieces.sort(key=lambda piece: piece[0])
+    counts = np.array([0, *(len(piece[2]) for piece in pieces)], dtype=np.int64)
+    return Solid(
+        np.array([piece[:2] for piece in pieces]),
+        np.cumsum(counts),
+        np.ascontiguousarray(np.concatenate([piece[2] for piece in pieces])),
+        {n: piece[3] for n, piece in enumerate(pieces) if piece[3] is not None},
+    )
