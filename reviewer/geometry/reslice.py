@@ -9,9 +9,12 @@ stack to the outer slab borders); there the nearest value holds. Beyond that a s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -27,6 +30,10 @@ Span = tuple[float, float]
 
 OBLIQUE_STEP = 0.5
 """Sample distance of an oblique `cut`, as a fraction of the volume's smallest voxel edge."""
+
+MOST_THREADS = 4
+WORTH_THREADS = 50_000
+"""An oblique plane of at least so many samples is shared among up to so many threads."""
 
 ON_A_SAMPLE = 1e-6
 """Fractional indices closer than this to an integer are at a voxel centre."""
@@ -395,19 +402,27 @@ def _oblique(
     borders = grid.slab_borders_mm[[0, -1]]
     low = np.array([-0.5, -0.5, borders[0] if uneven else (borders[0] - w0) / dw])
     high = np.array([grid.size_uv[0] - 0.5, grid.size_uv[1] - 0.5, borders[1] if uneven else (borders[1] - w0) / dw])
-    _compiled()(
-        np.ascontiguousarray(array),
-        w.copy() if uneven else np.empty(0),
-        start,
-        column_step,
-        row_step,
-        low,
-        high,
-        np.empty(0, dtype=np.bool_) if present is None else np.array(present),
-        values,
-        inside,
-    )
+    volume = np.ascontiguousarray(array)
+    planes = w.copy() if uneven else np.empty(0)
+    known = np.empty(0, dtype=np.bool_) if present is None else np.array(present)
+    loop = _compiled()
+
+    def fill(first: int, last: int) -> None:
+        part = start + first * row_step
+        loop(volume, planes, part, column_step, row_step, low, high, known, values[first:last], inside[first:last])
+
+    shares = min(os.cpu_count() or 1, MOST_THREADS) if rows * columns >= WORTH_THREADS else 1
+    borders_of_shares = [rows * n // shares for n in range(shares + 1)]
+    others = [_threads().submit(fill, a, b) for a, b in pairwise(borders_of_shares[1:])]
+    fill(0, borders_of_shares[1])
+    for other in others:
+        other.result()
     return values, inside
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="reslice")
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +16,7 @@ from reviewer_widgets.canvas.slice_view import SliceView
 from shapely import box
 
 from reviewer.case import Case, Dose, Image, Registration, Structure, StructureSet, Window
+from reviewer.edit import Edit
 from reviewer.geometry.grid import Grid
 from reviewer.scene import ORIENTATIONS, Isodose, view_planes
 from reviewer.session import Session
@@ -532,3 +534,27 @@ def test_importing_the_view_loads_nothing_slow():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_an_edit_redraws_the_structure_and_undo_brings_it_back(shown):
+    case = structure_case()
+    session, view = shown(case, structure_set="ss", filled=frozenset({"o"}), windows={"ct": LIGHT})
+    before = case.structures[0]
+    after = replace(before, planes={k: box(-15, -16, -5, -4) for k in before.planes})
+    assert at(view, (10, 10, 0))[1] > at(view, (-10, -10, 0))[1] + 20
+    session.apply(Edit.of("Move", case, before, after))
+    assert at(view, (-10, -10, 0))[1] > at(view, (10, 10, 0))[1] + 20
+    session.undo()
+    assert at(view, (10, 10, 0))[1] > at(view, (-10, -10, 0))[1] + 20
+
+
+def test_a_dose_that_is_not_a_number_is_unknown_not_zero_and_not_coloured(shown):
+    case = dose_case()
+    case.doses[0].gray[:] = np.nan
+    look = {"dose": "d", "isodoses": (Isodose(0.0, (255, 0, 0)),), "wash_opacity": 1.0, "windows": {"ct": LIGHT}}
+    _, view = shown(case, **look)
+    heard = []
+    view.pointed.connect(heard.append)
+    mouse(view, QEvent.Type.MouseMove, view.viewport_now.pixel((3, 3)))
+    assert heard[-1].dose_gy is None
+    assert at(view, (9, 9, 0)).tolist() == [102] * 3

@@ -20,6 +20,9 @@ from .viewport import Viewport
 
 KEPT_OUTLINES = 4000
 
+Key = tuple[Structure, Matrix, str, Point, float]
+"""Structure, its matrix, and the plane: orientation, right, position."""
+
 
 def polygon(points: NDArray[np.float64]) -> QPolygonF:
     """(n, 2) points as a QPolygonF; the memory is filled at once, since a call per point is slow."""
@@ -47,10 +50,15 @@ class Outlines:
     """The cuts of structures with planes, as regions and paths. Kept per structure, plane and matrix; the oldest go first."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[object, ...], tuple[Region, QPainterPath] | None] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Region, QPainterPath] | None] = OrderedDict()
 
     def clear(self) -> None:
         self._kept.clear()
+
+    def forget(self, structure_ids: frozenset[str]) -> None:
+        """Let go of what was cut from structures that have been edited; an edit makes a new Structure."""
+        for key in [k for k in self._kept if k[0].id in structure_ids]:
+            del self._kept[key]
 
     def of(self, drawn: Drawn, port: Viewport, complete: bool) -> tuple[Region, QPainterPath] | None:
         """Region and path of a structure in the plane of a viewport; None where it is not met.

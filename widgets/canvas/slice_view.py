@@ -29,8 +29,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
-from reviewer.case import Window
+from reviewer.case import Structure, Window
 from reviewer.changes import CaseOpened, Change, StructuresChanged, VoxelsArrived
+from reviewer.geometry.grid import Grid
 from reviewer.geometry.reslice import value_at
 from reviewer.scene import Camera, Layer, Orientation, Point, Scene
 from reviewer.session import Session
@@ -124,6 +125,8 @@ class SliceView(QWidget):
         self._outlines = Outlines()
         self._lines: tuple[tuple[Lines, ...], list[Any]] = ((), [])
         self._slices: Slices | None = None
+        self._grid: Grid | None = None
+        self._body: tuple[Structure, Slices, tuple[float, float, float, float] | None] | None = None
         self._cursor: Pair | None = None
         self._pointed: Pointed | None = None
         self._space = False
@@ -135,6 +138,7 @@ class SliceView(QWidget):
         self._font = QFont()
         self._font.setFamilies(list(FAMILIES))
         self._font.setPixelSize(12)
+        self._metrics = QFontMetricsF(self._font)
         self._interaction = Interaction(
             [
                 Rule(lambda t: t.button == "middle" or (t.button == "left" and "space" in t.keys), lambda: Pan(self)),
@@ -201,14 +205,16 @@ class SliceView(QWidget):
 
     def _hear(self, message: Change) -> None:
         if isinstance(message, CaseOpened):
-            self._layers, self._slices = Layers(), None
+            self._layers, self._slices, self._grid, self._body = Layers(), None, None, None
             self._outlines.clear()
+            self._lines = ((), [])
+            self._pointed = None
             self._ruler.clear()
             self._interaction.cancel()
         elif isinstance(message, VoxelsArrived):
             self._layers.arrived(message.image_id)
         elif isinstance(message, StructuresChanged):
-            pass  # outlines are kept per Structure, and an edit makes a new one
+            self._outlines.forget(message.structure_ids)
 
     def _see_whether_loaded(self) -> None:
         if late.ready():
@@ -251,9 +257,6 @@ class SliceView(QWidget):
             box = max(x0, x.min()), max(y0, y.min()), min(x1, x.max()), min(y1, y.max())
             self._body = (body, slices, box if box[0] < box[2] and box[1] < box[3] else None)
         return self._body[2]
-
-    _body: tuple[object, object, tuple[float, float, float, float] | None] | None = None
-    _grid: object = None
 
     # -- the desk that hands work on ------------------------------------------------------------------------------------
 
@@ -553,7 +556,7 @@ class SliceView(QWidget):
             scene.base.image.unit,
             None if overlay is None else _value(overlay, point),
             "" if overlay is None else overlay.image.unit,
-            None if dose is None else value_at(dose.dose.gray, dose.dose.grid, dose.to_layer, point),
+            None if dose is None else _finite(value_at(dose.dose.gray, dose.dose.grid, dose.to_layer, point)),
             self._structures_at(plane, scene, port),
         )
         if seen != self._pointed:
@@ -624,7 +627,7 @@ class SliceView(QWidget):
         painter.restore()
 
         room = Room(port.size)
-        metrics = QFontMetricsF(self._font)
+        metrics = self._metrics
         zoom = self._fit(slices).mm_per_pixel / port.mm_per_pixel
         self._placed = self._place(scene, slices, port, zoom, room, metrics)
         self._paint_style_marks(painter, scene, port)
@@ -707,7 +710,7 @@ class SliceView(QWidget):
 
     def _paint_text(self, painter: QPainter, box: tuple[float, float, float, float], text: str, colour: QColor) -> None:
         painter.fillRect(QRect(int(box[0]) - 3, int(box[1]), int(box[2]) + 7, int(box[3]) + 1), TEXT_GROUND)
-        baseline = QPointF(box[0], box[1] + QFontMetricsF(self._font).ascent())
+        baseline = QPointF(box[0], box[1] + self._metrics.ascent())
         painter.setPen(QColor(0, 0, 0, 220))
         painter.drawText(baseline + QPointF(1.0, 1.0), text)
         painter.setPen(colour)
@@ -901,4 +904,8 @@ def _value(layer: Layer, point_mm: Sequence[float]) -> float | None:
     image = layer.image
     present = None if image.pending is None or image.complete else ~image.pending
     stored = value_at(image.voxels, image.grid, layer.to_layer, point_mm, nearest=True, present=present)
-    return None if stored is None else stored * image.slope + image.intercept
+    return None if stored is None else _finite(stored * image.slope + image.intercept)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
