@@ -32,6 +32,8 @@ HINTED_LABELS, PLAIN_LABELS = 256, 32
 """Most distinct values of a label map whose name says that it is one, and of one whose name does not."""
 HINT = re.compile(r"seg|label|mask|roi|struct|contour", re.IGNORECASE)
 
+sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what is wrong with a file becomes a line in `problems`
+
 LATTICE_TOLERANCE = 0.05
 """Two lattices coincide where no corner is off by more than this part of a voxel."""
 
@@ -341,6 +343,8 @@ def _nifti_header(path: str) -> tuple[int, int] | None:
     order = next((o for o in ("<", ">") if np.frombuffer(header, f"{o}i4", 1)[0] == 348), None)
     if order is None:
         return None
+    if header[344:347] != b"n+1":
+        raise InputError("it is not a NIfTI file (an Analyze file does not say how it lies in the patient)")
     offset = float(np.frombuffer(header, f"{order}f4", 1, 108)[0])
     bits = int(np.frombuffer(header, f"{order}i2", 1, 72)[0])
     return (int(offset), bits) if 352 <= offset < 2**31 and bits > 0 else None
