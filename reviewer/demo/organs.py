@@ -236,7 +236,7 @@ class Body:
             self.put(f"sinus_{name}", p, common(sinus_d, outer + 3))
 
     def _below_diaphragm(self, box: Box) -> Floats32:
-        """Height of each voxel above the diaphragm, mm, below zero in the belly: a dome on either side that falls steeply towards the wall and the spine."""
+        """Height above the diaphragm, mm, below zero in the belly: a dome on either side, steep towards the wall and the spine."""
         x, y, z = box.axes_mm
         spine = np.hypot(x / 1.25, y - spine_y(z) - 6) - 25
         edge = union(-self.on("cavity", box), 1.2 * spine.astype(np.float32), blend=18.0)
