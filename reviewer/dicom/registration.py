@@ -33,7 +33,7 @@ def registrations_of(file: DicomFile, frame_of_sop: Mapping[str, str], report: R
         )
         return []
     label = (
-        text(ds, "ContentLabel") or text(ds, "ContentDescription") or text(ds, "SeriesDescription") or "Registration"
+        text(ds, "ContentDescription") or text(ds, "SeriesDescription") or text(ds, "ContentLabel") or "Registration"
     )
     found: list[Registration] = []
     for entry in items(ds, "RegistrationSequence"):
