@@ -88,6 +88,7 @@ def shown(jobs, qtbot):
 
 
 def settle(panel, jobs):
+    QTest.qWait(20)  # the panel hears of changes at the next turn of the event loop
     assert jobs.wait(60)
     QTest.qWait(80)
 
@@ -221,12 +222,12 @@ def test_an_edit_redraws_that_curve_and_no_other(shown, jobs):
     draw = panel.plot._draw
     panel.plot._draw = lambda curve: (drawn.append(curve.structure_id), draw(curve))
     moved = replace(GUT, planes={k: shapely.box(-30, -10, -22, 10) for k in GUT.planes})
-    session.apply(Edit("Move", GUT, moved))
+    session.apply(Edit.of("Move", session.case, GUT, moved))
     settle(panel, jobs)
     assert drawn == ["Duodenum"]
     assert panel.plot.data("Duodenum")[0][0] == pytest.approx(15.0, abs=0.3)
     drawn.clear()
-    session.apply(Edit("Recolour", moved, replace(moved, colour=(9, 9, 9))))
+    session.apply(Edit.of("Recolour", session.case, moved, replace(moved, colour=(9, 9, 9))))
     settle(panel, jobs)
     assert drawn == ["Duodenum"]
 

@@ -1,13 +1,13 @@
 """Surfaces of structures and of dose levels for the 3D view. Loaded late and run in the background: VTK lets other threads go on.
 
-A surface is a picture of the same `coverage` that gives the volume and the DVH. Drawn straight from it, the slices would show as
-terraces; so each plane becomes a map of the distance from its outline, and the surface runs where the distance, interpolated from plane
-to plane, is zero (Raya and Udupa, IEEE Trans Med Imaging 1990;9(1):32-42).
+The surface of a structure runs where its `coverage` passes one half: a picture of the same solid that gives the volume and the DVH,
+which is interpolated between the planes and so has no terraces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -31,9 +31,6 @@ TRIANGLES = 14_000
 
 FINEST_MM, COARSEST_MM = 0.6, 6.0
 MOST_VOXELS = 3_000_000
-BAND_PLANES = 3.0
-"""Distances are cut off at this many plane distances, so that an outline without a neighbour above it ends near half way."""
-
 DOSE_STEP_MM = 2.5
 DOSE_SURFACES = 3
 
@@ -43,26 +40,15 @@ def structure_mesh(structure: Structure, cancelled: Callable[[], bool]) -> Mesh:
 
     Raises CancelledError when `cancelled` turns true, and what `coverage` raises.
     """
-    step = _step_mm(structure)
-    planes, real = _plane_grid(structure, step)
-    part = coverage(structure, planes)
-    covered = np.zeros(planes.shape_zyx, dtype=np.float32)
+    grid = _grid_around(structure, _step_mm(structure))
+    if cancelled():
+        raise CancelledError
+    part = coverage(structure, grid)
+    if cancelled():
+        raise CancelledError
+    covered = np.zeros(grid.shape_zyx, dtype=np.float32)
     covered[part.box] = part.fraction
-    band = max(BAND_PLANES * planes.spacing_w_mm, 2 * step)
-    distance = np.full_like(covered, band)
-    filled = covered.any(axis=(1, 2))
-    for k in np.flatnonzero(filled):
-        if cancelled():
-            raise CancelledError
-        distance[k] = np.clip(_distance_px(covered[k]) * step, -band, band)
-    for k in np.flatnonzero(~filled):
-        # As far outside as its neighbour is inside: the surface closes half way to the plane without contour, as the volume does.
-        depth = max(
-            (-float(distance[n].min()) for n in (k - 1, k + 1) if 0 <= n < len(filled) and filled[n]), default=band
-        )
-        distance[k] = max(depth, 0.25 * step)
-    positions, field = _evenly(planes.positions_mm, distance, step if real else planes.spacing_w_mm)
-    return _surface(_smoothed(field), 0.0, planes, positions, outward=1.0)
+    return _surface(_smoothed(covered), 0.5, grid)
 
 
 def isodose_meshes(dose: Dose, levels_gy: tuple[float, ...]) -> Mapping[float, Mesh]:
@@ -86,7 +72,8 @@ def isodose_meshes(dose: Dose, levels_gy: tuple[float, ...]) -> Mapping[float, M
         dose.grid.frame_of_reference_uid,
     )
     positions, even = _evenly(grid.positions_mm, gray, grid.spacing_w_mm)
-    return {level: _surface(even, level, grid, positions, outward=-1.0) for level in chosen}
+    grid = replace(grid, positions_mm=positions)
+    return {level: _surface(even, level, grid) for level in chosen}
 
 
 def _step_mm(structure: Structure) -> float:
@@ -100,37 +87,18 @@ def _step_mm(structure: Structure) -> float:
     return max(min(max((2.6 * area / TRIANGLES) ** 0.5, FINEST_MM), COARSEST_MM), (box / MOST_VOXELS) ** (1 / 3))
 
 
-def _plane_grid(structure: Structure, step: float) -> tuple[Grid, bool]:
-    """Pixels of `step` mm on the structure's own planes (True), or on planes `step` apart where its own are closer (False)."""
+def _grid_around(structure: Structure, step: float) -> Grid:
+    """Cubes of `step` mm along the structure's own axes, with room around it for the ends of its solid and for the smoothing."""
     own = structure.grid
-    first, last = min(structure.planes), max(structure.planes)
-    gap = own.spacing_w_mm
-    positions = own.positions_mm[first : last + 1]
-    before = own.positions_mm[first - 1] if first > 0 else positions[0] - gap
-    after = own.positions_mm[last + 1] if last + 1 < len(own.positions_mm) else positions[-1] + gap
-    positions = np.concatenate([[before], positions, [after]])
-    real = gap >= 0.75 * step or len(positions) <= 3
-    if not real:
-        count = int(np.ceil((positions[-1] - positions[0]) / step)) + 3
-        positions = (positions[0] + positions[-1]) / 2 + step * (np.arange(count) - (count - 1) / 2)
-    low_u, low_v, high_u, high_v = shapely.total_bounds(np.array(list(structure.planes.values()), dtype=object))
-    size = (int(np.ceil((high_u - low_u) / step)) + 5, int(np.ceil((high_v - low_v) / step)) + 5)
-    origin = (float(low_u) - 2 * step, float(low_v) - 2 * step)
-    return Grid(own.axes, origin, (step, step), size, positions, own.frame_of_reference_uid), real
-
-
-def _distance_px(plane: Floats) -> Floats:
-    """Signed distance from the outline in pixels, negative inside."""
-    inside = (plane >= 0.5).astype(np.uint8)
-    if not inside.any():
-        # Narrower than half a pixel: what there is keeps its fraction, so that thin things fade instead of vanishing plane by plane.
-        return np.where(plane > 0, 0.5 - plane, np.float32(1e6)).astype(np.float32)
-    out = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 0.5
-    distance = np.where(inside, -depth, out)
-    edge = (plane > 0) & (plane < 1)
-    distance[edge] = 0.5 - plane[edge]
-    return distance
+    regions = np.array(list(structure.planes.values()), dtype=object)
+    low_u, low_v, high_u, high_v = (float(v) for v in shapely.total_bounds(regions))
+    low_w, high_w = own.positions_mm[[min(structure.planes), max(structure.planes)]]
+    room = own.spacing_w_mm + 3 * step
+    size = [int(np.ceil((high - low) / step)) + 7 for low, high in ((low_u, high_u), (low_v, high_v))]
+    count = int(np.ceil((high_w - low_w + 2 * room) / step)) + 1
+    positions = low_w - room + step * np.arange(count)
+    origin = (low_u - 3 * step, low_v - 3 * step)
+    return Grid(own.axes, origin, (step, step), (size[0], size[1]), positions, own.frame_of_reference_uid)
 
 
 def _evenly(positions: NDArray[np.float64], field: Floats, step: float) -> tuple[NDArray[np.float64], Floats]:
@@ -146,7 +114,7 @@ def _evenly(positions: NDArray[np.float64], field: Floats, step: float) -> tuple
 
 
 def _smoothed(field: Floats) -> Floats:
-    """A breath of smoothing, three quarters of a voxel in each direction."""
+    """A breath of smoothing, three quarters of a voxel in each direction: the normals need it, and it moves the surface by a tenth of one."""
     kernel = cv2.getGaussianKernel(5, 0.75, cv2.CV_32F)
     border = cv2.BORDER_REPLICATE
     flat = cv2.sepFilter2D(field.reshape(len(field), -1), -1, np.ones((1, 1), np.float32), kernel, borderType=border)
@@ -154,13 +122,13 @@ def _smoothed(field: Floats) -> Floats:
     return np.stack([cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=border) for plane in smooth])
 
 
-def _surface(field: Floats, level: float, grid: Grid, positions: NDArray[np.float64], outward: float) -> Mesh:
-    """Where the field (z, y, x) on the grid's pixels at evenly spaced positions passes `level`. outward: 1 where it rises outwards, else -1."""
+def _surface(field: Floats, level: float, grid: Grid) -> Mesh:
+    """Where a field (z, y, x), higher inside, passes `level`; on the voxels of an evenly spaced grid."""
     image = vtkImageData()
     nz, ny, nx = field.shape
     image.SetDimensions(nx, ny, nz)
-    image.SetSpacing(*grid.spacing_uv_mm, float(positions[1] - positions[0]))
-    image.SetOrigin(*grid.origin_uv_mm, float(positions[0]))
+    image.SetSpacing(*grid.spacing_uv_mm, float(grid.positions_mm[1] - grid.positions_mm[0]))
+    image.SetOrigin(*grid.origin_uv_mm, float(grid.positions_mm[0]))
     flat = np.ascontiguousarray(field).ravel()
     image.GetPointData().SetScalars(numpy_to_vtk(flat))
     filter_ = vtkFlyingEdges3D()
@@ -183,9 +151,7 @@ def _surface(field: Floats, level: float, grid: Grid, positions: NDArray[np.floa
         uvw, gradient = uvw[known], gradient[known]
         if len(triangles) == 0:
             return _NOTHING
-    if outward > 0:
-        triangles = triangles[:, ::-1].copy()  # the filter's triangles face the lower values
-    normals = outward * gradient @ grid.axes
+    normals = -gradient @ grid.axes
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     return Mesh(grid.point_mm(uvw).astype(np.float32), normals.astype(np.float32), triangles)
 

@@ -227,6 +227,9 @@ class DvhPanel(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
+        if self._dirty.isActive():
+            self._dirty.stop()
+            self._show()
         if not self._loading:
             self._loading = True
             QTimer.singleShot(0, self, self._load)
