@@ -451,7 +451,7 @@ def _trilinear(
     flat = array.reshape(-1)
     row_stride = nx if ny > 1 else 0
     plane_stride = nx * ny if nz > 1 else 0
-    next_x = 1 if nx > 1 else 0
+    to_x, to_y, to_z = np.uintp(1 if nx > 1 else 0), np.uintp(row_stride), np.uintp(plane_stride)
     last_x, last_y, last_z = max(nx - 2, 0), max(ny - 2, 0), max(nz - 2, 0)
     uneven = positions.size > 1
     sparse = present.size > 0
@@ -494,14 +494,14 @@ def _trilinear(
             ):
                 continue
             fx, fy, fz = np.float32(x - n), np.float32(y - m), np.float32(rest)
-            o = k * plane_stride + m * row_stride + n
-            p = o + row_stride
-            q = o + plane_stride
-            r = q + row_stride
-            a0, a1 = np.float32(flat[o]), np.float32(flat[o + next_x])
-            b0, b1 = np.float32(flat[p]), np.float32(flat[p + next_x])
-            c0, c1 = np.float32(flat[q]), np.float32(flat[q + next_x])
-            d0, d1 = np.float32(flat[r]), np.float32(flat[r + next_x])
+            o = np.uintp(k * plane_stride + m * row_stride + n)
+            p = o + to_y
+            q = o + to_z
+            r = q + to_y
+            a0, a1 = np.float32(flat[o]), np.float32(flat[o + to_x])
+            b0, b1 = np.float32(flat[p]), np.float32(flat[p + to_x])
+            c0, c1 = np.float32(flat[q]), np.float32(flat[q + to_x])
+            d0, d1 = np.float32(flat[r]), np.float32(flat[r + to_x])
             a0 += fx * (a1 - a0)
             b0 += fx * (b1 - b0)
             c0 += fx * (c1 - c0)
