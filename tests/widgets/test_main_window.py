@@ -44,7 +44,8 @@ from reviewer.case import (
     StructureSet,
     Window,
 )
-from reviewer.errors import InputError
+from reviewer.errors import GeometryError, InputError
+from reviewer.geometry import volume
 from reviewer.geometry.grid import Grid
 from reviewer.opening import Candidate, Study
 
@@ -96,6 +97,13 @@ def small_case(cine: bool = False) -> Case:
     )
 
 
+def settle(window, qtbot):
+    """One turn in which the panels hear of the case and ask for what they need, then until they have it."""
+    qtbot.wait(20)
+    assert window.jobs.wait()
+    qtbot.wait(20)
+
+
 @pytest.fixture
 def window(qtbot):
     made = MainWindow(remember=False)
@@ -109,8 +117,7 @@ def window(qtbot):
 def shown(window, qtbot):
     """With a case, but without the views, which take their time."""
     window.session.open(small_case())
-    assert window.jobs.wait()
-    qtbot.wait(20)
+    settle(window, qtbot)
     return window
 
 
@@ -119,8 +126,7 @@ def pictured(window, qtbot):
     """With a case and the views."""
     window.load_views()
     window.session.open(small_case())
-    assert window.jobs.wait()
-    qtbot.wait(20)
+    settle(window, qtbot)
     return window
 
 
@@ -366,6 +372,17 @@ def test_volumes_are_computed_beside_and_empty_is_a_word(shown):
     # 10 × 10 mm on 2 planes of 5 mm: 1.0 cc; 40 × 40 mm on 4 planes of 5 mm: 32.0 cc
     assert [cell(shown, r, NAME).data() for r in range(3)] == ["GTV", "Liver", "Spleen"]
     assert [cell(shown, r, VOLUME).data() for r in range(3)] == ["1.0", "32.0", "empty"]
+
+
+def test_a_volume_that_can_not_be_computed_is_a_word_and_an_error(window, qtbot, monkeypatch):
+    def broken(stack):
+        raise GeometryError("the contours cross", where=stack.name)
+
+    monkeypatch.setattr(volume, "volume_cc", broken)
+    window.session.open(small_case())
+    settle(window, qtbot)
+    assert [cell(window, r, VOLUME).data() for r in range(3)] == ["failed", "failed", "empty"]
+    assert "GTV: the contours cross" in window.strip.messages
 
 
 def test_no_volume_is_cut_off(shown, qtbot):

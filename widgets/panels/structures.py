@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -164,7 +165,11 @@ class StructuresPanel(QWidget):
             self._volumes[structure.id] = (structure, cc)
             self.model.measured(structure, cc)
 
-        self._jobs.run(f"Volume of {structure.name}", work, done, key=f"volume {structure.id}")
+        def failed(error: Exception) -> None:
+            done(math.nan)
+            self._jobs.failed.emit(f"Volume of {structure.name}", error)
+
+        self._jobs.run(f"Volume of {structure.name}", work, done, failed, key=f"volume {structure.id}")
 
     # -- hands ----------------------------------------------------------------------------------------------------------
 
@@ -276,7 +281,11 @@ class StructureTable(QAbstractTableModel):
         if structure.empty:
             return "empty"
         cc = self._volumes.get(structure.id)
-        return "…" if cc is None else f"{cc:.1f}" if cc < 9999.95 else f"{cc:.0f}"
+        if cc is None:
+            return "…"
+        if math.isnan(cc):
+            return "failed"
+        return f"{cc:.1f}" if cc < 9999.95 else f"{cc:.0f}"
 
     def _picture(self, structure: Structure, column: int, shown: bool) -> QIcon | None:
         if column == VISIBLE:
@@ -294,7 +303,7 @@ class StructureTable(QAbstractTableModel):
         lines = [
             structure.name,
             structure.type.lower(),
-            f"{cc:.2f} cc" if cc is not None else "",
+            f"{cc:.2f} cc" if cc is not None and not math.isnan(cc) else "",
             f"contours on {len(structure.planes)} slices" if structure.planes else "no contours",
             f"= {structure.formula}" if structure.formula else "",
             "locked" if structure.locked else "",
