@@ -36,7 +36,9 @@ def decimal(number: float) -> str:
 
 def millimetres(lengths: Iterable[float]) -> list[str]:
     """DS of positions and lengths in mm, to a millionth: what lies below is rounding noise of rotations."""
-    return [decimal(round(float(v), 6) + 0.0) for v in lengths]
+    rounded = (round(float(v), 6) + 0.0 for v in lengths)
+    # What fits is written plainly: pydicom's own formatting costs seconds for the contours of a case.
+    return [f"{v:.6f}".rstrip("0").rstrip(".") if abs(v) < 1e8 else decimal(v) for v in rounded]
 
 
 def date(iso: str) -> str:
