@@ -33,14 +33,14 @@ SHIELD_GAPS_MM = (-3.0, 0.0, 4.0)
 """Leaf edges beyond the gut, or short of it."""
 NEAR_MM = 20.0
 """Gut farther from a target than this needs no shield."""
-SMALLEST_SEGMENT_MU = 3.0
+SMALLEST_SEGMENT_MU = 5.0
 """Per fraction; less is not worth the time that the leaves take."""
 
 COVERED_GY = 0.95 * PRESCRIBED_GY
 COVERAGE = 0.955
-GUT_LIMIT_GY = 35.0
+GUT_LIMIT_GY = 35.3
 GUT_VOLUME_CC = 0.5
-HIGHEST_GY = 62.0
+HIGHEST_GY = 62.7
 
 _GRID_STEP_MM = 2.5
 _GRID_FROM_MM = (-172.5, -125.0, -100.0)
@@ -196,15 +196,16 @@ def objectives(patient: Sampled) -> tuple[NDArray[np.int64], Floats32, Floats32,
     liver = (patient.part("Liver") > 0.5) & ~target
     body = patient.in_body & ~target & ~gut
     groups = (
-        (target & ~gut, 1, 50.0, 53.0, 1.0),
-        (target & gut, 1, 0.0, 33.0, 3.0),
-        (gut & ~target & (away < 20), 1, 0.0, 32.0, 3.0),
-        (gut & (away >= 20) & (away < 40), 4, 0.0, 20.0, 2.0),
-        (body & (away < 4), 3, 0.0, 50.0, 0.3),
-        (body & (away >= 4) & (away < 10), 6, 0.0, 36.0, 0.9),
-        (body & (away >= 10) & (away < 20), 16, 0.0, 24.0, 1.6),
-        (body & (away >= 20) & (away < 40), 80, 0.0, 16.0, 6.0),
-        (liver & (away >= 10), 80, 0.0, 5.0, 0.4),
+        (target & ~gut, 1, 50.0, 54.0, 2.0),
+        (target & gut, 1, 0.0, 32.0, 2.0),
+        (gut & ~target & (away < 20), 1, 0.0, 31.0, 8.0),
+        (gut & (away >= 20) & (away < 40), 4, 0.0, 20.0, 1.2),
+        (body & (away < 4), 3, 0.0, 50.0, 0.2),
+        (body & (away >= 4) & (away < 10), 6, 0.0, 36.0, 0.5),
+        (body & (away >= 10) & (away < 20), 16, 0.0, 24.0, 1.0),
+        (body & (away >= 20) & (away < 40), 80, 0.0, 16.0, 3.6),
+        (patient.part("Kidney_R") > 0.5, 12, 0.0, 9.0, 0.7),
+        (liver & (away >= 10), 80, 0.0, 5.0, 0.5),
     )
     voxels, numbers = [], []
     for mask, stride, *rule in groups:
