@@ -104,6 +104,7 @@ class Jobs(QObject):
         for job in self._jobs:
             if job.key == key:
                 job.cancel()
+        self.changed.emit()
 
     def cancel_all(self) -> None:
         for job in self._jobs:

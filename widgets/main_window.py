@@ -45,6 +45,7 @@ from .panels.status import StatusStrip
 from .panels.strip import ErrorStrip
 from .panels.structures import StructuresPanel
 from .panels.views import NAMES, ViewGrid
+from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
 from .theme import apply_theme, icon, theme, theme_changed
 
@@ -150,6 +151,8 @@ class MainWindow(QMainWindow):
         self.welcome.recent_chosen.connect(lambda paths: self.open_paths([Path(p) for p in paths]))
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
+        self.waiting = WaitingPage(self.jobs)
+        self.pages.addWidget(self.waiting)
         self.pages.addWidget(self.across)
         middle = QWidget()
         column = QVBoxLayout(middle)
@@ -162,6 +165,7 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
 
         self.jobs.failed.connect(self.tell_failure)
+        self.jobs.changed.connect(self._jobs_changed)
         self.status.problems_wanted.connect(self.show_problems)
         self._arrived.connect(self.session.voxels_arrived)
         self._stopped.connect(self._reading_stopped)
@@ -180,14 +184,14 @@ class MainWindow(QMainWindow):
 
     def open(self, request: Request) -> None:
         self.failure = None
-        self.pages.setCurrentWidget(self.across)
         self._asked = self.jobs.run(
-            "Demo case" if request.demo else "Opening",
+            "Preparing the demo case" if request.demo else f"Opening {_named(request.paths)}",
             lambda progress: _begin(request, progress),
             lambda opening: self._case_is_there(request, opening),
             lambda error: self._could_not_open(request, error),
             key="open",
         )
+        self._show_page()
 
     def _case_is_there(self, request: Request, opening: Any) -> None:
         self._asked = None
@@ -321,11 +325,16 @@ class MainWindow(QMainWindow):
         if changes.opened:
             self._show_page()
 
+    def _jobs_changed(self) -> None:
+        if self._asked is not None and self._asked.progress.cancelled():
+            self._asked = None
+            self._show_page()
+
     def _show_page(self) -> None:
         case = self.session.case
         empty = not (case.images or case.structure_sets or case.doses or case.plans or case.cines)
         opening = self._asked is not None and not self._asked.progress.cancelled()
-        self.pages.setCurrentWidget(self.welcome if empty and not opening else self.across)
+        self.pages.setCurrentWidget(self.across if not empty else self.waiting if opening else self.welcome)
         name = case.patient.name.replace("^", " ").strip()
         self.setWindowTitle(f"{name or case.patient.id or 'case'} – Reviewer" if not empty else "Reviewer")
         self.actions_.refresh()
@@ -650,6 +659,11 @@ def _column(name: str, widgets: Sequence[QWidget], width: int, stretch: int) -> 
     area.setWidget(inside)
     area.setMinimumWidth(width)
     return area
+
+
+def _named(paths: Sequence[Path]) -> str:
+    first = paths[0].resolve().name if paths else "nothing"
+    return first if len(paths) < 2 else f"{first} and {len(paths) - 1} more"
 
 
 def _dropped(urls: Sequence[QUrl]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
 from shapely import box
 
+from reviewer import opening
 from reviewer.case import (
     Beam,
     Case,
@@ -44,7 +46,7 @@ from reviewer.case import (
     StructureSet,
     Window,
 )
-from reviewer.errors import GeometryError, InputError
+from reviewer.errors import CancelledError, GeometryError, InputError
 from reviewer.geometry import volume
 from reviewer.geometry.grid import Grid
 from reviewer.opening import Candidate, Study
@@ -549,6 +551,28 @@ def test_a_dropped_folder_without_anything_usable_is_one_sentence(window, qtbot,
     assert len(window.strip.messages) == 1
     assert "Traceback" not in window.strip.messages[0]
     assert window.pages.currentWidget() is window.welcome
+
+
+def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, qtbot, tmp_path, monkeypatch):
+    started, go = threading.Event(), threading.Event()
+
+    def slow(paths, *, progress, cancelled, **choice):
+        progress(0.25, "12 files")
+        started.set()
+        go.wait(20)
+        raise CancelledError
+
+    monkeypatch.setattr(opening, "begin", slow)
+    window.open_paths([tmp_path])
+    assert window.pages.currentWidget() is window.waiting
+    qtbot.waitUntil(started.is_set, timeout=20000)
+    qtbot.waitUntil(lambda: find(window, QLabel, "waiting.text").text() == "12 files")
+    assert tmp_path.name in find(window, QLabel, "waiting.title").text()
+    find(window, QPushButton, "waiting.cancel").click()
+    assert window.pages.currentWidget() is window.welcome
+    go.set()
+    assert window.jobs.wait()
+    assert window.strip.messages == ()
 
 
 def test_opening_is_remembered_and_a_vanished_folder_is_told(qtbot):

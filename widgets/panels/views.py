@@ -78,7 +78,7 @@ class ViewGrid(QSplitter):
 
 
 def _waiting(name: str) -> QLabel:
-    label = QLabel("")
+    label = QLabel("loading the views …" if name == "axial" else "")
     label.setObjectName(f"views.waiting.{name}")
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     label.setStyleSheet("background: black; color: #8d97a5;")
