@@ -658,6 +658,11 @@ def _column(name: str, widgets: Sequence[QWidget], width: int, stretch: int) -> 
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(inside)
     area.setMinimumWidth(width)
+    bar = area.verticalScrollBar()
+    # The bar takes its room from the views, not from the panels.
+    bar.rangeChanged.connect(
+        lambda low, high: area.setMinimumWidth(width + (bar.sizeHint().width() if high > low else 0))
+    )
     return area
 
 

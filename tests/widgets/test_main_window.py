@@ -170,6 +170,13 @@ def test_nothing_in_the_columns_is_wider_than_its_column(pictured, qtbot):
         assert area.widget().minimumSizeHint().width() <= area.viewport().width()
 
 
+def test_panels_scroll_in_a_low_window_and_are_not_cut_off(shown, qtbot):
+    shown.resize(1280, 600)
+    qtbot.wait(50)
+    assert shown.left.verticalScrollBar().maximum() > 0
+    assert shown.left.widget().minimumSizeHint().width() <= shown.left.viewport().width()
+
+
 def test_the_banner_says_whose_case_and_which_plan(shown):
     assert shown.banner.name.whole() == "HEPAR, DEMO"
     assert shown.banner.facts.whole() == "4711   F   62 y"

@@ -93,7 +93,7 @@ class StructuresPanel(QWidget):
         self.table.entered.connect(self._hover)
         self.table.viewport().installEventFilter(self)
         self.table.clicked.connect(self._click)
-        self.table.setMinimumHeight(6 * 22)
+        self.table.setMinimumHeight(5 * 22)
 
         self.empty = QLabel("No structures in this case")
         self.empty.setProperty("role", "muted")
