@@ -77,7 +77,7 @@ class Sides:
 
     @property
     def reach_mm(self) -> float:
-        return max(abs(mm) for mm in astuple(self))
+        return float(max(abs(mm) for mm in astuple(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,10 +284,10 @@ def _combine(values, fields, borders, targets, band, length, down, up, sign, who
     whole: whether the solid has nothing before the first and behind the last prism.
     """
     prisms, ny, nx = fields.shape
-    tip = np.empty((ny, nx), dtype=np.float32)
+    tip, field = np.empty((ny, nx), dtype=np.float32), np.empty((ny, nx), dtype=np.float32)
     steep = np.zeros(prisms, dtype=np.bool_)
     for n in range(prisms - 1):
-        steep[n] = _any_steep(fields[n], fields[n + 1], (borders[n + 1, 1] - borders[n, 0]) / 2)
+        steep[n] = _any_steep(fields[n], fields[n + 1], (borders[n + 1, 1] - borders[n, 0]) / 2, length)
     for k in range(len(targets)):
         value = values[k]
         w = targets[k]
@@ -310,8 +310,12 @@ def _combine(values, fields, borders, targets, band, length, down, up, sign, who
                 _stretch(value, fields[n], fields[n + 1], start - w, end - w, length, down, up)
                 if steep[n]:
                     change = STEEP * (end - start)
-                    _flat(value, fields[n], fields[n + 1], change, start - w, top - w, length, down, up)
-                    _flat(value, fields[n + 1], fields[n], change, top - w, end - w, length, down, up)
+                    _tip(tip, fields, borders, n, n - 1, band)
+                    _only_where_steep(field, tip, fields[n], fields[n + 1], change)
+                    _stretch(value, field, tip, start - w, top - w, length, down, up)
+                    _tip(tip, fields, borders, n + 1, n + 2, band)
+                    _only_where_steep(field, tip, fields[n + 1], fields[n], change)
+                    _stretch(value, tip, field, top - w, end - w, length, down, up)
         if sign < 0:
             empty = (whole[0] and borders[0, 0] - w > -up) or (whole[1] and borders[prisms - 1, 1] - w < down)
             for n in range(prisms - 1):
@@ -319,6 +323,17 @@ def _combine(values, fields, borders, targets, band, length, down, up, sign, who
                     empty = True
             if empty:
                 value[:] = -1.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _only_where_steep(field, tip, kept, other, change):  # type: ignore[no-untyped-def]
+    """`field` and `tip` of an end that only some parts of a solid have: `kept` where `other` differs by more than `change`, else NOTHING."""
+    for y in range(kept.shape[0]):
+        for x in range(kept.shape[1]):
+            ends = abs(other[y, x] - kept[y, x]) > change
+            field[y, x] = kept[y, x] if ends else NOTHING
+            if not ends:
+                tip[y, x] = NOTHING
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -332,12 +347,13 @@ def _tip(tip, fields, borders, n, before, band):  # type: ignore[no-untyped-def]
         tip[:] = fields[n]
         return
     half = (borders[n, 1] - borders[n, 0]) / 2
+    lean = STEEP * half
     share = half / (half + (borders[before, 1] - borders[before, 0]) / 2)
     for y in range(ny):
         for x in range(nx):
             a, b = fields[before, y, x], fields[n, y, x]
             known = -band < a < NOTHING and -band < b < NOTHING
-            tip[y, x] = b + share * (b - a) if known else b
+            tip[y, x] = b + min(max(share * (b - a), -lean), lean) if known else b
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -357,7 +373,7 @@ def _stretch(value, lower, upper, d0, d1, length, down, up):  # type: ignore[no-
 def _half(value, lower, upper, d0, d1, low, high, length, along):  # type: ignore[no-untyped-def]
     """The part of a stretch between the heights low and high, on one side of the target, where the margin along w is `along`.
 
-    What changes steeply is left to `_flat`.
+    What changes steeply ends there, or goes on flat: see `_only_where_steep`.
     """
     if along <= 1e-6:
         if low > 0 or high < 0:
@@ -373,44 +389,26 @@ def _half(value, lower, upper, d0, d1, low, high, length, along):  # type: ignor
     # Heights are counted in units of the planar length: d' = d * scale, and so is the slope.
     per_height = np.float32(1 / (d1 - d0) if d1 > d0 else 0.0)
     per_length = np.float32(1 / scale if scale > 0 else 0.0)
-    start, low, high = np.float32(d0), np.float32(low), np.float32(high)
-    length, scale = np.float32(length), np.float32(scale)
+    start, lowest, highest = np.float32(d0), np.float32(low), np.float32(high)
+    radius, stretch = np.float32(length), np.float32(scale)
     one, none, steep = np.float32(1.0), np.float32(0.0), np.float32(STEEP)
     for y in range(ny):
         for x in range(nx):
             a = lower[y, x]
             slope = (upper[y, x] - a) * per_height
             s = slope * per_length
-            d = min(max(-length * s / np.sqrt(one + s * s) * per_length, low), high)
-            rest = d * scale
-            v = a + slope * (d - start) - np.sqrt(max(length * length - rest * rest, none))
+            d = min(max(-radius * s / np.sqrt(one + s * s) * per_length, lowest), highest)
+            rest = d * stretch
+            v = a + slope * (d - start) - np.sqrt(max(radius * radius - rest * rest, none))
             value[y, x] = min(value[y, x], v if abs(slope) <= steep else NOTHING)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _any_steep(lower, upper, height):  # type: ignore[no-untyped-def]
-    """Whether the solid ends flat somewhere between two prisms, their middles `height` apart."""
+def _any_steep(lower, upper, height, length):  # type: ignore[no-untyped-def]
+    """Whether the solid ends flat between two prisms, their middles `height` apart, somewhere within `length`."""
     for y in range(lower.shape[0]):
         for x in range(lower.shape[1]):
-            if abs(lower[y, x] - upper[y, x]) > STEEP * height:
+            a, b = lower[y, x], upper[y, x]
+            if abs(a - b) > STEEP * height and min(a, b) <= length:
                 return True
     return False
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _flat(value, field, other, change, low, high, length, down, up):  # type: ignore[no-untyped-def]
-    """Upright walls from low to high where `other` differs by more than `change`."""
-    if low > 0:
-        d, along = low, down
-    elif high < 0:
-        d, along = high, up
-    else:
-        d, along = 0.0, max(down, up)
-    if abs(d) > along:
-        return
-    rest = length * np.sqrt(max(1 - (d / along) ** 2, 0.0)) if along > 1e-6 else length
-    ny, nx = value.shape
-    for y in range(ny):
-        for x in range(nx):
-            if abs(other[y, x] - field[y, x]) > change:
-                value[y, x] = min(value[y, x], field[y, x] - rest)

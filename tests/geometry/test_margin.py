@@ -166,7 +166,7 @@ def test_margin_of_a_union_is_the_union_of_the_margins() -> None:
     for k, region in together.items():
         expected = union_all([m[k] for m in apart if k in m])
         assert region.symmetric_difference(expected).area < 0.01 * expected.area
-        assert region.hausdorff_distance(expected) < 0.5
+        assert region.hausdorff_distance(expected) <= 0.5 * 1.0 + 0.5 * 3.0, "half a pixel and half a slice (issue 3)"
 
 
 def test_nothing_changes_when_patient_and_grid_move_together() -> None:
