@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 from reviewer_widgets.actions import GESTURES, VIEW_KEYS
 from reviewer_widgets.dialogs.choose import ChooseDialog
+from reviewer_widgets.dialogs.keys import as_markdown
 from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.panels.structures import FILL, NAME, VISIBLE, VOLUME
 from reviewer_widgets.theme import theme
@@ -281,6 +282,12 @@ def test_the_key_map_lists_every_key_and_gesture(shown, qtbot):
         if command.keys:
             assert " or ".join(keys_of(command)) in texts
     assert {g.hand for g in GESTURES} <= texts
+
+
+def test_the_documentation_lists_the_same_keys(window):
+    text = as_markdown(window.actions_)
+    file = Path(__file__).parents[2] / "docs" / "keys.md"
+    assert file.read_text(encoding="utf-8") == text, f"write this into {file}:\n{text}"
 
 
 def test_the_palette_finds_and_carries_out(shown, qtbot):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
@@ -19,10 +17,7 @@ class KeysDialog(QDialog):
         self.setObjectName("keys")
         self.setWindowTitle("Keys and mouse")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sections = [("Mouse", [(g.does, g.hand) for g in GESTURES])]
-        with_keys = sorted((c for c in actions if c.keys), key=lambda c: _order(actions, c.section))
-        for section, commands in groupby(with_keys, key=lambda c: c.section):
-            sections.append((section, [(c.text.replace("…", ""), key_text(c.keys)) for c in commands]))
+        sections = key_map(actions)
         columns = [QVBoxLayout() for _ in range(3)]
         heights = [0] * len(columns)
         for title, rows in sections:
@@ -48,8 +43,21 @@ class KeysDialog(QDialog):
         self.resize(hint.width() + 24, min(hint.height() + 8, 680))
 
 
-def _order(actions: Actions, section: str) -> int:
-    return list(dict.fromkeys(c.section for c in actions)).index(section)
+def key_map(actions: Actions) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Section -> (what it does, by which hand), the mouse first, the others in the order in which their commands were registered."""
+    sections: dict[str, list[tuple[str, str]]] = {"Mouse": [(g.does, g.hand) for g in GESTURES]}
+    for command in actions:
+        if command.keys:
+            sections.setdefault(command.section, []).append((command.text.replace("…", ""), key_text(command.keys)))
+    return list(sections.items())
+
+
+def as_markdown(actions: Actions) -> str:
+    """The same as docs/keys.md."""
+    lines = ["# Keys and mouse", "", "Made from the registry of commands, as `?` shows it; a test compares the two."]
+    for title, rows in key_map(actions):
+        lines += ["", f"## {title}", "", "| do | by |", "|---|---|", *(f"| {does} | {hand} |" for does, hand in rows)]
+    return "\n".join(lines) + "\n"
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> QGridLayout:
