@@ -46,7 +46,8 @@ PIXELS_IN_MOTION = 420_000
 """A larger view is drawn with fewer pixels while it moves."""
 
 CUBE_PX = 34
-_OPACITY = {"EXTERNAL": 0.13, "GTV": 1.0, "CTV": 0.7, "PTV": 0.5}
+_OPACITY = {"GTV": 1.0, "CTV": 0.7, "PTV": 0.5}
+_WRAPPER_OPACITY = 0.13
 _ORGAN_OPACITY = 0.62
 
 
@@ -316,10 +317,13 @@ class VolumeView(QWidget):
     def _pieces(self, scene: Scene) -> dict[str, Piece]:
         pieces: dict[str, Piece] = {}
         someone = any(d.highlighted for d in scene.drawn)
+        wrappers = self._wrappers(scene)
         for drawn in scene.drawn:
             mesh = self._mesh(drawn.structure)
             if mesh is not None:
-                pieces[f"structure {drawn.structure.id}"] = Piece(mesh, _look(drawn, someone))
+                pieces[f"structure {drawn.structure.id}"] = Piece(
+                    mesh, _look(drawn, someone, drawn.structure.id in wrappers)
+                )
         layer = scene.dose
         dose, _, meshes = self._isodoses
         if layer is not None and layer.lines and dose is layer.dose:
@@ -330,6 +334,16 @@ class VolumeView(QWidget):
                 opacity = 0.18 + 0.2 * rank / max(1, len(shown) - 1)
                 pieces[f"isodose {gy}"] = Piece(mesh, Look(colours[gy], opacity, to_base, glow=0.6))
         return pieces
+
+    def _wrappers(self, scene: Scene) -> frozenset[str]:
+        """The body, and what goes around nearly everything as it does, such as a rind of skin: to be looked through."""
+        boxes = {d.structure.id: m.bounds_mm for d in scene.drawn if (m := self._mesh(d.structure)) is not None}
+        around = {d.structure.id for d in scene.drawn if d.structure.type == "EXTERNAL"}
+        if len(boxes) > 2:
+            every = np.array(list(boxes.values()))
+            across = (every[:, 1].max(axis=0) - every[:, 0].min(axis=0))[:2]
+            around |= {i for i, (low, high) in boxes.items() if ((high - low)[:2] > 0.9 * across).all()}
+        return frozenset(around)
 
     def _arrived(self, shot: Shot, pixels: NDArray[np.uint8]) -> None:
         height, width, _ = pixels.shape
@@ -544,18 +558,15 @@ def _isodose_meshes(dose: Dose, levels: tuple[float, ...]) -> Mapping[float, Mes
     return meshes
 
 
-def _look(drawn: Drawn, someone_highlighted: bool) -> Look:
+def _look(drawn: Drawn, someone_highlighted: bool, wraps: bool) -> Look:
     structure = drawn.structure
-    opacity = _OPACITY.get(structure.type, _ORGAN_OPACITY)
-    skin = structure.type == "EXTERNAL"
-    glow = 0.2
-    if drawn.filled:
-        opacity = 0.3 if skin else 1.0
+    opacity = _WRAPPER_OPACITY if wraps else _OPACITY.get(structure.type, _ORGAN_OPACITY)
+    solid = 0.3 if wraps else 1.0
     if drawn.highlighted:
-        opacity, glow = (0.3 if skin else 1.0), 0.4
-    elif someone_highlighted:
-        opacity *= 0.4
-    return Look(structure.colour, opacity, _inverse(drawn.to_structure), glow)
+        return Look(structure.colour, solid, _inverse(drawn.to_structure), glow=0.4)
+    if drawn.filled:
+        opacity = solid
+    return Look(structure.colour, opacity * (0.4 if someone_highlighted else 1.0), _inverse(drawn.to_structure))
 
 
 def _inverse(matrix: Matrix) -> Matrix:
