@@ -10,14 +10,14 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from reviewer.case import Dose, Structure
-from reviewer.geometry.coverage import PARALLEL_TOLERANCE, plane_transform
+from reviewer.geometry.coverage import PARALLEL_TOLERANCE, affine, plane_transform
 from reviewer.geometry.edges import Floats
 from reviewer.geometry.grid import Grid
-from reviewer.geometry.raster import accumulate
+from reviewer.geometry.raster import BLOCK, add_prisms
 from reviewer.geometry.solid import Solid, solid
 
-SAMPLES = 200_000
-"""About how many points a structure is sampled at: a GTV every 0.5 mm, a liver in every dose voxel."""
+SAMPLES = 500_000
+"""About how many cells a structure is divided into at most: a GTV every 0.5 mm, a stomach 27 in a dose voxel of 2.5 mm, a liver one."""
 
 FINEST_MM = 0.5
 LEVELS = 8192
@@ -105,12 +105,15 @@ def dvh(structure: Structure, dose: Dose, to_dose: ArrayLike | None = None) -> D
         cells.borders,
         cells.body_borders,
         body.starts,
-        cells.segments,
+        body.segments,
+        cells.to_cells,
         cells.shape,
         cells.first_mm,
         cells.step_mm,
         cells.turn,
         cells.shift,
+        cells.parts,
+        cells.aligned,
         dose.gray,
         np.array(dose.grid.origin_uv_mm),
         np.array(dose.grid.spacing_uv_mm),
@@ -145,18 +148,21 @@ def dvh(structure: Structure, dose: Dose, to_dose: ArrayLike | None = None) -> D
 class _Cells:
     """Cells in a frame of their own: `borders` (nz + 1,) along w, `shape` (ny, nx), `first_mm` centre and `step_mm` size along u, v.
 
-    body_borders and segments: those of the solid in this frame, the latter in cells.
-    turn, shift: from this frame to plane coordinates of the dose.
+    body_borders: those of the solid's prisms in this frame; to_cells: from the solid's (u, v) to cells, see `add_prisms`.
+    turn, shift: from this frame to plane coordinates of the dose; aligned: they are the same.
+    parts: cells in a voxel along u.
     """
 
     borders: Floats
     body_borders: Floats
-    segments: Floats
+    to_cells: Floats
     shape: tuple[int, int]
     first_mm: Floats
     step_mm: Floats
     turn: Floats
     shift: Floats
+    parts: int
+    aligned: bool
 
 
 def _cells_in_voxels(
@@ -168,23 +174,22 @@ def _cells_in_voxels(
     corner = np.array(grid.origin_uv_mm) + (np.array([x.start, y.start]) - 0.5) * grid.spacing_uv_mm
     slabs = grid.slab_borders_mm[z.start : z.stop + 1]
     borders = np.interp(np.arange((len(slabs) - 1) * parts[2] + 1) / parts[2], np.arange(len(slabs)), slabs)
-    ends = (body.segments.reshape(-1, 2) @ turn[:2, :2].T + shift[:2] - corner) / step
-    if np.linalg.det(turn[:2, :2]) < 0:
-        ends = ends.reshape(-1, 2, 2)[:, ::-1]  # mirrored: keep the inside on the left
     body_borders = np.sort(body.borders_mm * turn[2, 2] + shift[2], axis=1)
     shape = ((y.stop - y.start) * parts[1], (x.stop - x.start) * parts[0])
-    segments = np.ascontiguousarray(ends.reshape(-1, 4))
-    return _Cells(borders, body_borders, segments, shape, corner + step / 2, step, np.eye(3), np.zeros(3))
+    to_cells = affine(turn[:2, :2], shift[:2], corner, step)
+    return _Cells(
+        borders, body_borders, to_cells, shape, corner + step / 2, step, np.eye(3), np.zeros(3), parts[0], True
+    )
 
 
 def _cells_along(body: Solid, low: Floats, high: Floats, turn: Floats, shift: Floats, pitch: float) -> _Cells:
     size = np.ceil((high - low) / pitch).astype(int)
     step = (high - low) / size
     borders = np.linspace(low[2], high[2], int(size[2]) + 1)
-    segments = ((body.segments.reshape(-1, 2) - low[:2]) / step[:2]).reshape(-1, 4)
+    to_cells = affine(np.eye(2), np.zeros(2), low[:2], step[:2])
     shape = (int(size[1]), int(size[0]))
     first = low[:2] + step[:2] / 2
-    return _Cells(borders, body.borders_mm, segments, shape, first, step[:2], turn, shift)
+    return _Cells(borders, body.borders_mm, to_cells, shape, first, step[:2], turn, shift, 1, False)
 
 
 def _odd(ratio: float) -> int:
@@ -216,11 +221,14 @@ def _histogram(  # type: ignore[no-untyped-def]
     body_borders,
     starts,
     segments,
+    to_cells,
     shape,
     first,
     step,
     turn,
     shift,
+    parts,
+    aligned,
     gray,
     origin,
     spacing,
@@ -232,90 +240,202 @@ def _histogram(  # type: ignore[no-untyped-def]
     Returns the volume of known dose, the sum of dose times volume, the lowest and the highest dose.
     """
     ny, nx = shape
-    dz, dy, dx = gray.shape
-    total = np.empty((ny, nx + 1))
-    per_gap = np.ones(dz)
-    for n in range(dz - 1):
-        per_gap[n] = 1.0 / (positions[n + 1] - positions[n])
-    per_level, per_u, per_v = 1.0 / width, 1.0 / spacing[0], 1.0 / spacing[1]
-    i_step, j_step, h_step = turn[0, 0] * step[0] * per_u, turn[1, 0] * step[0] * per_v, turn[2, 0] * step[0]
+    total = np.zeros((ny, nx + 1))
+    touched = np.zeros((ny, nx // BLOCK + 1), dtype=np.bool_)
+    dose, across, beside = np.empty(nx), np.empty(nx), np.empty(nx)
+    per_level = 1.0 / width
+    levels = len(slopes) - 1
     known = weighted = 0.0
     minimum, maximum = np.inf, -np.inf
-    levels = len(slopes) - 1
-    k = 0
     for z in range(len(borders) - 1):
         thickness = borders[z + 1] - borders[z]
-        total[:] = 0.0
-        touched = False
-        for n in range(len(body_borders)):
-            overlap = min(body_borders[n, 1], borders[z + 1]) - max(body_borders[n, 0], borders[z])
-            if overlap <= 0.0:
-                continue
-            touched = True
-            weight = overlap / thickness
-            for m in range(starts[n], starts[n + 1]):
-                accumulate(total, segments[m, 0], segments[m, 1], segments[m, 2], segments[m, 3], weight)
-        if not touched:
+        if not add_prisms(total, touched, borders[z], borders[z + 1], body_borders, starts, segments, to_cells):
             continue
         w = (borders[z] + borders[z + 1]) / 2
         size = step[0] * step[1] * thickness
         for y in range(ny):
-            running = 0.0
+            blocks = touched.shape[1]
+            start, stop = 0, blocks
+            while start < stop and not touched[y, start]:
+                start += 1
+            while start < stop and not touched[y, stop - 1]:
+                stop -= 1
+            if start == stop:
+                continue
+            touched[y] = False
+            start, stop = start * BLOCK, min(stop * BLOCK, nx)
             v = first[1] + y * step[1]
-            # Column, row (in voxels) and w of the cells of this line in the dose.
-            i_first = (turn[0, 0] * first[0] + turn[0, 1] * v + turn[0, 2] * w + shift[0] - origin[0]) * per_u
-            j_first = (turn[1, 0] * first[0] + turn[1, 1] * v + turn[1, 2] * w + shift[1] - origin[1]) * per_v
-            h_first = turn[2, 0] * first[0] + turn[2, 1] * v + turn[2, 2] * w + shift[2]
-            for x in range(nx):
+            if aligned:
+                _along_row(
+                    dose,
+                    across,
+                    beside,
+                    start,
+                    stop,
+                    first[0],
+                    v,
+                    w,
+                    step,
+                    thickness,
+                    gray,
+                    origin,
+                    spacing,
+                    positions,
+                )
+            else:
+                _across(
+                    dose,
+                    across,
+                    beside,
+                    start,
+                    stop,
+                    first[0],
+                    v,
+                    w,
+                    step,
+                    thickness,
+                    turn,
+                    shift,
+                    gray,
+                    origin,
+                    spacing,
+                    positions,
+                    slabs,
+                )
+            running = 0.0
+            x = start - 1
+            while x < stop - 1:
+                x += 1
                 running += total[y, x]
+                total[y, x] = 0.0
                 if running < 1e-9:
                     continue
-                i, j, h = i_first + x * i_step, j_first + x * j_step, h_first + x * h_step
-                if i < -0.5 or i > dx - 0.5 or j < -0.5 or j > dy - 0.5 or h < slabs[0] or h > slabs[dz]:
+                # Cells of one voxel between which nothing changes count as one, in its middle.
+                count = 1
+                if parts > 1 and x % parts == 0 and x + parts <= stop:
+                    while count < parts and total[y, x + count] == 0.0 and np.isfinite(dose[x + count]):
+                        count += 1
+                    if count == parts:
+                        x += parts // 2
+                    else:
+                        count = 1
+                if not np.isfinite(dose[x]):
                     continue
-                # The lower of the two dose planes around h, sought from where the last cell found it.
-                while k < dz - 2 and h >= positions[k + 1]:
-                    k += 1
-                while k > 0 and h < positions[k]:
-                    k -= 1
-                k1 = min(k + 1, dz - 1)
-                c = min(max((h - positions[k]) * per_gap[k], 0.0), 1.0)
-                i0, j0 = min(max(int(i), 0), max(dx - 2, 0)), min(max(int(j), 0), max(dy - 2, 0))
-                i1, j1 = min(i0 + 1, dx - 1), min(j0 + 1, dy - 1)
-                a, b = min(max(i - i0, 0.0), 1.0), min(max(j - j0, 0.0), 1.0)
-                e00, e01 = gray[k, j0, i0], gray[k, j0, i1]
-                e10, e11 = gray[k, j1, i0], gray[k, j1, i1]
-                f00, f01 = gray[k1, j0, i0], gray[k1, j0, i1]
-                f10, f11 = gray[k1, j1, i0], gray[k1, j1, i1]
-                p00, p01 = e00 + (f00 - e00) * c, e01 + (f01 - e01) * c
-                p10, p11 = e10 + (f10 - e10) * c, e11 + (f11 - e11) * c
-                q0, q1 = p00 + (p01 - p00) * a, p10 + (p11 - p10) * a
-                dose = q0 + (q1 - q0) * b
-                if not np.isfinite(dose):
-                    continue
-                # Dose gradient along u, v, w of the dose, and from it the change across the cell along each of the cell's axes.
-                gu = ((p01 - p00) * (1 - b) + (p11 - p10) * b) * per_u
-                gv = (q1 - q0) * per_v
-                gw = ((f00 - e00) * (1 - a) + (f01 - e01) * a) * (1 - b) + ((f10 - e10) * (1 - a) + (f11 - e11) * a) * b
-                gw *= per_gap[k]
-                su = (gu * turn[0, 0] + gv * turn[1, 0] + gw * turn[2, 0]) * step[0]
-                sv = (gu * turn[0, 1] + gv * turn[1, 1] + gw * turn[2, 1]) * step[1]
-                sw = (gu * turn[0, 2] + gv * turn[1, 2] + gw * turn[2, 2]) * thickness
-                # An even spread with the variance of the three together.
-                half = np.sqrt(su * su + sv * sv + sw * sw) * per_level / 2
-                volume = min(running, 1.0) * size
+                # Half the width of an even spread with the variance of the changes along all three axes.
+                spread = np.sqrt((across[x] * count) ** 2 + beside[x]) / 2
+                volume = min(running, 1.0) * size * count
                 known += volume
-                weighted += volume * dose
-                minimum, maximum = min(minimum, dose), max(maximum, dose)
-                level = (dose - lowest) * per_level
-                half = max(min(half, level, levels - 1 - level), 0.5)
-                start = min(max(level - half + 0.5, 0.0), levels - 0.0)
-                stop = min(max(level + half + 0.5, 0.0), levels - 0.0)
-                height = volume / max(stop - start, 1e-12)
-                m = min(int(start), levels - 1)
-                slopes[m] += height * (m + 1 - start)
-                slopes[m + 1] += height * (start - m)
-                m = min(int(stop), levels - 1)
-                slopes[m] -= height * (m + 1 - stop)
-                slopes[m + 1] -= height * (stop - m)
+                weighted += volume * dose[x]
+                minimum, maximum = min(minimum, dose[x]), max(maximum, dose[x])
+                level = (dose[x] - lowest) * per_level
+                half = max(min(spread * per_level, level, levels - 1 - level), 0.5)
+                low = min(max(level - half + 0.5, 0.0), float(levels))
+                high = min(max(level + half + 0.5, 0.0), float(levels))
+                height = volume / max(high - low, 1e-12)
+                m = min(int(low), levels - 1)
+                part = height * (low - m)
+                slopes[m] += height - part
+                slopes[m + 1] += part
+                m = min(int(high), levels - 1)
+                part = height * (high - m)
+                slopes[m] -= height - part
+                slopes[m + 1] -= part
+                x += count // 2
+            total[y, nx] = 0.0
     return known, weighted, minimum, maximum
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lower(positions, w):  # type: ignore[no-untyped-def]
+    """The dose plane below w, the one above, and how far w lies between them, 0 to 1; beyond the ends the outermost plane."""
+    k = min(max(np.searchsorted(positions, w) - 1, 0), max(len(positions) - 2, 0))
+    above = min(k + 1, len(positions) - 1)
+    gap = positions[above] - positions[k] if above > k else 1.0
+    return k, above, min(max((w - positions[k]) / gap, 0.0), 1.0), gap
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _along_row(dose, across, beside, start, stop, u_first, v, w, step, thickness, gray, origin, spacing, positions):  # type: ignore[no-untyped-def]
+    """Dose in the cells of a row along the dose's columns; its change across a cell along u, and the sum of the squares of those along v and w."""
+    dy, dx = gray.shape[1:]
+    k0, k1, c, gap = _lower(positions, w)
+    j = (v - origin[1]) / spacing[1]
+    j0 = min(max(int(j), 0), max(dy - 2, 0))
+    j1 = min(j0 + 1, dy - 1)
+    b = min(max(j - j0, 0.0), 1.0)
+    i_first, i_step = (u_first - origin[0]) / spacing[0], step[0] / spacing[0]
+    wide, deep = step[1] / spacing[1], thickness / gap
+    column, value, value_v, value_w = -1, 0.0, 0.0, 0.0
+    following, following_v, following_w = 0.0, 0.0, 0.0
+    for x in range(start, stop):
+        i = i_first + x * i_step
+        i0 = min(max(int(i), 0), max(dx - 2, 0))
+        if i0 != column:  # the next pair of dose columns
+            if i0 == column + 1 and column >= 0:
+                value, value_v, value_w = following, following_v, following_w
+            else:
+                value, value_v, value_w = _column(gray, k0, k1, c, j0, j1, b, i0)
+            following, following_v, following_w = _column(gray, k0, k1, c, j0, j1, b, min(i0 + 1, dx - 1))
+            column = i0
+        a = min(max(i - i0, 0.0), 1.0)
+        dose[x] = value + (following - value) * a
+        across[x] = (following - value) * i_step
+        sv = (value_v + (following_v - value_v) * a) * wide
+        sw = (value_w + (following_w - value_w) * a) * deep
+        beside[x] = sv * sv + sw * sw
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _column(gray, k0, k1, c, j0, j1, b, i):  # type: ignore[no-untyped-def]
+    """Dose in column i between two rows and two planes, and its change from row to row and from plane to plane."""
+    e0, e1, f0, f1 = gray[k0, j0, i], gray[k0, j1, i], gray[k1, j0, i], gray[k1, j1, i]
+    near, far = e0 + (e1 - e0) * b, f0 + (f1 - f0) * b
+    first, second = e0 + (f0 - e0) * c, e1 + (f1 - e1) * c
+    return near + (far - near) * c, second - first, far - near
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _across(  # type: ignore[no-untyped-def]
+    dose,
+    across,
+    beside,
+    start,
+    stop,
+    u_first,
+    v,
+    w,
+    step,
+    thickness,
+    turn,
+    shift,
+    gray,
+    origin,
+    spacing,
+    positions,
+    slabs,
+):
+    """The same in a row of cells at an angle to the dose grid; NaN beyond it."""
+    dz, dy, dx = gray.shape
+    for x in range(start, stop):
+        u = u_first + x * step[0]
+        i = (turn[0, 0] * u + turn[0, 1] * v + turn[0, 2] * w + shift[0] - origin[0]) / spacing[0]
+        j = (turn[1, 0] * u + turn[1, 1] * v + turn[1, 2] * w + shift[1] - origin[1]) / spacing[1]
+        h = turn[2, 0] * u + turn[2, 1] * v + turn[2, 2] * w + shift[2]
+        if i < -0.5 or i > dx - 0.5 or j < -0.5 or j > dy - 0.5 or h < slabs[0] or h > slabs[dz]:
+            dose[x] = np.nan
+            continue
+        k0, k1, c, gap = _lower(positions, h)
+        i0, j0 = min(max(int(i), 0), max(dx - 2, 0)), min(max(int(j), 0), max(dy - 2, 0))
+        j1 = min(j0 + 1, dy - 1)
+        a, b = min(max(i - i0, 0.0), 1.0), min(max(j - j0, 0.0), 1.0)
+        value, value_v, value_w = _column(gray, k0, k1, c, j0, j1, b, i0)
+        following, following_v, following_w = _column(gray, k0, k1, c, j0, j1, b, min(i0 + 1, dx - 1))
+        dose[x] = value + (following - value) * a
+        # The gradient along u, v, w of the dose, and from it the change across the cell along each of the cell's own axes.
+        gu = (following - value) / spacing[0]
+        gv = (value_v + (following_v - value_v) * a) / spacing[1]
+        gw = (value_w + (following_w - value_w) * a) / gap
+        across[x] = (gu * turn[0, 0] + gv * turn[1, 0] + gw * turn[2, 0]) * step[0]
+        sv = (gu * turn[0, 1] + gv * turn[1, 1] + gw * turn[2, 1]) * step[1]
+        sw = (gu * turn[0, 2] + gv * turn[1, 2] + gw * turn[2, 2]) * thickness
+        beside[x] = sv * sv + sw * sw

@@ -54,21 +54,28 @@ def plane_transform(stack_grid: Grid, grid: Grid, to_stack: ArrayLike | None) ->
     return stack_grid.axes @ matrix[:3, :3] @ grid.axes.T, stack_grid.axes @ matrix[:3, 3]
 
 
+def affine(turn: Floats, shift: Floats, corner: Floats, step: Floats) -> Floats:
+    """(2, 3) map of plane coordinates, turned and shifted, to cells of size `step` from `corner` on."""
+    return np.ascontiguousarray(np.column_stack([turn, shift - corner]) / step[:, None])
+
+
+def _corners(body: Solid) -> Floats:
+    """(8, 3) corners of the box around a solid, plane coordinates in mm."""
+    low, high = body.bounds_mm
+    return np.array(np.meshgrid(*zip(low, high, strict=True), indexing="ij")).reshape(3, -1).T
+
+
 def _nothing() -> Coverage:
     return Coverage((slice(0, 0), slice(0, 0), slice(0, 0)), np.zeros((0, 0, 0), dtype=np.float32))
 
 
 def _parallel(body: Solid, grid: Grid, turn: Floats, shift: Floats) -> Coverage:
-    ends = body.segments.reshape(-1, 2) - shift[:2]
     start = np.array(grid.origin_uv_mm) - np.array(grid.spacing_uv_mm) / 2
-    pixels = np.ascontiguousarray((ends @ turn[:2, :2] - start) / grid.spacing_uv_mm)
-    if np.linalg.det(turn[:2, :2]) < 0:
-        pixels = np.ascontiguousarray(
-            pixels.reshape(-1, 2, 2)[:, ::-1].reshape(-1, 2)
-        )  # mirrored: keep the inside on the left
+    to_cells = affine(turn[:2, :2].T, -turn[:2, :2].T @ shift[:2], start, np.array(grid.spacing_uv_mm))
+    corners = _corners(body)[:, :2] @ to_cells[:, :2].T + to_cells[:, 2]
     borders = np.sort((body.borders_mm - shift[2]) * turn[2, 2], axis=1)
     slabs = grid.slab_borders_mm
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    low, high = corners.min(axis=0), corners.max(axis=0)
     x = _cut(low[0], high[0], grid.size_uv[0])
     y = _cut(low[1], high[1], grid.size_uv[1])
     z = _slabs_touched(slabs, float(borders.min()), float(borders.max()))
@@ -76,8 +83,8 @@ def _parallel(body: Solid, grid: Grid, turn: Floats, shift: Floats) -> Coverage:
     if 0 in shape:
         return _nothing()
     fraction = np.empty(shape, dtype=np.float32)
-    offset = (float(x.start), float(y.start))
-    fill(fraction, slabs[z.start : z.stop + 1], borders, body.starts, pixels.reshape(-1, 4), offset)
+    to_cells[:, 2] -= x.start, y.start
+    fill(fraction, slabs[z.start : z.stop + 1], borders, body.starts, body.segments, to_cells)
     return Coverage((z, y, x), fraction)
 
 
@@ -98,8 +105,7 @@ def _sampled(body: Solid, grid: Grid, turn: Floats, shift: Floats) -> Coverage:
 
     The field blurs the surface over one of its cells (0.5 to 2 mm), symmetrically, so volumes hold and single voxels at the surface may be off.
     """
-    low, high = body.bounds_mm
-    corners = (np.array(np.meshgrid(*zip(low, high, strict=True), indexing="ij")).reshape(3, -1).T - shift) @ turn
+    corners = (_corners(body) - shift) @ turn
     x = _cut(*_span(corners[:, 0], grid.origin_uv_mm[0], grid.spacing_uv_mm[0]), grid.size_uv[0])
     y = _cut(*_span(corners[:, 1], grid.origin_uv_mm[1], grid.spacing_uv_mm[1]), grid.size_uv[1])
     z = _slabs_touched(grid.slab_borders_mm, corners[:, 2].min(), corners[:, 2].max())

@@ -50,16 +50,9 @@ def _voxelised(body: Solid) -> Field:
     step = float(np.clip(np.cbrt(np.prod(high - low) / CELLS), FINEST_MM, COARSEST_MM))
     size = np.ceil((high - low) / step).astype(int) + 2
     edge = (low + high - size * step) / 2
-    pixels = (body.segments.reshape(-1, 2) - edge[:2]) / step
+    to_cells = np.array([[1, 0, -edge[0]], [0, 1, -edge[1]]]) / step
     fraction = np.empty(tuple(size[::-1]), dtype=np.float32)
-    fill(
-        fraction,
-        edge[2] + step * np.arange(size[2] + 1),
-        body.borders_mm,
-        body.starts,
-        pixels.reshape(-1, 4),
-        (0.0, 0.0),
-    )
+    fill(fraction, edge[2] + step * np.arange(size[2] + 1), body.borders_mm, body.starts, body.segments, to_cells)
     return Field(np.rint(fraction * 255).astype(np.uint8), edge + step / 2, np.full(3, step))
 
 

@@ -6,45 +6,92 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+BLOCK = 16
+"""Cells that are written as one where no edge passes."""
+
 
 @njit(cache=True, nogil=True)
-def fill(fraction, slabs, borders, starts, segments, offset):  # type: ignore[no-untyped-def]
+def fill(fraction, slabs, borders, starts, segments, to_cells):  # type: ignore[no-untyped-def]
     """Fractions of voxels by signed-area accumulation, as font rasterisers do: each edge adds what lies to its right, a running sum does the rest.
 
-    fraction: (nz, ny, nx) out; slabs: (nz + 1,) borders of the voxel planes; borders: (n, 2) and starts: (n + 1,) as in Solid, in any order;
-    segments: (m, 4) in voxel edges of the whole grid; offset: x, y of the box.
+    fraction: (nz, ny, nx) out; slabs: (nz + 1,) w of the borders of the voxel planes; the rest as in `add_prisms`.
     """
     nz, ny, nx = fraction.shape
-    total = np.empty((ny, nx + 1))
+    total = np.zeros((ny, nx + 1))
+    touched = np.zeros((ny, nx // BLOCK + 1), dtype=np.bool_)
     for z in range(nz):
-        total[:] = 0.0
-        for n in range(len(borders)):
-            overlap = min(borders[n, 1], slabs[z + 1]) - max(borders[n, 0], slabs[z])
-            if overlap <= 0.0:
-                continue
-            weight = overlap / (slabs[z + 1] - slabs[z])
-            for m in range(starts[n], starts[n + 1]):
-                accumulate(
-                    total,
-                    segments[m, 0] - offset[0],
-                    segments[m, 1] - offset[1],
-                    segments[m, 2] - offset[0],
-                    segments[m, 3] - offset[1],
-                    weight,
-                )
+        add_prisms(total, touched, slabs[z], slabs[z + 1], borders, starts, segments, to_cells)
         for y in range(ny):
             running = 0.0
-            for x in range(nx):
-                running += total[y, x]
-                fraction[z, y, x] = min(max(running, 0.0), 1.0)
+            for block in range(nx // BLOCK + 1):
+                first, last = block * BLOCK, min((block + 1) * BLOCK, nx)
+                if touched[y, block]:
+                    for x in range(first, last):
+                        running += total[y, x]
+                        total[y, x] = 0.0
+                        fraction[z, y, x] = min(max(running, 0.0), 1.0)
+                    touched[y, block] = False
+                else:
+                    even = np.float32(min(max(running, 0.0), 1.0))
+                    for x in range(first, last):
+                        fraction[z, y, x] = even
+            total[y, nx] = 0.0
 
 
 @njit(cache=True, nogil=True)
+def add_prisms(total, touched, low, high, borders, starts, segments, to_cells):  # type: ignore[no-untyped-def]
+    """Adds to total (ny, nx + 1) the mean coverage of cells between w = low and high, as differences along x; returns whether there is any.
+
+    touched:  (ny, nx // BLOCK + 1) blocks of cells that may have changed are set.
+    borders:  (n, 2) w of floor and top of each prism, in any order; starts, segments: as in `Solid`.
+    to_cells: (2, 3) affine map of (u, v) to (x, y) in cells, whole numbers on their edges.
+    """
+    ny, nx = total.shape[0], total.shape[1] - 1
+    side = 1.0 if to_cells[0, 0] * to_cells[1, 1] > to_cells[0, 1] * to_cells[1, 0] else -1.0
+    found = False
+    for n in range(len(borders)):
+        overlap = min(borders[n, 1], high) - max(borders[n, 0], low)
+        if overlap <= 0.0:
+            continue
+        found = True
+        weight = side * overlap / (high - low)
+        for m in range(starts[n], starts[n + 1]):
+            u0, v0, u1, v1 = segments[m, 0], segments[m, 1], segments[m, 2], segments[m, 3]
+            x0 = to_cells[0, 0] * u0 + to_cells[0, 1] * v0 + to_cells[0, 2]
+            y0 = to_cells[1, 0] * u0 + to_cells[1, 1] * v0 + to_cells[1, 2]
+            x1 = to_cells[0, 0] * u1 + to_cells[0, 1] * v1 + to_cells[0, 2]
+            y1 = to_cells[1, 0] * u1 + to_cells[1, 1] * v1 + to_cells[1, 2]
+            accumulate(total, x0, y0, x1, y1, weight)
+            # The cells of the edge's box and those to their right; of an edge beyond the last column, the last, where its coverage ends.
+            first, last = min(max(min(x0, x1), 0.0), float(nx)), min(max(x0, x1, 0.0), nx - 1.0)
+            for y in range(max(int(np.floor(min(y0, y1))), 0), min(int(np.floor(max(y0, y1))), ny - 1) + 1):
+                for block in range(int(first) // BLOCK, max(int(last) + 1, int(first)) // BLOCK + 1):
+                    touched[y, block] = True
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def accumulate(total, x0, y0, x1, y1, weight):  # type: ignore[no-untyped-def]
     """Adds to total (ny, nx + 1) the area right of one edge, cell by cell, as differences along x."""
     if y0 == y1:
         return
     ny, nx = total.shape[0], total.shape[1] - 1
+    column, row = int(x0), int(y0)
+    if (
+        x0 >= 0
+        and y0 >= 0
+        and x1 >= 0
+        and y1 >= 0
+        and column == int(x1)
+        and row == int(y1)
+        and column < nx
+        and row < ny
+    ):
+        part = weight * (y0 - y1)
+        share = part * ((x0 + x1) / 2 - column)
+        total[row, column] += part - share
+        total[row, column + 1] += share
+        return
     if y0 < y1:
         weight = -weight
     else:
