@@ -27,7 +27,7 @@ check: setup     ## style, types, and who may import whom
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: setup    ## put the code into the one style
 	@$(BIN)/ruff check --fix
