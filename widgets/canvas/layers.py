@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import contourpy
@@ -42,13 +43,20 @@ class Kept(Generic[T]):
         return self._value  # type: ignore[return-value]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lines:
     """An isodose line in one slice: pieces of (n, 2) plane coordinates in mm; closed where the last point is the first."""
 
     gy: float
     colour: tuple[int, int, int]
     pieces: tuple[NDArray[np.float64], ...]
+
+    @cached_property
+    def label_places(self) -> tuple[tuple[Pair, ...], float]:
+        """Twelve points around the longest piece, and its larger extent in mm."""
+        longest = max(self.pieces, key=len)
+        points = longest[np.linspace(0, len(longest) - 1, 12, endpoint=False).astype(int)].tolist()
+        return tuple((x, y) for x, y in points), float((longest.max(axis=0) - longest.min(axis=0)).max())
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,8 @@ from .viewport import Viewport
 
 KEPT_OUTLINES = 4000
 
+SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
 Key = tuple[Structure, Matrix, str, Point, float]
 """Structure, its matrix, and the plane: orientation, right, position."""
 
@@ -70,14 +72,13 @@ class Outlines:
             self._kept.move_to_end(key)
             return self._kept[key]
         origin = port.point_mm((0.0, 0.0))
-        if complete:
-            region: Region | None = late.section_module().section(
+        region = native_region(drawn.structure, drawn.to_structure, origin, port)
+        if region is None and not complete:
+            return None
+        if region is None:
+            region = late.section_module().section(
                 drawn.structure, drawn.to_structure, origin, port.plane.right, port.plane.down
             )
-        else:
-            region = native_region(drawn.structure, drawn.to_structure, origin, port)
-            if region is None:
-                return None
         found = None if region is None else (region, path_of(rings_of(region), closed=True))
         self._kept[key] = found
         while len(self._kept) > KEPT_OUTLINES:
@@ -88,10 +89,8 @@ class Outlines:
 def native_region(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> Region | None:
     """The region on the plane of a viewport where that is one of the structure's own, seen along its own axes; else None."""
     grid = structure.grid
-    same = np.allclose(to_structure, np.eye(4)) and np.allclose(
-        [port.plane.right, port.plane.down], grid.axes[:2], atol=1e-9
-    )
-    if not same:
+    axes = grid.axes.tolist()
+    if to_structure != SAME_FRAME or list(port.plane.right) != axes[0] or list(port.plane.down) != axes[1]:
         return None
     w = float(grid.uvw_mm(origin_mm)[2])
     k = grid.nearest_plane(w)

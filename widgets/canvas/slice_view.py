@@ -821,16 +821,13 @@ class SliceView(QWidget):
         for turn, line in enumerate(lines):
             if not line.pieces:
                 continue
-            longest = max(line.pieces, key=len)
-            if len(longest) < 8:
-                continue
+            places, extent = line.label_places
             text = f"{line.gy:g} Gy"
             width = metrics.horizontalAdvance(text) + 6
-            if np.ptp(longest, axis=0).max() / port.mm_per_pixel < 2 * width:
+            if extent / port.mm_per_pixel < 2 * width:
                 continue  # the label would hide what the line is about
-            tried = np.linspace(0, len(longest) - 1, 12, endpoint=False).astype(int)
-            for at in np.roll(tried, -5 * turn):
-                x, y = port.pixel((float(longest[at, 0]), float(longest[at, 1])))
+            for n in range(len(places)):
+                x, y = port.pixel(places[(n + 5 * turn) % len(places)])
                 box = (x - width / 2, y - line_height / 2, width, line_height)
                 if room.take(box):
                     painter.setPen(Qt.PenStyle.NoPen)
@@ -891,11 +888,11 @@ def _broad(colour: QColor, width: float) -> QPen:
 
 
 def _outline(painter: QPainter, path: QPainterPath, pen: QPen) -> None:
-    """About one and a half pixels wide. Three hair lines half a pixel apart take a third of the time of one broad line."""
+    """About one and a half pixels wide. Two hair lines half a pixel apart take a quarter of the time of one broad line."""
     painter.setPen(pen)
     there = painter.transform()
-    for dx, dy in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)):
-        painter.setTransform(there * QTransform.fromTranslate(dx - 0.17, dy - 0.17))
+    for shift in (-0.2, 0.2):
+        painter.setTransform(there * QTransform.fromTranslate(shift, shift))
         painter.drawPath(path)
     painter.setTransform(there)
 
