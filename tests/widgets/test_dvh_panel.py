@@ -301,7 +301,8 @@ def test_the_table_says_what_the_engine_says_and_copies_as_tsv(shown):
     panel = shown(session)
     truth = dvh(PTV, session.case.doses[0], None)
     table = panel._table
-    table.selectRow(0)
+    table.setFocus()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(table.rows.index(0, 0)).center())
     QTest.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     lines = QApplication.clipboard().text().splitlines()
     assert lines[0] == "Structure\tVolume [cc]\tD95%[Gy]\tMean[Gy]\tD0.035cc[Gy]"
