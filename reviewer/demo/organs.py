@@ -23,7 +23,7 @@ GTV_1_MM = (-66.0, -14.0, -12.0)
 GTV_2_MM = (-88.0, 22.0, 44.0)
 """Middles of the lesions at simulation, (x, y, z) mm; the first lies beside the duodenum."""
 
-DUODENUM_DAY_MM = np.array([1.0, 0.5, -4.3, 0.2])
+DUODENUM_DAY_MM = np.array([0.8, 0.5, -4.3, 0.25])
 """By the day the duodenum has sunk with the liver and filled a little (x, y, z, radius): it lies closer to the first lesion, so close that
 the approved plan breaks a goal and an adapted one can still meet it (`treatment`); a millimetre decides."""
 

@@ -167,7 +167,8 @@ def test_on_the_day_the_duodenum_breaks_its_goal_and_the_adapted_plan_meets_it(s
     before, after = metrics(states[1], treated[1][1]), metrics(states[1], treated[1][2])
     assert before["Duodenum"] > 36
     assert after["Duodenum"] < 36
-    assert after["V95"] >= 0.90
+
+    assert after["V95"] >= 0.94
     assert after["max"] <= 63
     assert after["liver"] < 10
 
