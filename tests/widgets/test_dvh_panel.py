@@ -316,6 +316,18 @@ def test_the_table_says_what_the_engine_says_and_copies_as_tsv(shown):
     assert float(most) == pytest.approx(Metric.parse("D0.035cc[Gy]").of(truth), abs=0.05)
 
 
+def test_in_a_narrow_panel_columns_give_way_to_names(shown):
+    panel = shown(Session(case(PTV, GUT)), (190, 400))
+    table = panel._table
+    assert table.columnWidth(0) >= 80
+    assert not table.isColumnHidden(4)
+    assert table.isColumnHidden(1)
+    assert "Volume [cc] 10.1" in table.rows.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    panel.resize(320, 400)
+    QTest.qWait(20)
+    assert not any(table.isColumnHidden(c) for c in range(5))
+
+
 def test_empty_states(jobs, qtbot):
     for session, words in (
         (Session(), "no dose"),

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSplitter,
     QToolButton,
     QVBoxLayout,
@@ -60,12 +59,9 @@ class DvhPanel(QWidget):
             for button in pair:
                 group.addButton(button)
             group.buttonClicked.connect(self._show)
-        self._title = muted()
-        self._title.setObjectName("dvhTitle")
-        self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         head = QHBoxLayout()
         head.setSpacing(0)
-        head.addWidget(self._title, 1)
+        head.addStretch(1)
         for caption, pair in (("dose", (self._gy, self._percent)), ("vol.", (self._relative, self._absolute))):
             label = muted(caption)
             label.setContentsMargins(RHYTHM, 0, 3, 0)
@@ -164,9 +160,6 @@ class DvhPanel(QWidget):
         self._empty.setText(why)
         self._empty.setVisible(not rows)
         self._split.setVisible(bool(rows))
-        title = dose_title(dose, case.plan(dose.plan_id)) if dose else ""
-        self._title.setText(title)
-        self._title.setToolTip(title)
         reference = view.reference_gy
         self._percent.setEnabled(bool(reference))
         self._percent.setToolTip(
@@ -185,7 +178,7 @@ class DvhPanel(QWidget):
                 if r.dvh is not None
             ]
             axes = plotting.Axes(reference if self._percent.isChecked() else None, self._relative.isChecked())
-            self._plot.show_curves(shown, axes, reference)
+            self._plot.show_curves(shown, axes, reference, dose_title(dose, case.plan(dose.plan_id)))
         self._highlight()
 
     def _highlight(self) -> None:

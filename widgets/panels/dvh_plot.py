@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pyqtgraph as pg
@@ -61,6 +62,7 @@ class DvhPlot(pg.PlotWidget):
         self._axes = Axes()
         self._highlighted: str | None = None
         self._size = (0, 0)
+        self._dose = "Dose"
         item = self.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
@@ -94,8 +96,11 @@ class DvhPlot(pg.PlotWidget):
         x, y = self._lines[structure_id].getData()
         return np.asarray(x), np.asarray(y)
 
-    def show_curves(self, curves: Iterable[Curve], axes: Axes, reference_gy: float | None = None) -> None:
-        """Draw these; what has not changed is left alone."""
+    def show_curves(
+        self, curves: Iterable[Curve], axes: Axes, reference_gy: float | None = None, dose: str = "Dose"
+    ) -> None:
+        """Draw these; what has not changed is left alone. reference_gy: marked by a line. dose: what the axis is called."""
+        self._dose = dose
         wanted = {c.structure_id: c for c in curves if len(c.dvh.dose_gy)}
         turned = axes != self._axes
         self._axes = axes
@@ -151,8 +156,10 @@ class DvhPlot(pg.PlotWidget):
     def _titles(self) -> None:
         t = theme()
         style = {"color": t.muted, "font-size": "8pt"}
-        dose = "Dose (Gy)" if self._axes.full_dose_gy is None else f"Dose (% of {self._axes.full_dose_gy:g} Gy)"
-        self.getPlotItem().setLabel("bottom", dose, **style)
+        unit = "Gy" if self._axes.full_dose_gy is None else f"% of {self._axes.full_dose_gy:g} Gy"
+        room = max(60, self.width() - 60 - self.fontMetrics().horizontalAdvance(f" ({unit})"))
+        name = escape(self.fontMetrics().elidedText(self._dose, Qt.TextElideMode.ElideRight, room))
+        self.getPlotItem().setLabel("bottom", f"{name} ({unit})", **style)
         self.getPlotItem().setLabel("left", "Volume (%)" if self._axes.relative_volume else "Volume (cc)", **style)
 
     def _draw(self, curve: Curve) -> None:

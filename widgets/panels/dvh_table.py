@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from reviewer.case import Structure
@@ -20,6 +20,10 @@ if TYPE_CHECKING:  # importing it for good would load numba
 
 Index = QModelIndex | QPersistentModelIndex
 ID_ROLE = Qt.ItemDataRole.UserRole
+
+NAME_PX = 84
+"""Narrower than this a name can't be told from another: columns give way, volume first, for the list of structures has it too."""
+_GIVE_WAY = (1, 3, 2)
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,12 @@ class DvhTable(QTableView):
         header.setMinimumSectionSize(24)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, widest in ((1, "9999.9"), (2, "none"), (3, "Mean"), (4, "none")):
-            self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(widest) + RHYTHM + 2)
+        measure = self.fontMetrics().horizontalAdvance
+        self._widths = {
+            c: measure(widest) + RHYTHM + 2 for c, widest in ((1, "9999.9"), (2, "none"), (3, "Mean"), (4, "none"))
+        }
+        for column, width in self._widths.items():
+            self.setColumnWidth(column, width)
         self.setMinimumHeight(3 * 20)
         self.setMouseTracking(True)
         self.entered.connect(lambda index: self.hovered.emit(self.rows.rows[index.row()].structure.id))
@@ -97,6 +105,15 @@ class DvhTable(QTableView):
 
     def sizeHint(self) -> QSize:
         return QSize(280, 10 * 20)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        room = self.viewport().width() - NAME_PX - sum(self._widths.values())
+        for column in _GIVE_WAY:
+            hidden = room < 0
+            if hidden:
+                room += self._widths[column]
+            self.setColumnHidden(column, hidden)
+        super().resizeEvent(event)
 
     def tsv(self) -> str:
         """The selected rows, or all, with the full notation of each column in the first line."""
@@ -188,7 +205,8 @@ class _Rows(QAbstractTableModel):
         if row.dvh is None:
             return f"{row.structure.name}: {row.trouble or 'being computed'}"
         warning = outside_warning(row.dvh)
-        facts = f"{row.structure.name}\n{_COLUMNS[column].tip}" if column else row.structure.name
+        values = [f"{c.full} {self.text(row, k)}" for k, c in enumerate(_COLUMNS) if k]
+        facts = "\n".join([row.structure.name, *([_COLUMNS[column].tip] if column else values)])
         return f"{facts}\n⚠ {warning}; dose values are those of the rest" if warning else facts
 
 
