@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from psygnal import Signal
 
 from reviewer.case import Case, Dose, Image, Problem, StructureSet
 from reviewer.changes import CaseOpened, HistoryChanged, ProblemsFound, StructuresChanged, ViewChanged, VoxelsArrived
-from reviewer.edit import Edit, History
+from reviewer.edit import Edit, History, Swap, swapped
 from reviewer.errors import NotRegisteredError
 from reviewer.scene import Point, Scene, View, resolve
+
+
+class Formulas(Protocol):
+    """Keeps derived structures up to date; `reviewer.formula.derivations.Derivations` is one."""
+
+    def follow(self, case: Case, swaps: Iterable[Swap]) -> tuple[Swap, ...]:
+        """What else changes in a case in which `swaps` were just done; raises where a formula cannot follow."""
 
 
 class Session:
@@ -26,6 +34,7 @@ class Session:
         self._case = case or Case()
         self._view = first_view(self._case)
         self._history = History()
+        self._formulas: Formulas | None = None
         self._scene: Scene | None = None
 
     @property
@@ -67,8 +76,12 @@ class Session:
         self._view, self._scene = after, None
         self.changed.emit(ViewChanged(different))
 
+    def follow(self, formulas: Formulas) -> None:
+        """Let derived structures follow every edit from now on. A part of its own: it needs the geometry, which is slow to load."""
+        self._formulas = formulas
+
     def apply(self, edit: Edit) -> None:
-        """Carry out an edit and record it."""
+        """Carry out an edit, let derived structures follow, and record it. Where one of them cannot follow, nothing is changed."""
         self._replace(edit)
         self._history.record(edit)
         self.changed.emit(HistoryChanged())
@@ -109,10 +122,14 @@ class Session:
         return float(point[0]), float(point[1]), float(point[2])
 
     def _replace(self, edit: Edit) -> None:
-        self._case = edit.applied_to(self._case)
-        self._scene = None
-        touched = frozenset(swap.structure_id for swap in edit.swaps)
-        planes = frozenset(k for swap in edit.swaps for k in swap.planes)
+        case = edit.applied_to(self._case)
+        swaps = edit.swaps
+        if self._formulas is not None:
+            followed = self._formulas.follow(case, swaps)
+            case, swaps = swapped(case, followed), (*swaps, *followed)
+        self._case, self._scene = case, None
+        touched = frozenset(swap.structure_id for swap in swaps)
+        planes = frozenset(k for swap in swaps for k in swap.planes)
         self.changed.emit(StructuresChanged(touched, planes))
 
 

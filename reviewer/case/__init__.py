@@ -7,9 +7,10 @@ from reviewer.case.image import Image, Window
 from reviewer.case.patient import Patient
 from reviewer.case.plan import Aperture, Beam, ControlPoint, Plan, Prescription
 from reviewer.case.registration import Registration
-from reviewer.case.structure import Colour, Structure, StructureSet
+from reviewer.case.structure import PALETTE, Colour, Structure, StructureSet
 
 __all__ = [
+    "PALETTE",
     "Aperture",
     "Beam",
     "Case",

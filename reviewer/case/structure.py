@@ -28,7 +28,7 @@ class Structure:
     grid:    the planes that the regions lie on: those of `image_id`'s grid, or, where contours lie off its slices or no image is
              there, a grid with the contours' own positions.
     planes:  plane index of `grid` -> valid, non-empty Region in plane coordinates (u, v) mm. Planes without contour are absent.
-    formula: text of a derived structure, None when drawn.
+    formula: text of a derived structure, None when drawn. frozen: it was once made by its formula and does not follow it any more.
     """
 
     id: str
@@ -41,9 +41,15 @@ class Structure:
     number: int = 0
     formula: str | None = None
     locked: bool = False
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "planes", MappingProxyType(dict(sorted(self.planes.items()))))
+
+    @property
+    def live(self) -> bool:
+        """Whether the structure follows its formula."""
+        return self.formula is not None and not self.frozen
 
     @property
     def empty(self) -> bool:

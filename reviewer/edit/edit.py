@@ -36,10 +36,17 @@ class Swap:
         """The structures of the set after the swap. Raises InputError where `before` is not among them."""
         if self.before is None:
             return structures if self.after is None else (*structures, self.after)
-        if not any(s is self.before for s in structures):
+        if not any(self._replaces(s) for s in structures):
             raise InputError("the structure has changed since the edit was made", where=self.before.name)
         new = () if self.after is None else (self.after,)
-        return tuple(x for s in structures for x in (new if s is self.before else (s,)))
+        return tuple(x for s in structures for x in (new if self._replaces(s) else (s,)))
+
+    def _replaces(self, structure: Structure) -> bool:
+        """Whether this is `before`; one that follows a formula may have moved with it meanwhile."""
+        before = self.before
+        return structure is before or (
+            before is not None and before.live and structure.live and structure.id == before.id
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -166,8 +166,10 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     first, last = (int(i) for i in np.flatnonzero(near)[[0, -1]])
     first, last = max(first - 1, 0), min(last + 1, len(near) - 1)
     reach = length + 3 * cell
-    corner = low[:2] - (reach if sign > 0 else 3 * cell)
-    shape = np.ceil((high[:2] + (reach if sign > 0 else 3 * cell) - corner) / cell).astype(int) + 1
+    border = reach if sign > 0 else 3 * cell
+    # On multiples of the cell, so that a plane comes out the same whatever else the structure holds.
+    corner = np.floor((low[:2] - border) / cell) * cell
+    shape = np.ceil((high[:2] + border - corner) / cell).astype(int) + 1
     starts = body.starts[first : last + 2]
     edges = ((body.segments[starts[0] : starts[-1]] - np.tile(corner, 2)) / cell).astype(np.float32)
     equal = bool(np.ptp(across) < 1e-6)

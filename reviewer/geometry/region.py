@@ -49,7 +49,7 @@ def region_of_rings(rings: Sequence[ArrayLike]) -> Region | None:
     while len(polygons) > 1:  # pairwise, so that many rings stay cheap
         paired = shapely.symmetric_difference(polygons[0:-1:2], polygons[1::2])
         polygons = [*paired, *polygons[len(paired) * 2 :]]
-    return _without_crumbs(polygons[0]) if polygons else None
+    return region_of(polygons[0]) if polygons else None
 
 
 def rings_of(region: Region) -> list[NDArray[np.float64]]:
@@ -75,7 +75,7 @@ def _odd_faces(points: NDArray[np.float64]) -> list[Polygon]:
     return odd
 
 
-def _without_crumbs(geometry: shapely.Geometry) -> Region | None:
+def region_of(geometry: shapely.Geometry) -> Region | None:
     """The areas of a geometry, without lines, points and parts below SMALLEST_PART_MM2; None when nothing is left."""
     parts = shapely.get_parts(shapely.get_parts(geometry))
     parts = parts[

@@ -1,0 +1,1 @@
+"""Derived structures: their notation, their values, and what keeps them up to date."""

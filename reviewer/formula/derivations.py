@@ -1,0 +1,201 @@
+"""The formulas of a case, alive: what an edit moves is followed through every formula that can be reached from it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reviewer.case import PALETTE, Case, Dose, Structure, StructureSet
+from reviewer.edit import Swap
+from reviewer.errors import InputError, NotRegisteredError
+from reviewer.formula.evaluate import Evaluation, Moved, grid_for
+from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, names_in, parse
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A structure as its formula makes it, and what had to be cut off."""
+
+    structure: Structure
+    evaluation: Evaluation
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.evaluation.warnings
+
+
+def derive(case: Case, group: StructureSet, name: str, text: str, kind: str = "") -> Derived:
+    """A new structure of `group` from a formula; it is not yet in the case, and may be made in any thread.
+
+    Raises FormulaError for what cannot be read or evaluated, GeometryError for structures that do not lie together.
+    """
+    if any(s.name == name for s in group.structures):
+        raise InputError(f"the structure set already has a structure “{name}”", remedy="choose another name")
+    node = parse(text)
+    sources = CaseSources(case, group, text)
+    named = [sources.structure(mention) for mention in mentions(node)]
+    if not named:
+        raise FormulaError("no structure is named whose slices the result could lie on", text, node.span)
+    evaluation = Evaluation(text, node, grid_for(node, named), sources)
+    number = max((s.number for s in group.structures), default=0) + 1
+    structure = Structure(
+        id=f"{group.id}#{number}",
+        name=name,
+        grid=evaluation.grid,
+        planes=evaluation.planes,
+        type=kind,
+        colour=PALETTE[number % len(PALETTE)],
+        image_id=named[0].image_id,
+        number=number,
+        formula=text,
+    )
+    return Derived(structure, evaluation)
+
+
+class Derivations:
+    """Keeps the formulas of one case evaluated. Not to be used from two threads at once."""
+
+    def __init__(self) -> None:
+        self._evaluations: dict[tuple[str, str, str], Evaluation] = {}
+
+    def adopt(self, group: StructureSet, derived: Derived) -> None:
+        """Go on from the evaluation that made a structure, instead of evaluating it again after the first edit."""
+        self._evaluations[group.id, derived.structure.id, derived.evaluation.text] = derived.evaluation
+
+    def follow(self, case: Case, swaps: Iterable[Swap]) -> tuple[Swap, ...]:
+        """What else changes in a case in which `swaps` were just done: every live formula that they reach, in the order of dependence.
+
+        Raises FormulaError where a formula can no longer be evaluated (its structure is gone, a cycle): then the edit must not be done.
+        """
+        touched: dict[str, list[Swap]] = {}
+        for swap in swaps:
+            touched.setdefault(swap.set_id, []).append(swap)
+        return tuple(s for set_id, done in touched.items() for s in self._follow_in(case, set_id, done))
+
+    def _follow_in(self, case: Case, set_id: str, done: list[Swap]) -> Iterator[Swap]:
+        group = case.structure_set(set_id)
+        if group is None:
+            return
+        # What is frozen or gone may miss edits from here on: if it comes back it is evaluated anew.
+        alive = {(s.id, s.formula) for s in group.structures if s.live}
+        for key in [k for k in self._evaluations if k[0] == set_id and k[1:] not in alive]:
+            del self._evaluations[key]
+        if not alive:
+            return
+        now = {s.name: s for s in group.structures}
+        moved: dict[str, Moved] = {}
+        for swap in done:
+            before, after = swap.before, swap.after
+            if before is not None and (after is None or after.name != before.name):
+                moved[before.name] = None
+            if after is not None:
+                whole = before is None or before.grid is not after.grid or before.name != after.name
+                moved[after.name] = None if whole else swap.planes
+        swapped_ids = {swap.structure_id for swap in done}
+        for structure in in_order(group):
+            text = structure.formula or ""
+            sources = CaseSources(case, group, text, now)
+            reached = any(moved.get(name, frozenset()) != frozenset() for name in names_in(parse(text)))
+            key = (set_id, structure.id, text)
+            if not reached and structure.id not in swapped_ids and key in self._evaluations:
+                continue
+            evaluation = self._evaluations.get(key)
+            if evaluation is None:
+                node = parse(text)
+                named = [sources.structure(mention) for mention in mentions(node)]
+                evaluation = self._evaluations[key] = Evaluation(text, node, grid_for(node, named), sources)
+                changed: Moved = None
+            else:
+                evaluation.sources = sources
+                changed = evaluation.update(moved)
+            fresh = replace(structure, planes=evaluation.planes, grid=evaluation.grid)
+            if fresh.same_shape(structure):
+                continue
+            now[structure.name] = fresh
+            already = moved.get(structure.name, frozenset())
+            moved[structure.name] = None if changed is None or already is None else changed | already
+            yield Swap(set_id, structure, fresh)
+
+
+class CaseSources:
+    """Names looked up in one structure set, doses in the whole case."""
+
+    def __init__(
+        self, case: Case, group: StructureSet, text: str, structures: Mapping[str, Structure] | None = None
+    ) -> None:
+        self._case, self._group, self._text = case, group, text
+        self._structures = structures
+
+    def structure(self, node: Name) -> Structure:
+        if self._structures is not None and node.name in self._structures:
+            return self._structures[node.name]
+        found = [s for s in self._group.structures if s.name == node.name]
+        if len(found) > 1:
+            raise FormulaError(f"there are {len(found)} structures “{node.name}”", self._text, node.span)
+        if found:
+            return found[0]
+        raise FormulaError(
+            f"there is no structure “{node.name}”",
+            self._text,
+            node.span,
+            remedy=_suggestion(node.name, [s.name for s in self._group.structures]),
+        )
+
+    def dose(self, node: IsodoseVolume) -> tuple[Dose, NDArray[np.float64], float | None]:
+        found = [d for d in self._case.doses if d.label == node.dose or d.id == node.dose]
+        if len(found) != 1:
+            what = "there is no dose" if not found else f"there are {len(found)} doses"
+            raise FormulaError(
+                f"{what} “{node.dose}”",
+                self._text,
+                node.span,
+                remedy=_suggestion(node.dose, [d.label for d in self._case.doses]),
+            )
+        dose = found[0]
+        plan = self._case.plan(dose.plan_id)
+        try:
+            to_dose = self._case.transform(self._group.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+        except NotRegisteredError as error:
+            raise FormulaError(
+                f"dose “{node.dose}” is not registered to the structures",
+                self._text,
+                node.span,
+                remedy="open the registration (REG) that ties them",
+            ) from error
+        return dose, to_dose, plan.prescribed_gy if plan else None
+
+
+def in_order(group: StructureSet) -> list[Structure]:
+    """The live derived structures of a set, each after those that it is made from. Raises FormulaError for a cycle."""
+    live = {s.name: s for s in group.structures if s.live}
+    ordered: list[Structure] = []
+    done: set[str] = set()
+
+    def visit(structure: Structure, above: tuple[str, ...]) -> None:
+        if structure.name in done:
+            return
+        text = structure.formula or ""
+        for mention in mentions(parse(text)):
+            way = (*above, structure.name)
+            if mention.name in way:
+                circle = " → ".join([*way[way.index(mention.name) :], mention.name])
+                raise FormulaError(f"formulas go round in a circle, {circle},", text, mention.span)
+            if mention.name in live:
+                visit(live[mention.name], way)
+        done.add(structure.name)
+        ordered.append(structure)
+
+    for structure in live.values():
+        visit(structure, ())
+    return ordered
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if near:
+        return f"is “{near[0]}” meant?"
+    return f"known are {', '.join(known)}" if known else "the set is empty"

@@ -1,0 +1,317 @@
+"""A formula evaluated onto the planes of a grid, and kept up to date plane by plane.
+
+Every node of the tree remembers the planes that it last had. `Evaluation.update` hears which planes of which structures moved and computes
+again only what those can reach: the same planes through a boolean, the planes within its length through a margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from reviewer.case import Dose, Structure
+from reviewer.errors import GeometryError
+from reviewer.formula.grammar import Boolean, Clean, FormulaError, IsodoseVolume, Margin, Name, Node, Ring, children
+from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
+from reviewer.geometry.level import level_rings
+from reviewer.geometry.margin import Layered, Sides, beyond_mm, margin
+from reviewer.geometry.region import Region, region_of, region_of_rings
+from reviewer.geometry.reslice import PlaneSampling, reslice
+from reviewer.geometry.section import section
+from reviewer.geometry.stack import Stack
+
+Planes = dict[int, Region]
+Moved = frozenset[int] | None
+"""Planes that moved; None for all of them."""
+
+NONE_MOVED: frozenset[int] = frozenset()
+
+SMOOTH_STEPS = 16
+"""Segments of a quarter circle in smoothing: the arc of 5 mm is met within 0.006 mm."""
+
+
+class Sources(Protocol):
+    """Where a formula finds what it names; `reviewer.formula.derivations` answers from a case. Both raise FormulaError at the node's place."""
+
+    def structure(self, node: Name) -> Structure:
+        """The structure of that name as it is now."""
+
+    def dose(self, node: IsodoseVolume) -> tuple[Dose, NDArray[np.float64], float | None]:
+        """The dose of that name, the (4, 4) map of the structures' frame to the dose's, and the Gy that are 100 % (None: unknown)."""
+
+
+def reach_mm(node: Node) -> float:
+    """How far beyond the named structures a formula's result can lie."""
+    below = max((reach_mm(child) for child in children(node)), default=0.0)
+    match node:
+        case Margin(_, mm):
+            return below + max(0.0, *(length for _, length in mm))
+        case Ring(_, _, outer):
+            return below + outer
+        case _:
+            return below
+
+
+def grid_for(node: Node, named: Sequence[Structure]) -> Grid:
+    """The planes that a result lies on: those of the first structure, carried on at its end spacing where they are only its own.
+
+    Raises GeometryError where the structures lie in different frames of reference or orientations.
+    """
+    first = named[0].grid
+    for other in named[1:]:
+        if other.grid.frame_of_reference_uid != first.frame_of_reference_uid:
+            raise GeometryError(
+                f"{named[0].name} and {other.name} lie in different frames of reference",
+                remedy="carry one of them over to the other image first",
+            )
+    image = next((s.grid for s in named if s.image_id is not None), None)
+    if image is not None:
+        return image
+    w, reach = first.positions_mm, reach_mm(node)
+    step = first.spacing_w_mm
+    before = np.arange(-np.ceil(reach / step), 0) * step + w[0]
+    after = w[-1] + np.arange(1, np.ceil(reach / step) + 1) * step
+    return replace(first, positions_mm=np.concatenate([before, w, after]))
+
+
+def onto(stack: Stack, grid: Grid) -> Mapping[int, Region]:
+    """The regions of a stack on the planes of a grid in the same frame: its own where the planes coincide, else cuts of its solid."""
+    own = stack.grid
+    parallel = np.allclose(own.axes, grid.axes, atol=AXIS_TOLERANCE)
+    if own is grid or (
+        parallel
+        and len(own.positions_mm) == len(grid.positions_mm)
+        and np.allclose(own.positions_mm, grid.positions_mm, atol=POSITION_TOLERANCE_MM)
+    ):
+        return stack.planes
+    cuts = {}
+    for k, w in enumerate(grid.positions_mm):
+        cut = section(stack, None, w * grid.axes[2], grid.axes[0], grid.axes[1])
+        if cut is not None:
+            cuts[k] = cut
+    return cuts
+
+
+class Evaluation:
+    """One formula on one grid. `planes` is its present value; `warnings` says what had to be cut off.
+
+    sources may be replaced before an `update`, as the case is replaced by every edit.
+    """
+
+    def __init__(self, text: str, node: Node, grid: Grid, sources: Sources) -> None:
+        self.text, self.node, self.grid = text, node, grid
+        self.sources = sources
+        self._known: dict[Node, Planes] = {}
+        self._stacks: dict[Node, Stack] = {}
+        self._warnings: dict[Node, str] = {}
+        self._bring(node, {})
+
+    @property
+    def planes(self) -> Planes:
+        return dict(self._known[self.node])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warnings.values())
+
+    def update(self, moved: Mapping[str, Moved]) -> Moved:
+        """Take in that planes of named structures moved (by the structure's own grid); returns the planes of the result that may differ."""
+        return self._bring(self.node, moved)
+
+    def _bring(self, node: Node, moved: Mapping[str, Moved]) -> Moved:
+        below = [self._bring(child, moved) for child in children(node)]
+        affected = self._affected(node, below, moved) if node in self._known else None
+        if affected is None or affected:
+            self._stacks.pop(node, None)
+        if affected is None:
+            self._known[node] = self._computed(node, None)
+        elif affected:
+            anew = self._computed(node, affected)
+            self._known[node] = {k: r for k, r in self._known[node].items() if k not in affected} | anew
+        return affected
+
+    def _affected(self, node: Node, below: list[Moved], moved: Mapping[str, Moved]) -> Moved:
+        match node:
+            case Name(name):
+                planes = moved.get(name, NONE_MOVED)
+                return planes if not planes or self.sources.structure(node).grid is self.grid else None
+            case IsodoseVolume():
+                return NONE_MOVED
+            case Clean("largest"):
+                return None if any(m is None or m for m in below) else NONE_MOVED
+            case _:
+                if any(m is None for m in below):
+                    return None
+                planes = frozenset(k for m in below if m for k in m)
+                return self._within(planes, _own_reach_mm(node))
+
+    def _within(self, planes: frozenset[int], mm: float) -> frozenset[int]:
+        """The planes that a change of `planes` reaches: a cap begins one plane beyond the last three, which shape it."""
+        if not planes or mm == 0:
+            return planes
+        w = self.grid.positions_mm
+        solid = 3 * float(np.diff(w).max()) if len(w) > 1 else 0.0
+        low, high = w[min(planes)] - mm - solid, w[max(planes)] + mm + solid
+        return frozenset(int(k) for k in np.flatnonzero((w >= low) & (w <= high)))
+
+    def _computed(self, node: Node, planes: Moved) -> Planes:
+        match node:
+            case Name():
+                structure = self.sources.structure(node)
+                self._stacks[node] = structure
+                return _picked(onto(structure, self.grid), planes)
+            case Boolean(operator, left, right):
+                return self._combined(operator, self._known[left], self._known[right], planes)
+            case Margin(of, mm):
+                sides = Sides(**dict(mm))
+                self._note_end(node, of, sides)
+                return margin(self._stack(of), sides, self.grid, planes)
+            case Ring(of, inner, outer):
+                self._note_end(node, of, Sides.all_around(outer))
+                wide = margin(self._stack(of), Sides.all_around(outer), self.grid, planes)
+                near = margin(self._stack(of), Sides.all_around(inner), self.grid, planes) if inner else self._known[of]
+                return self._combined("-", wide, near, planes)
+            case IsodoseVolume():
+                return self._isodose(node, planes)
+            case Clean(kind, of, mm):
+                regions = _picked(self._known[of], planes)
+                if kind == "largest":
+                    return largest_part(self._known[of])
+                cleaned = {k: _smoothed(r, mm) if kind == "smooth" else _filled(r) for k, r in regions.items()}
+                return {k: r for k, r in cleaned.items() if r is not None}
+
+    def _stack(self, node: Node) -> Stack:
+        """A node's value as a Stack, the same object as long as it does not change: solids are kept by object."""
+        if node not in self._stacks or self._stacks[node].grid is not self.grid:
+            self._stacks[node] = Layered(self.grid, self._known[node])
+        return self._stacks[node]
+
+    def _note_end(self, node: Node, of: Node, sides: Sides) -> None:
+        below, above = beyond_mm(self._stack(of), sides, self.grid)
+        worst = max(below, above)
+        if worst > POSITION_TOLERANCE_MM:
+            excerpt = self.text[node.span.start : node.span.end]
+            self._warnings[node] = f"“{excerpt}” is cut off where the image ends: {worst:.1f} mm of it lie beyond"
+        else:
+            self._warnings.pop(node, None)
+
+    @staticmethod
+    def _combined(operator: str, left: Planes, right: Planes, planes: Moved) -> Planes:
+        found: Planes = {}
+        for k in (left.keys() | right.keys()) if planes is None else planes:
+            region = _both(operator, left.get(k), right.get(k))
+            if region is not None:
+                found[k] = region
+        return found
+
+    def _isodose(self, node: IsodoseVolume, planes: Moved) -> Planes:
+        dose, to_dose, reference = self.sources.dose(node)
+        if node.unit == "%" and reference is None:
+            raise FormulaError(
+                f"“{node.dose}” has no prescription that could be 100 %",
+                self.text,
+                node.span,
+                remedy="give the level in Gy",
+            )
+        gray = node.level if node.unit == "Gy" else node.level / 100 * float(reference or 0.0)
+        step = min(dose.grid.spacing_uv_mm) / 2
+        corners = dose.grid.point_of_index_mm(
+            [(z, y, x) for z in (0, dose.grid.shape_zyx[0] - 1) for y in (0, dose.grid.size_uv[1] - 1) for x in (0, dose.grid.size_uv[0] - 1)]
+        )  # fmt: skip
+        here = (np.hstack([corners, np.ones((8, 1))]) @ np.linalg.inv(to_dose).T)[:, :3]
+        uvw = self.grid.uvw_mm(here)
+        low, high = uvw.min(axis=0), uvw.max(axis=0)
+        size = int(np.ceil((high[0] - low[0]) / step)) + 1, int(np.ceil((high[1] - low[1]) / step)) + 1
+        right, down = ((float(a[0]), float(a[1]), float(a[2])) for a in self.grid.axes[:2])
+        found: Planes = {}
+        for k in range(len(self.grid.positions_mm)) if planes is None else planes:
+            w = self.grid.positions_mm[k]
+            if not low[2] <= w <= high[2]:
+                continue
+            x, y, z = (float(c) for c in self.grid.point_mm([low[0], low[1], w]))
+            lattice = PlaneSampling((x, y, z), right, down, (step, step), size)
+            values, inside = reslice(dose.gray, dose.grid, to_dose, lattice)
+            region = region_of_rings(
+                [ring * step + low[:2] for ring in level_rings(np.where(inside, values, -1.0), gray)]
+            )
+            if region is not None:
+                found[k] = region
+        return found
+
+
+def largest_part(planes: Mapping[int, Region]) -> Planes:
+    """The part with the largest sum of areas; parts of neighbouring planes belong together where they overlap."""
+    parts = [(k, part) for k in sorted(planes) for part in shapely.get_parts(planes[k])]
+    root = list(range(len(parts)))
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            root[i] = root[root[i]]
+            i = root[i]
+        return i
+
+    for i, (k, part) in enumerate(parts):
+        for j in range(i - 1, -1, -1):
+            if parts[j][0] < k - 1:
+                break
+            if parts[j][0] == k - 1 and part.intersects(parts[j][1]):
+                root[find(i)] = find(j)
+    areas: dict[int, float] = {}
+    for i, (_, part) in enumerate(parts):
+        areas[find(i)] = areas.get(find(i), 0.0) + part.area
+    if not areas:
+        return {}
+    best = max(areas, key=lambda i: areas[i])
+    kept: dict[int, list[shapely.Geometry]] = {}
+    for i, (k, part) in enumerate(parts):
+        if find(i) == best:
+            kept.setdefault(k, []).append(part)
+    return {k: region for k, found in kept.items() if (region := region_of(shapely.union_all(found))) is not None}
+
+
+def _own_reach_mm(node: Node) -> float:
+    match node:
+        case Margin(_, mm):
+            return max(abs(length) for _, length in mm)
+        case Ring(_, _, outer):
+            return outer
+        case _:
+            return 0.0
+
+
+def _picked(regions: Mapping[int, Region], planes: Moved) -> Planes:
+    return {k: r for k, r in regions.items() if planes is None or k in planes}
+
+
+def _both(operator: str, left: Region | None, right: Region | None) -> Region | None:
+    match operator:
+        case "|" | "^" if left is None or right is None:
+            return left if right is None else right
+        case "&" if left is None or right is None:
+            return None
+        case "-" if left is None or right is None:
+            return left
+        case "|":
+            return region_of(shapely.union(left, right))
+        case "&":
+            return region_of(shapely.intersection(left, right))
+        case "-":
+            return region_of(shapely.difference(left, right))
+        case _:
+            return region_of(shapely.symmetric_difference(left, right))
+
+
+def _smoothed(region: Region, mm: float) -> Region | None:
+    """Opened and closed by a disc: spikes and notches narrower than twice `mm` go, straight and gently curved outlines stay."""
+    opened = region.buffer(-mm, quad_segs=SMOOTH_STEPS).buffer(2 * mm, quad_segs=SMOOTH_STEPS)
+    return region_of(opened.buffer(-mm, quad_segs=SMOOTH_STEPS))
+
+
+def _filled(region: Region) -> Region | None:
+    rings = [part.exterior for part in shapely.get_parts(region)]
+    return region_of(shapely.union_all(shapely.polygons(rings)))
