@@ -42,6 +42,9 @@ the farther out lies the cut, as far as the next plane for a cap that closes by 
 FARTHEST_MM = 40.0
 """Contours that lie farther from each other than this are joined half-way, as slabs would be."""
 
+ON_THE_EDGE = np.float32(1e-4)
+"""mm2. Points of the lattice that lie on the surface itself count as this far outside, so that no two edges share a start."""
+
 OUTSIDE = np.float32(1e9)
 
 
@@ -132,6 +135,7 @@ class Between:
                 np.minimum(values, cap.at(t), out=values)
             for hollow in hollows:
                 np.maximum(values, -hollow.at(t), out=values)
+            values[np.abs(values) < ON_THE_EDGE] = ON_THE_EDGE
             edges, _ = level_edges(np.negative(values, out=values), 0.0)
             if len(edges):
                 corner = np.array([self._x + box[1].start, self._y + box[0].start] * 2)

@@ -183,3 +183,17 @@ def test_the_sagittal_cut_of_a_sphere_is_smooth():
     assert np.abs(radii - 20).max() < 0.6
     assert np.abs(radii - 20).mean() < 0.1
     assert cut.area == pytest.approx(math.pi * 400, rel=5e-3)
+
+
+def test_contours_that_pass_through_lattice_points_give_whole_floors():
+    """Contours from masks run along multiples of the pixel; the floors as regions must have the areas of their edges."""
+    staircase = np.array(
+        [(-20, -10), (0, -10), (0, -5), (10, -5), (10, 0), (20, 0), (20, 10), (5, 10), (5, 15), (-20, 15)], dtype=float
+    )
+    moved = staircase + (2.0, -1.0)
+    body = stack(
+        planes_grid(np.arange(-3, 4) * 3.0), lambda w: None if abs(w) > 7 else [staircase] if w < 0 else [moved]
+    )
+    found = solid(body)
+    for prism, area in enumerate(found.areas_mm2):
+        assert found.floor(prism).area == pytest.approx(area, rel=1e-6)
