@@ -190,7 +190,7 @@ def test_contours_that_pass_through_lattice_points_give_whole_floors():
     staircase = np.array(
         [(-20, -10), (0, -10), (0, -5), (10, -5), (10, 0), (20, 0), (20, 10), (5, 10), (5, 15), (-20, 15)], dtype=float
     )
-    moved = staircase + (2.0, -1.0)
+    moved = np.add(staircase, (2.0, -1.0))
     body = stack(
         planes_grid(np.arange(-3, 4) * 3.0), lambda w: None if abs(w) > 7 else [staircase] if w < 0 else [moved]
     )
