@@ -134,16 +134,13 @@ class Session:
 
 
 def first_view(case: Case) -> View:
-    """What a freshly opened case shows: the newest structure set that a dose was computed for, on the image that it was drawn on."""
-    group = next((g for d in reversed(case.doses) if (g := structure_set_of(case, d)) is not None), None)
+    """What a freshly opened case shows: the dose of the newest plan, its structures, and the image that they were drawn on."""
+    dose = newest_dose(case)
+    group = structure_set_of(case, dose) if dose else None
     group = group or (case.structure_sets[-1] if case.structure_sets else None)
     base = (case.image(group.image_id) if group else None) or (case.images[0] if case.images else None)
     if base is None:
         return View()
-    dose = next((d for d in reversed(case.doses) if group is not None and structure_set_of(case, d) is group), None)
-    dose = dose or next(
-        (d for d in case.doses if d.grid.frame_of_reference_uid == base.grid.frame_of_reference_uid), None
-    )
     plan = case.plan(dose.plan_id) if dose else None
     target = next(
         (
@@ -166,6 +163,17 @@ def first_view(case: Case) -> View:
         dose=dose.id if dose else None,
         reference_gy=plan.prescribed_gy if plan else None,
     )
+
+
+def newest_dose(case: Case) -> Dose | None:
+    """The dose to begin with: of those that belong to structures the one with the newest plan, else with the newest date, else the last."""
+    belonging = [d for d in case.doses if structure_set_of(case, d) is not None] or list(case.doses)
+
+    def age(dose: Dose) -> tuple[str, str, int]:
+        plan = case.plan(dose.plan_id)
+        return (plan.date if plan else "", dose.date, case.doses.index(dose))
+
+    return max(belonging, key=age, default=None)
 
 
 def structure_set_of(case: Case, dose: Dose) -> StructureSet | None:

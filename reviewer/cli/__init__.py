@@ -27,6 +27,7 @@ COMMANDS = {
     "open": "open the window on DICOM files and folders",
     "info": "list what a case holds and what was wrong with its files",
     "dvh": "dose-volume values and curves of structures",
+    "derive": "make structures by formulas (PTV = GTV + 5 mm) and write them",
     "screenshot": "render the window to a picture, without a screen",
     "check": "test this installation",
 }

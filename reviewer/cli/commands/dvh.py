@@ -13,7 +13,7 @@ from reviewer.cli.output import number, print_json, print_table
 from reviewer.dosimetry.dvh import dvh
 from reviewer.dosimetry.metrics import Metric
 from reviewer.errors import InputError
-from reviewer.session import structure_set_of
+from reviewer.session import newest_dose, structure_set_of
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dose",
         type=int,
         metavar="N",
-        help="position in the list of doses of `reviewer info`, from 0 (default: the last dose that has structures)",
+        help="position in the list of doses of `reviewer info`, from 0 (default: the dose of the newest plan)",
     )
     parser.add_argument(
         "--set",
@@ -97,8 +97,8 @@ def _dose(case: Case, index: int | None) -> Dose:
     if not case.doses:
         raise InputError("the input holds no dose", remedy="add the RTDOSE to PATH")
     if index is not None:
-        return _numbered(case.doses, index, "--dose", "dose")
-    return next((d for d in reversed(case.doses) if structure_set_of(case, d)), case.doses[-1])
+        return numbered(case.doses, index, "--dose", "dose")
+    return newest_dose(case) or case.doses[-1]
 
 
 def _structure_set(case: Case, dose: Dose, index: int | None) -> StructureSet:
@@ -106,7 +106,7 @@ def _structure_set(case: Case, dose: Dose, index: int | None) -> StructureSet:
     if not sets:
         raise InputError("the input holds no structures", remedy="add the RTSTRUCT to PATH")
     if index is not None:
-        return _numbered(sets, index, "--set", "structure set")
+        return numbered(sets, index, "--set", "structure set")
     group = structure_set_of(case, dose) or (sets[0] if len(sets) == 1 else None)
     if group is None:
         listed = ", ".join(f"{n} ({g.label})" for n, g in enumerate(sets))
@@ -114,7 +114,8 @@ def _structure_set(case: Case, dose: Dose, index: int | None) -> StructureSet:
     return group
 
 
-def _numbered(items: Sequence[T], index: int, option: str, kind: str) -> T:
+def numbered(items: Sequence[T], index: int, option: str, kind: str) -> T:
+    """The item that an option asked for by its place, from 0. Raises InputError beyond the end."""
     if not 0 <= index < len(items):
         raise InputError(f"there is no {kind} {index}", where=option, remedy=f"there are 0 to {len(items) - 1}")
     return items[index]
