@@ -1,0 +1,153 @@
+# ruff: noqa: ANN001, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
+"""Exact distances of points from a heap of triangles, found in a tree of boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+LEAF = 4
+"""Triangles in one leaf."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """corners: (m, 9) triangles' corners, ordered along a space-filling curve; boxes: (2 n - 1, 6) low and high of each node, a binary heap."""
+
+    corners: Floats
+    boxes: Floats
+
+    @classmethod
+    def of(cls, vertices: Floats, triangles: Integers) -> Tree:
+        """vertices: (n, 3); triangles: (m, 3), m at least 1. A triangle may be a segment or a point."""
+        corners = vertices[triangles].reshape(-1, 9)
+        middle = (corners[:, :3] + corners[:, 3:6] + corners[:, 6:]) / 3
+        corners = np.ascontiguousarray(corners[_along_curve(middle)])
+        leaves = 1
+        while leaves * LEAF < len(corners):
+            leaves *= 2
+        return cls(corners, _boxes(corners, leaves))
+
+    def distances(self, points: Floats) -> Floats:
+        """(n,) distance of (n, 3) points to the nearest triangle."""
+        order = _along_curve(points)  # a search starts from what was nearest to the point before
+        found = np.empty(len(points))
+        found[order] = _distances(self.corners, self.boxes, points[order])
+        return found
+
+
+def _along_curve(points: Floats) -> Integers:
+    """The order of points along the Morton curve through their box."""
+    low = points.min(axis=0)
+    cells = ((points - low) / max(float(np.ptp(points, axis=0).max()), 1e-9) * 0x1FFFFF).astype(np.uint64)
+    code = np.zeros(len(points), dtype=np.uint64)
+    for axis in range(3):
+        part = cells[:, axis]
+        for shift, mask in (
+            (32, 0x1F00000000FFFF),
+            (16, 0x1F0000FF0000FF),
+            (8, 0x100F00F00F00F00F),
+            (4, 0x10C30C30C30C30C3),
+            (2, 0x1249249249249249),
+        ):
+            part = (part | (part << np.uint64(shift))) & np.uint64(mask)
+        code |= part << np.uint64(axis)
+    return np.argsort(code, kind="stable")
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _boxes(corners, leaves):  # type: ignore[no-untyped-def]
+    boxes = np.empty((2 * leaves - 1, 6))
+    boxes[:, :3] = np.inf
+    boxes[:, 3:] = -np.inf
+    for m in range(len(corners)):
+        box = boxes[leaves - 1 + m // LEAF]
+        for i in range(9):
+            box[i % 3] = min(box[i % 3], corners[m, i])
+            box[3 + i % 3] = max(box[3 + i % 3], corners[m, i])
+    for n in range(leaves - 2, -1, -1):
+        for i in range(3):
+            boxes[n, i] = min(boxes[2 * n + 1, i], boxes[2 * n + 2, i])
+            boxes[n, 3 + i] = max(boxes[2 * n + 1, 3 + i], boxes[2 * n + 2, 3 + i])
+    return boxes
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
+    leaves = (len(boxes) + 1) // 2
+    found = np.empty(len(points))
+    nodes = np.empty(64, dtype=np.int64)
+    lower = np.empty(64)
+    nearest = 0
+    for p in range(len(points)):
+        x, y, z = points[p]
+        best = _to_triangle(corners[nearest], x, y, z)
+        nodes[0], lower[0] = 0, 0.0
+        depth = 1
+        while depth > 0:
+            depth -= 1
+            if lower[depth] >= best:
+                continue
+            n = nodes[depth]
+            if n >= leaves - 1:
+                first = (n - leaves + 1) * LEAF
+                for m in range(first, min(first + LEAF, len(corners))):
+                    s = _to_triangle(corners[m], x, y, z)
+                    if s < best:
+                        best, nearest = s, m
+                continue
+            a, b = 2 * n + 1, 2 * n + 2
+            da, db = _to_box(boxes[a], x, y, z), _to_box(boxes[b], x, y, z)
+            if da > db:
+                a, b, da, db = b, a, db, da
+            if db < best:
+                nodes[depth], lower[depth] = b, db
+                depth += 1
+            if da < best:
+                nodes[depth], lower[depth] = a, da
+                depth += 1
+        found[p] = np.sqrt(best)
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _to_box(box, x, y, z):  # type: ignore[no-untyped-def]
+    dx = max(box[0] - x, x - box[3], 0.0)
+    dy = max(box[1] - y, y - box[4], 0.0)
+    dz = max(box[2] - z, z - box[5], 0.0)
+    return dx * dx + dy * dy + dz * dz
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _to_triangle(t, x, y, z):  # type: ignore[no-untyped-def]
+    """Squared distance of a point from a triangle: from its plane where the foot lies within, else from the nearest side."""
+    ax, ay, az = x - t[0], y - t[1], z - t[2]
+    ux, uy, uz = t[3] - t[0], t[4] - t[1], t[5] - t[2]
+    vx, vy, vz = t[6] - t[0], t[7] - t[1], t[8] - t[2]
+    uu, uv, vv = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
+    ua, va = ux * ax + uy * ay + uz * az, vx * ax + vy * ay + vz * az
+    determinant = uu * vv - uv * uv
+    if determinant > 1e-12 * uu * vv:
+        s = (vv * ua - uv * va) / determinant
+        r = (uu * va - uv * ua) / determinant
+        if s >= 0.0 and r >= 0.0 and s + r <= 1.0:
+            dx, dy, dz = ax - s * ux - r * vx, ay - s * uy - r * vy, az - s * uz - r * vz
+            return dx * dx + dy * dy + dz * dz
+    best = _to_side(ax, ay, az, ux, uy, uz)
+    best = min(best, _to_side(ax, ay, az, vx, vy, vz))
+    return min(best, _to_side(ax - ux, ay - uy, az - uz, vx - ux, vy - uy, vz - uz))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _to_side(px, py, pz, ex, ey, ez):  # type: ignore[no-untyped-def]
+    """Squared distance of the point p from the segment that runs from 0 to e."""
+    length = ex * ex + ey * ey + ez * ez
+    t = min(max((px * ex + py * ey + pz * ez) / length, 0.0), 1.0) if length > 0.0 else 0.0
+    dx, dy, dz = px - t * ex, py - t * ey, pz - t * ez
+    return dx * dx + dy * dy + dz * dz
