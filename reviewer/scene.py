@@ -65,6 +65,7 @@ class View:
     blend:    weight of the overlay, 0 to 1; swipe: position of the edge as a fraction of the view's width.
     hidden:   structures not drawn; filled: structures drawn with a translucent area.
     reference_gy: dose that is 100 % for isodoses and DVH axes.
+    preview:  structures that are proposed, drawn but in no structure set.
     """
 
     mode: Mode = "review"
@@ -89,6 +90,7 @@ class View:
     wash: bool = True
     wash_opacity: float = 0.35
     reference_gy: float | None = None
+    preview: tuple[Structure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ class Scene:
     point_mm: Point = (0.0, 0.0, 0.0)
     crosshair: bool = True
     cameras: Mapping[Orientation, Camera] = field(default_factory=lambda: MappingProxyType({}))
+    preview: tuple[Drawn, ...] = ()
 
 
 def view_planes(grid: Grid) -> Mapping[Orientation, ViewPlane]:
@@ -254,6 +257,12 @@ def resolve(case: Case, view: View) -> Scene:
             continue
         drawn.append(Drawn(structure, tie, structure.id in view.filled, structure.id == view.highlighted))
 
+    preview = tuple(
+        Drawn(structure, tie, False, structure.id == view.highlighted)
+        for structure in view.preview
+        if not structure.empty and (tie := tie_to(structure.grid.frame_of_reference_uid)) is not None
+    )
+
     return Scene(
         view_planes(base.grid),
         Layer(base, _IDENTITY, window(base)),
@@ -269,6 +278,7 @@ def resolve(case: Case, view: View) -> Scene:
         view.point_mm,
         view.crosshair,
         view.cameras,
+        preview,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,7 +75,12 @@ class Derivations:
         touched: dict[str, list[Swap]] = {}
         for swap in swaps:
             touched.setdefault(swap.set_id, []).append(swap)
-        return tuple(s for set_id, done in touched.items() for s in self._follow_in(case, set_id, done))
+        try:
+            return tuple(s for set_id, done in touched.items() for s in self._follow_in(case, set_id, done))
+        except Exception:
+            # Some of them have taken in an edit that will not be done.
+            self._evaluations.clear()
+            raise
 
     def _follow_in(self, case: Case, set_id: str, done: list[Swap]) -> Iterator[Swap]:
         group = case.structure_set(set_id)
@@ -110,8 +116,9 @@ class Derivations:
                 evaluation = self._evaluations[key] = Evaluation(text, node, grid_for(node, named), sources)
                 changed: Moved = None
             else:
+                seen = _seen(evaluation, now)
                 evaluation.sources = sources
-                changed = evaluation.update(moved)
+                changed = evaluation.update({name: planes for name, planes in moved.items() if name not in seen})
             fresh = replace(structure, planes=evaluation.planes, grid=evaluation.grid)
             if fresh.same_shape(structure):
                 continue
@@ -167,6 +174,16 @@ class CaseSources:
                 remedy="open the registration (REG) that ties them",
             ) from error
         return dose, to_dose, plan.prescribed_gy if plan else None
+
+
+def _seen(evaluation: Evaluation, now: Mapping[str, Structure]) -> set[str]:
+    """Names of which an evaluation has the present structure already: one that was made beforehand, and adopted with others of its kind."""
+    seen = set()
+    for mention in mentions(evaluation.node):
+        with suppress(FormulaError):
+            if evaluation.sources.structure(mention) is now.get(mention.name):
+                seen.add(mention.name)
+    return seen
 
 
 def in_order(group: StructureSet) -> list[Structure]:

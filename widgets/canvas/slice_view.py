@@ -572,7 +572,7 @@ class SliceView(QWidget):
         reach = HOVER_PIXELS * port.mm_per_pixel
         complete = late.ready()
         near = []
-        for drawn in scene.drawn:
+        for drawn in (*scene.drawn, *scene.preview):
             found = self._outlines.of(drawn, port, complete)
             if found is None:
                 continue
@@ -670,7 +670,7 @@ class SliceView(QWidget):
             _outline(painter, path, _hair(QColor(*line.colour)))
 
     def _paint_structures(self, painter: QPainter, scene: Scene, port: Viewport, complete: bool) -> None:
-        found = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in scene.drawn]
+        found = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in (*scene.drawn, *scene.preview)]
         for drawn, outline in found:
             if outline is not None and drawn.filled:
                 colour = QColor(*drawn.structure.colour)
