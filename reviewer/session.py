@@ -141,6 +141,9 @@ def first_view(case: Case) -> View:
     base = (case.image(group.image_id) if group else None) or (case.images[0] if case.images else None)
     if base is None:
         return View()
+    if dose is not None and group is not structure_set_of(case, dose):
+        frame = base.grid.frame_of_reference_uid
+        dose = next((d for d in case.doses if d.grid.frame_of_reference_uid == frame), None)
     plan = case.plan(dose.plan_id) if dose else None
     target = next(
         (

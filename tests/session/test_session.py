@@ -156,3 +156,16 @@ def test_a_batch_that_cannot_be_done_whole_is_not_done_at_all(case: Case) -> Non
         session.apply(Edit("Half", (Swap("set_day", None, new), Swap("elsewhere", None, new))))
     assert session.case is case
     assert session.history.undo_label is None
+
+
+def test_a_dose_that_belongs_to_nothing_is_shown_only_over_an_image_of_its_frame(case: Case) -> None:
+    loose = [replace(d, plan_id=None, structure_set_id=None) for d in case.doses]
+    apart = replace(loose[0], grid=grid("elsewhere"))
+    assert Session(replace(case, doses=(apart,))).view.dose is None
+    assert Session(replace(case, doses=(apart, loose[1]))).view.dose == "dose_day"
+
+
+def test_the_dose_of_the_newest_plan_comes_first(case: Case) -> None:
+    plans = (Plan("plan", "P", date="2025-03-02"), Plan("new", "N", date="2025-03-07"))
+    adapted = replace(case.doses[1], id="adapted", plan_id="new")
+    assert Session(replace(case, plans=plans, doses=(adapted, *case.doses))).view.dose == "adapted"
