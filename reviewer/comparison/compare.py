@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Structure
-from reviewer.comparison.overlap import Pile, common_mm3, moved, sliced
+from reviewer.comparison.overlap import common_mm3, moved, sliced
 from reviewer.comparison.slices import SliceComparison, compare_slices
 from reviewer.comparison.surface import Surface, surface
 from reviewer.errors import GeometryError, NotRegisteredError
-from reviewer.geometry.grid import Grid
+from reviewer.geometry.grid import POSITION_TOLERANCE_MM, Grid
 from reviewer.geometry.region import Region
 from reviewer.geometry.section import TILT_TOLERANCE, section
 from reviewer.geometry.solid import Solid, solid
@@ -86,14 +86,19 @@ def compare(
             None,
             tuple(slices),
         )
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        surfaces = list(pool.map(_with_tree, bodies))
-        to_other = pool.submit(lambda: surfaces[1].tree.distances(placed.into_b(surfaces[0].vertices_mm)))
-        to_one = pool.submit(lambda: surfaces[0].tree.distances(placed.into_a(surfaces[1].vertices_mm)))
-        planes = pool.submit(_slices, a, b, bodies, placed)
-        dice = _dice(bodies, placed)
-        slices = planes.result()
-        away = to_other.result(), to_one.result()
+    if placed.same and _identical(*bodies):
+        surfaces = [surface(body) for body in bodies]
+        away = [np.zeros(len(drawn.vertices_mm)) for drawn in surfaces]
+        slices, dice = _slices(a, b, bodies, placed), 1.0
+    else:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            surfaces = list(pool.map(_with_tree, bodies))
+            to_other = pool.submit(lambda: surfaces[1].tree.distances(placed.into_b(surfaces[0].vertices_mm)))
+            to_one = pool.submit(lambda: surfaces[0].tree.distances(placed.into_a(surfaces[1].vertices_mm)))
+            planes = pool.submit(_slices, a, b, bodies, placed)
+            dice = _dice(a, b, bodies, placed)
+            slices = planes.result()
+            away = [to_other.result(), to_one.result()]
     areas = surfaces[0].areas_mm2, surfaces[1].areas_mm2
     whole = float(areas[0].sum() + areas[1].sum())
     pairs = list(zip(areas, away, strict=True))
@@ -156,28 +161,33 @@ class _Placement:
     def into_a(self, uvw: Floats) -> Floats:
         return uvw if self.same else (uvw - self.shift) @ self.turn
 
-    @property
-    def parallel(self) -> bool:
-        return bool(np.hypot(self.turn[2, 0], self.turn[2, 1]) < TILT_TOLERANCE)
-
-    def pile(self, body: Solid, borders_mm: Floats) -> Solid | Pile:
-        """The solid of b in the coordinates of a, if tilted cut along prisms with the given borders."""
-        if self.same:
-            return body
-        if self.parallel:
-            return moved(body, self.turn.T, -self.turn.T @ self.shift)
-        drawn = surface(body)
-        return sliced(drawn, self.into_a(drawn.vertices_mm), borders_mm)
+    def aligned(self, a: Grid, b: Grid) -> bool:
+        """Whether the planes of both are the same where both have some, so that prisms lie beside prisms."""
+        if np.hypot(self.turn[2, 0], self.turn[2, 1]) >= TILT_TOLERANCE:
+            return False
+        w, other = a.positions_mm, np.sort((b.positions_mm - self.shift[2]) * self.turn[2, 2])
+        low, high = max(w[0], other[0]) - POSITION_TOLERANCE_MM, min(w[-1], other[-1]) + POSITION_TOLERANCE_MM
+        some, others = (p[(p >= low) & (p <= high)] for p in (w, other))
+        return len(some) == len(others) and bool(np.all(np.abs(some - others) <= POSITION_TOLERANCE_MM))
 
 
-def _dice(bodies: tuple[Solid, Solid], placed: _Placement) -> float:
-    one, other = bodies
-    if placed.same and all(
+def _identical(one: Solid, other: Solid) -> bool:
+    return all(
         np.array_equal(getattr(one, what), getattr(other, what)) for what in ("borders_mm", "starts", "segments")
-    ):
-        return 1.0
-    common = common_mm3(one, placed.pile(other, one.borders_mm))
-    return min(2 * common / (one.volume_mm3 + other.volume_mm3), 1.0)
+    )
+
+
+def _dice(a: Structure, b: Structure, bodies: tuple[Solid, Solid], placed: _Placement) -> float:
+    """On the same planes prism by prism, exact. Else the prisms' steps would lie beside each other, a sloping wall's outline up to half a
+    prism off; so the smooth surface of b is cut in the middle of each prism of a.
+    """
+    one, other = bodies
+    if placed.aligned(a.grid, b.grid):
+        pile = other if placed.same else moved(other, placed.turn.T, -placed.turn.T @ placed.shift)
+    else:
+        drawn = surface(other)
+        pile = sliced(drawn, placed.into_a(drawn.vertices_mm), one.borders_mm)
+    return min(2 * common_mm3(one, pile) / (one.volume_mm3 + other.volume_mm3), 1.0)
 
 
 def _slices(a: Structure, b: Structure, bodies: tuple[Solid, Solid], placed: _Placement) -> list[SliceComparison]:

@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-LEAF = 4
+LEAF = 2
 """Triangles in one leaf."""
+
+NOWHERE = 1e30
+
+_FAST = {"nnan", "ninf", "nsz", "contract", "reassoc"}
+"""There are no NaN and no infinities in here, so that minima need no branches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +69,8 @@ def _along_curve(points: Floats) -> Integers:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _boxes(corners, leaves):  # type: ignore[no-untyped-def]
     boxes = np.empty((2 * leaves - 1, 6))
-    boxes[:, :3] = np.inf
-    boxes[:, 3:] = -np.inf
+    boxes[:, :3] = NOWHERE
+    boxes[:, 3:] = -NOWHERE
     for m in range(len(corners)):
         box = boxes[leaves - 1 + m // LEAF]
         for i in range(9):
@@ -78,7 +83,7 @@ def _boxes(corners, leaves):  # type: ignore[no-untyped-def]
     return boxes
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
     leaves = (len(boxes) + 1) // 2
     found = np.empty(len(points))
@@ -86,8 +91,8 @@ def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
     lower = np.empty(64)
     nearest = 0
     for p in range(len(points)):
-        x, y, z = points[p]
-        best = _to_triangle(corners[nearest], x, y, z)
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        best = _to_triangle(corners, nearest, x, y, z)
         nodes[0], lower[0] = 0, 0.0
         depth = 1
         while depth > 0:
@@ -98,12 +103,12 @@ def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
             if n >= leaves - 1:
                 first = (n - leaves + 1) * LEAF
                 for m in range(first, min(first + LEAF, len(corners))):
-                    s = _to_triangle(corners[m], x, y, z)
+                    s = _to_triangle(corners, m, x, y, z)
                     if s < best:
                         best, nearest = s, m
                 continue
             a, b = 2 * n + 1, 2 * n + 2
-            da, db = _to_box(boxes[a], x, y, z), _to_box(boxes[b], x, y, z)
+            da, db = _to_box(boxes, a, x, y, z), _to_box(boxes, b, x, y, z)
             if da > db:
                 a, b, da, db = b, a, db, da
             if db < best:
@@ -116,20 +121,21 @@ def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _to_box(box, x, y, z):  # type: ignore[no-untyped-def]
-    dx = max(box[0] - x, x - box[3], 0.0)
-    dy = max(box[1] - y, y - box[4], 0.0)
-    dz = max(box[2] - z, z - box[5], 0.0)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
+def _to_box(boxes, n, x, y, z):  # type: ignore[no-untyped-def]
+    dx = max(boxes[n, 0] - x, x - boxes[n, 3], 0.0)
+    dy = max(boxes[n, 1] - y, y - boxes[n, 4], 0.0)
+    dz = max(boxes[n, 2] - z, z - boxes[n, 5], 0.0)
     return dx * dx + dy * dy + dz * dz
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _to_triangle(t, x, y, z):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _to_triangle(corners, m, x, y, z):  # type: ignore[no-untyped-def]
     """Squared distance of a point from a triangle: from its plane where the foot lies within, else from the nearest side."""
-    ax, ay, az = x - t[0], y - t[1], z - t[2]
-    ux, uy, uz = t[3] - t[0], t[4] - t[1], t[5] - t[2]
-    vx, vy, vz = t[6] - t[0], t[7] - t[1], t[8] - t[2]
+    x0, y0, z0 = corners[m, 0], corners[m, 1], corners[m, 2]
+    ax, ay, az = x - x0, y - y0, z - z0
+    ux, uy, uz = corners[m, 3] - x0, corners[m, 4] - y0, corners[m, 5] - z0
+    vx, vy, vz = corners[m, 6] - x0, corners[m, 7] - y0, corners[m, 8] - z0
     uu, uv, vv = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
     ua, va = ux * ax + uy * ay + uz * az, vx * ax + vy * ay + vz * az
     determinant = uu * vv - uv * uv
@@ -144,7 +150,7 @@ def _to_triangle(t, x, y, z):  # type: ignore[no-untyped-def]
     return min(best, _to_side(ax - ux, ay - uy, az - uz, vx - ux, vy - uy, vz - uz))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
 def _to_side(px, py, pz, ex, ey, ez):  # type: ignore[no-untyped-def]
     """Squared distance of the point p from the segment that runs from 0 to e."""
     length = ex * ex + ey * ey + ez * ez

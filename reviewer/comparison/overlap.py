@@ -83,13 +83,12 @@ def _shared(some, others):  # type: ignore[no-untyped-def]
     heights = np.empty(2 * count)
     for m in range(count):
         own = m < len(some)
-        edge = some[m] if own else others[m - len(some)]
         first[m] = own
-        if edge[1] <= edge[3]:
-            edges[m] = edge
-        else:
-            edges[m, :2], edges[m, 2:] = edge[2:], edge[:2]
-        heights[2 * m], heights[2 * m + 1] = edge[1], edge[3]
+        given, i = (some, m) if own else (others, m - len(some))
+        lower = 0 if given[i, 1] <= given[i, 3] else 2
+        edges[m, 0], edges[m, 1] = given[i, lower], given[i, lower + 1]
+        edges[m, 2], edges[m, 3] = given[i, 2 - lower], given[i, 3 - lower]
+        heights[2 * m], heights[2 * m + 1] = edges[m, 1], edges[m, 3]
     heights.sort()
     order = np.argsort(edges[:, 1])
     active = np.empty(count, dtype=np.int64)
@@ -116,7 +115,8 @@ def _shared(some, others):  # type: ignore[no-untyped-def]
         mine = 0
         for i in range(number):
             mine += first[active[i]]
-            x0, y0, x1, y1 = edges[active[i]]
+            e = active[i]
+            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
             begins[i] = x0 + (low - y0) / (y1 - y0) * (x1 - x0)
             ends[i] = x0 + (high - y0) / (y1 - y0) * (x1 - x0)
         if mine == 0 or mine == number:

@@ -42,8 +42,14 @@ class SliceComparison:
 
 @dataclass(frozen=True, eq=False)
 class _Contours:
-    """The contours of all planes in one: points on closed lines, each with the number of the one that follows and the plane it lies on."""
+    """The contours of all planes in one.
 
+    corners, after: (n, 3) u, v and the plane's place on the third axis; the number of the corner that follows on the same ring.
+    points, following, plane, lengths: the same with points in between, the plane's number, and the distance to the point that follows.
+    """
+
+    corners: Floats
+    after: Integers
     points: Floats
     following: Integers
     plane: Integers
@@ -54,14 +60,22 @@ class _Contours:
         rings = [(k, ring) for k, region in enumerate(regions) if region is not None for ring in rings_of(region)]
         starts = np.cumsum([0, *(len(ring) for _, ring in rings)])
         corners = np.concatenate([ring for _, ring in rings]) if rings else np.empty((0, 2))
+        planes = np.array([k for k, _ in rings], dtype=np.int64)
+        after = np.arange(1, len(corners) + 1)
+        after[starts[1:] - 1] = starts[:-1]
         flat, following, of_ring = _sampled(corners, starts, STEP_MM)
-        plane = np.array([k for k, _ in rings], dtype=np.int64)[of_ring]
-        points = np.column_stack([flat, plane * APART_MM])
-        return cls(points, following, plane, np.hypot(*(flat[following] - flat).T))
+        plane = planes[of_ring]
+        return cls(
+            np.column_stack([corners, np.repeat(planes, np.diff(starts)) * APART_MM]),
+            after,
+            np.column_stack([flat, plane * APART_MM]),
+            following,
+            plane,
+            np.hypot(*(flat[following] - flat).T),
+        )
 
     def tree(self) -> Tree:
-        here = np.arange(len(self.points))
-        return Tree.of(self.points, np.column_stack([here, self.following, self.following]))
+        return Tree.of(self.corners, np.column_stack([np.arange(len(self.corners)), self.after, self.after]))
 
     def total(self, pieces: Floats, planes: int) -> Floats:
         """(planes,) sum of a number that belongs to the piece from each point to the next."""
@@ -80,9 +94,10 @@ def compare_slices(
     n = len(positions_mm)
     if n == 0:
         return []
-    both = [p is not None and q is not None for p, q in zip(a, b, strict=True)]
+    both = np.array([p is not None and q is not None for p, q in zip(a, b, strict=True)])
+    same = np.array([_same(p, q) for p, q in zip(a, b, strict=True)])
     mine, theirs = _Contours.of(a), _Contours.of(b)
-    away = [_distances(some, other, np.array(both)) for some, other in ((mine, theirs), (theirs, mine))]
+    away = [_distances(some, other, both, same) for some, other in ((mine, theirs), (theirs, mine))]
     perimeter = mine.total(mine.lengths, n), theirs.total(theirs.lengths, n)
     summed = [
         c.total(np.where(np.isfinite(d), c.lengths * (d + d[c.following]) / 2, 0.0), n)
@@ -100,7 +115,7 @@ def compare_slices(
             SliceComparison(
                 float(positions_mm[k]),
                 areas,
-                2 * _common(p, q) / sum(areas),
+                1.0 if same[k] else 2 * _common(p, q) / sum(areas),
                 float(farthest[k]) if both[k] else None,
                 float(summed[0][k] + summed[1][k]) / length if both[k] else None,
                 float(added[k]),
@@ -109,19 +124,21 @@ def compare_slices(
     return found
 
 
+def _same(a: Region | None, b: Region | None) -> bool:
+    return a is not None and b is not None and (a is b or bool(a.equals_exact(b, 0.0)))
+
+
 def _common(a: Region | None, b: Region | None) -> float:
     if a is None or b is None:
         return 0.0
-    if a is b or a.equals_exact(b, 0.0):
-        return float(a.area)
     edges, starts = segments_of([a, b])
     return min(common_mm2(edges[: starts[1]], edges[starts[1] :]), float(a.area), float(b.area))
 
 
-def _distances(some: _Contours, others: _Contours, both: NDArray[np.bool_]) -> Floats:
+def _distances(some: _Contours, others: _Contours, both: NDArray[np.bool_], same: NDArray[np.bool_]) -> Floats:
     """Distance of each point from the other contours of its plane; infinite where there are none."""
-    found = np.full(len(some.points), np.inf)
-    asked = both[some.plane]
+    found = np.where(same[some.plane], 0.0, np.inf)
+    asked = (both & ~same)[some.plane]
     if asked.any():
         found[asked] = others.tree().distances(some.points[asked])
     return found

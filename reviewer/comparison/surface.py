@@ -31,6 +31,14 @@ CELLS_ON_BOX = 40_000
 
 FINEST_MM, COARSEST_MM = 0.5, 3.0
 
+TOUCHING_MM = 1e-6
+
+NEAR = 3
+"""Cells around an edge in which distances from it are measured at once; those farther away are propagated."""
+
+LARGEST_CHANGE = 0.1
+"""Of the area from one prism to the next, where none is left out."""
+
 STEEP = 4.0
 """Where the distance changes by more than this per mm of height, the solid ends there instead of leaning."""
 
@@ -73,15 +81,14 @@ def _build(body: Solid) -> Surface:
     # The lattice starts at a multiple of the cell, so that a change elsewhere on a structure leaves the vertices here alone.
     first = np.floor(low[:2] / cell) - 2
     size = np.ceil(high[:2] / cell).astype(int) + 3 - first.astype(int)
-    borders = body.borders_mm
-    middle = borders.mean(axis=1)
-    # Layers: the prisms, and an empty one wherever the solid has an end or a gap.
-    apart = np.flatnonzero(np.append(True, borders[1:, 0] - borders[:-1, 1] > 1e-6))
-    prism = np.insert(np.arange(len(borders)), apart, -1)
-    prism = np.append(prism, -1)
-    radius = np.sqrt(np.maximum(body.areas_mm2, 0.0) / math.pi)
+    borders, middle, kept = _layers(body, cell)
+    # An empty layer stands wherever the solid has an end or a gap.
+    apart = np.flatnonzero(np.append(True, borders[1:, 0] - borders[:-1, 1] > TOUCHING_MM))
+    layer = np.append(np.insert(np.arange(len(kept)), apart, -1), -1)
+    radius = np.sqrt(np.maximum(body.areas_mm2[kept], 0.0) / math.pi)
     edges = body.segments / cell - np.tile(first, 2)
-    vertices, triangles = _net(edges, body.starts, borders, middle, radius, prism, int(size[1]), int(size[0]), cell)
+    spans = np.column_stack([body.starts[kept], body.starts[kept + 1]])
+    vertices, triangles = _net(edges, spans, borders, middle, radius, layer, int(size[1]), int(size[0]), cell)
     vertices[:, :2] = (vertices[:, :2] + first) * cell
     a, b, c = vertices[triangles.T]
     areas = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
@@ -89,20 +96,46 @@ def _build(body: Solid) -> Surface:
     return Surface(vertices, triangles, np.asarray(weights), cell)
 
 
+def _layers(body: Solid, cell: float) -> tuple[Floats, Floats, Integers]:
+    """Borders and middles (mm) of the prisms that the surface is drawn through, and their numbers.
+
+    All of them, but where they are thin beside a cell and change little: an end is seen by its next neighbours, and a part that ends
+    amid others by the area.
+    """
+    borders, areas = body.borders_mm, body.areas_mm2
+    middle = borders.mean(axis=1)
+    end = np.append(True, borders[1:, 0] - borders[:-1, 1] > TOUCHING_MM)
+    # Of each prism, whether something happens at its lower or upper border.
+    happens = np.append(end, True)
+    happens[1:-1] |= np.abs(np.diff(areas)) > LARGEST_CHANGE * areas[1:]
+    wanted = happens[:-1] | happens[1:]
+    wanted[1:] |= happens[:-2]
+    wanted[:-1] |= happens[2:]
+    kept = [0]
+    for n in range(1, len(borders)):
+        if wanted[n] or n + 1 == len(borders) or middle[n + 1] - middle[kept[-1]] > cell:
+            kept.append(n)
+    chosen = np.array(kept)
+    borders = borders[chosen].copy()
+    skipped = np.flatnonzero(np.diff(chosen) > 1)
+    borders[skipped, 1] = borders[skipped + 1, 0] = (middle[chosen[skipped]] + middle[chosen[skipped + 1]]) / 2
+    return borders, middle[chosen], chosen
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _net(edges, starts, borders, middle, radius, prism, ny, nx, cell):  # type: ignore[no-untyped-def]
+def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: ignore[no-untyped-def]
     """(n, 3) vertices, columns and rows of the lattice and mm of height, and (m, 3) triangles."""
     layers = len(prism)
     inside = np.zeros((layers, ny, nx), dtype=np.bool_)
     for k in range(layers):
         if prism[k] >= 0:
-            _fill(inside[k], edges[starts[prism[k]] : starts[prism[k] + 1]])
+            _fill(inside[k], edges[spans[prism[k], 0] : spans[prism[k], 1]])
     away = np.empty((layers, ny, nx), dtype=np.float32)
     nearest = np.empty((ny, nx), dtype=np.int32)
     square = np.empty((ny, nx), dtype=np.float32)
     for k in range(layers):
         if prism[k] >= 0:
-            some = edges[starts[prism[k]] : starts[prism[k] + 1]]
+            some = edges[spans[prism[k], 0] : spans[prism[k], 1]]
             _measure(away[k], nearest, square, some, inside, k, cell)
         else:
             away[k] = np.inf
@@ -202,8 +235,8 @@ def _measure(away, nearest, square, edges, inside, k, cell):  # type: ignore[no-
     square[:] = np.float32(np.inf)
     for m in range(len(edges)):
         x0, y0, x1, y1 = edges[m]
-        for y in range(int(np.ceil(min(y0, y1))) - 1, int(np.floor(max(y0, y1))) + 2):
-            for x in range(int(np.ceil(min(x0, x1))) - 1, int(np.floor(max(x0, x1))) + 2):
+        for y in range(max(int(np.ceil(min(y0, y1))) - NEAR, 0), min(int(np.floor(max(y0, y1))) + NEAR + 1, ny)):
+            for x in range(max(int(np.ceil(min(x0, x1))) - NEAR, 0), min(int(np.floor(max(x0, x1))) + NEAR + 1, nx)):
                 s = _square(edges, m, x, y)
                 if s < square[y, x]:
                     square[y, x] = s
