@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help setup setup-test demo test test-slow check format bench screenshots
+.PHONY: help setup setup-test demo test test-slow check format bench accuracy screenshots
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -35,6 +35,9 @@ format: setup    ## put the code into the one style
 
 bench: setup-test ## speed, against peers in the same run
 	@$(BIN)/pytest benchmarks --benchmark-only
+
+accuracy: setup  ## docs/accuracy.md: errors against closed form, beside peers
+	@PYTHONPATH=tests $(BIN)/python benchmarks/accuracy
 
 screenshots: setup ## docs/screenshots/*.png
 	@for size in 1280x800 1920x1080; do $(BIN)/reviewer screenshot --demo --size $$size -o docs/screenshots/review-$$size.png || exit; done
