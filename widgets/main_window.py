@@ -31,6 +31,7 @@ from reviewer.session import Session
 
 from .actions import NOTHING_OPEN, Actions, Command, SessionCommands, session_commands
 from .binding import Changes, follow
+from .derived import DerivedCommands
 from .dialogs.about import AboutDialog
 from .dialogs.keys import KeysDialog
 from .dialogs.palette import CommandPalette
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
         self.status = StatusStrip(self.session, self.jobs)
         self.actions_ = Actions(self, self.session)
         self.commands = SessionCommands(self.session, self.status.say)
+        self.derived = DerivedCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
         self.views = ViewGrid()
         self._add_commands()
 
@@ -379,6 +381,8 @@ class MainWindow(QMainWindow):
         for command in session_commands(self.session, self.status.say):
             # Tab moves the focus elsewhere; over the pictures it goes from structure to structure.
             add(command, *((self.views,) if "Tab" in command.keys else ()))
+        for command in self.derived.commands():
+            add(command)
         add(
             Command(
                 "view.maximise",
@@ -453,6 +457,7 @@ class MainWindow(QMainWindow):
         groups = (
             ("file.folder", "file.files", "recent", "file.demo"),
             ("edit.undo", "edit.redo"),
+            ("structure.targets", "structure.derive"),
             ("file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
             ("help.palette", "help.keys", "help.about"),

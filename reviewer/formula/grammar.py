@@ -12,7 +12,7 @@ Names with blanks or signs stand in quotes: "PTV 50", 'Liver-GTV'.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -155,6 +155,11 @@ def mentions(node: Node) -> Iterator[Name]:
         yield node
     for child in children(node):
         yield from mentions(child)
+
+
+def needing(structures: Iterable[tuple[str, str]], name: str) -> tuple[str, ...]:
+    """Names of those, among pairs of name and formula, whose formula mentions the structure `name`."""
+    return tuple(one for one, text in structures if name in names_in(parse(text)))
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -116,11 +116,6 @@ def free_number(group: StructureSet) -> int:
     return max((s.number for s in group.structures), default=0) + 1
 
 
-def needing(group: StructureSet, name: str) -> tuple[str, ...]:
-    """Names of the structures whose live formulas mention a structure."""
-    return tuple(s.name for s in group.structures if s.live and name in names_in(parse(s.formula or "")))
-
-
 def _structures(case: Case, set_id: str) -> tuple[Structure, ...]:
     group = case.structure_set(set_id)
     return group.structures if group else ()

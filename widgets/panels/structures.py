@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QMenu,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -29,7 +30,7 @@ from reviewer.session import Session
 from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
 from ..jobs import Jobs, Progress
-from ..theme import RHYTHM, hex_colour, icon, theme, theme_changed
+from ..theme import RHYTHM, body_font, hex_colour, icon, theme, theme_changed
 from ..wording import structure_set_title
 from .layers import ElidedCombo, tool_button
 
@@ -43,6 +44,13 @@ _TIPS = (
     "Filled or outline",
 )
 
+_MENU = (
+    "structure.visible", "structure.filled", "",
+    "structure.formula", "structure.frozen", "structure.derive", "structure.targets", "",
+    "structure.delete",
+)  # fmt: skip
+"""Of a row; empty for a line."""
+
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -54,7 +62,10 @@ class StructuresPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session, self._jobs, self._commands = session, jobs, commands
-        self.tools = (tool_button(actions, "structure.all"), tool_button(actions, "structure.none"))
+        self._actions = actions
+        self.tools = tuple(
+            tool_button(actions, name) for name in ("structure.targets", "structure.all", "structure.none")
+        )
 
         self.set_combo = ElidedCombo()
         self.set_combo.setObjectName("structures.set")
@@ -93,6 +104,8 @@ class StructuresPanel(QWidget):
         self.table.entered.connect(self._hover)
         self.table.viewport().installEventFilter(self)
         self.table.clicked.connect(self._click)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.setMinimumHeight(5 * 22)
 
         self.empty = QLabel("No structures in this case")
@@ -134,7 +147,9 @@ class StructuresPanel(QWidget):
     def _show_rows(self) -> None:
         wanted = self.filter.text().strip().lower()
         rows = [s for s in self._commands.shown_set() if wanted in s.name.lower() or wanted in s.type.lower()]
-        self.model.show(rows, {i: cc for i, (_, cc) in self._volumes.items()})
+        known = [(s, self._volumes.get(s.id)) for s in rows]
+        # The volume of another shape is not this one's: it is not known until it is measured.
+        self.model.show(rows, {s.id: found[1] for s, found in known if found and found[0].same_shape(s)})
         for structure in rows:
             self._measure(structure)
         any_set = bool(self._commands.shown_set())
@@ -192,6 +207,25 @@ class StructuresPanel(QWidget):
             self._choose_colour(structure)
         else:
             self._commands.activate(structure)
+
+    def _show_menu(self, where: QPoint) -> None:
+        """Of the row under the pointer, or of the current one where the menu key asks."""
+        index = self.table.indexAt(where)
+        if not index.isValid():
+            index = self.table.currentIndex()
+        if index.isValid():
+            self._session.look(active=self.model.rows[index.row()].id)
+        menu = QMenu(self)
+        menu.setObjectName("structures.menu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        self._actions.refresh()
+        for name in _MENU:
+            if name:
+                menu.addAction(self._actions[name])
+            else:
+                menu.addSeparator()
+        menu.popup(self.table.viewport().mapToGlobal(where))
 
     def _choose_colour(self, structure: Structure) -> None:
         dialog = QColorDialog(QColor(*structure.colour), self.window())
@@ -264,7 +298,11 @@ class StructureTable(QAbstractTableModel):
         structure, column = self.rows[index.row()], index.column()
         shown = structure.id not in self._hidden and not structure.empty
         if role == Qt.ItemDataRole.DisplayRole:
-            return {NAME: structure.name, VOLUME: self._volume(structure)}.get(column)
+            return {NAME: _title(structure), VOLUME: self._volume(structure)}.get(column)
+        if role == Qt.ItemDataRole.FontRole and column == NAME and structure.formula:
+            font = body_font()
+            font.setItalic(True)
+            return font
         if role == Qt.ItemDataRole.DecorationRole:
             return self._picture(structure, column, shown)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -306,9 +344,18 @@ class StructureTable(QAbstractTableModel):
             f"{cc:.2f} cc" if cc is not None and not math.isnan(cc) else "",
             f"contours on {len(structure.planes)} slices" if structure.planes else "no contours",
             f"= {structure.formula}" if structure.formula else "",
+            "frozen: made by this formula, does not follow it any more" if structure.frozen else "",
+            "follows its formula" if structure.live else "",
             "locked" if structure.locked else "",
         ]
         return "\n".join(line for line in lines if line)
+
+
+def _title(structure: Structure) -> str:
+    """ƒ before what follows a formula."""
+    if structure.frozen:
+        return f"{structure.name} (frozen)"
+    return f"ƒ {structure.name}" if structure.live else structure.name
 
 
 def _swatch(colour: tuple[int, int, int]) -> QIcon:
