@@ -49,21 +49,28 @@ class Tree:
 
 def _along_curve(points: Floats) -> Integers:
     """The order of points along the Morton curve through their box."""
-    low = points.min(axis=0)
-    cells = ((points - low) / max(float(np.ptp(points, axis=0).max()), 1e-9) * 0x1FFFFF).astype(np.uint64)
-    code = np.zeros(len(points), dtype=np.uint64)
-    for axis in range(3):
-        part = cells[:, axis]
-        for shift, mask in (
-            (32, 0x1F00000000FFFF),
-            (16, 0x1F0000FF0000FF),
-            (8, 0x100F00F00F00F00F),
-            (4, 0x10C30C30C30C30C3),
-            (2, 0x1249249249249249),
-        ):
-            part = (part | (part << np.uint64(shift))) & np.uint64(mask)
-        code |= part << np.uint64(axis)
-    return np.argsort(code, kind="stable")
+    return np.argsort(_codes(points))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _codes(points):  # type: ignore[no-untyped-def]
+    """(n,) places on the Morton curve: the bits of the three coordinates in turn, 20 of each."""
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for n in range(len(points)):
+        for i in range(3):
+            low[i], high[i] = min(low[i], points[n, i]), max(high[i], points[n, i])
+    scale = 0xFFFFF / max((high - low).max(), 1e-9) if len(points) else 1.0
+    codes = np.zeros(len(points), dtype=np.int64)
+    for n in range(len(points)):
+        for i in range(3):
+            cell = np.int64((points[n, i] - low[i]) * scale)
+            cell = (cell | cell << 32) & 0x1F00000000FFFF
+            cell = (cell | cell << 16) & 0x1F0000FF0000FF
+            cell = (cell | cell << 8) & 0x100F00F00F00F00F
+            cell = (cell | cell << 4) & 0x10C30C30C30C30C3
+            cell = (cell | cell << 2) & 0x1249249249249249
+            codes[n] |= cell << i
+    return codes
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

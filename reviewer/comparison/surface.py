@@ -31,6 +31,8 @@ CELLS_ON_BOX = 40_000
 
 FINEST_MM, COARSEST_MM = 0.5, 3.0
 
+OFFSET = 0.382
+
 TOUCHING_MM = 1e-6
 
 NEAR = 3
@@ -79,8 +81,9 @@ def _build(body: Solid) -> Surface:
     x, y, z = high - low
     cell = float(np.clip(math.sqrt(2 * (x * y + y * z + z * x) / CELLS_ON_BOX), FINEST_MM, COARSEST_MM))
     # The lattice starts at a multiple of the cell, so that a change elsewhere on a structure leaves the vertices here alone.
-    first = np.floor(low[:2] / cell) - 2
-    size = np.ceil(high[:2] / cell).astype(int) + 3 - first.astype(int)
+    # It is set off by a part of one: contours on round numbers would run along its lines.
+    first = np.floor(low[:2] / cell) - 2 + OFFSET
+    size = np.ceil(high[:2] / cell).astype(int) + 4 - np.floor(first).astype(int)
     borders, middle, kept = _layers(body, cell)
     # An empty layer stands wherever the solid has an end or a gap.
     apart = np.flatnonzero(np.append(True, borders[1:, 0] - borders[:-1, 1] > TOUCHING_MM))
@@ -163,13 +166,13 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
             for x in range(nx - 1):
                 here = inside[k, y, x]
                 if here != inside[k, y, x + 1]:
-                    t = away[k, y, x] / (away[k, y, x] - away[k, y, x + 1])
+                    t = _part(away[k, y, x], away[k, y, x + 1])
                     for dk in range(-1, 1):
                         for dy in range(-1, 1):
                             _add(sums, numbers[k + dk, y + dy, x], x + t, y, height)
                     crossings += 1
                 if here != inside[k, y + 1, x]:
-                    t = away[k, y, x] / (away[k, y, x] - away[k, y + 1, x])
+                    t = _part(away[k, y, x], away[k, y + 1, x])
                     for dk in range(-1, 1):
                         for dx in range(-1, 1):
                             _add(sums, numbers[k + dk, y, x + dx], x, y + t, height)
@@ -296,6 +299,12 @@ def _square(edges, m, x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _part(start, end):  # type: ignore[no-untyped-def]
+    """Where between two points of different sides a linear function is zero; half-way where both lie on the contour."""
+    return start / (start - end) if start != end else 0.5
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _height(inside, away, borders, middle, radius, prism, k, y, x):  # type: ignore[no-untyped-def]
     """Where, in mm, the surface crosses the column (x, y) between layers k and k + 1."""
     up = inside[k, y, x]
@@ -308,7 +317,7 @@ def _height(inside, away, borders, middle, radius, prism, k, y, x):  # type: ign
         e = away[b, y, x]
         if e - d <= STEEP * abs(middle[o] - middle[n]):
             g = 2 * radius[o] * e + e * e
-            return middle[n] + f / (f - g) * (middle[o] - middle[n])
+            return middle[n] + _part(f, g) * (middle[o] - middle[n])
     # The part ends between the two. Going on as from the layer before it may close by itself, before the height at which the solid is known
     # to be empty (the straight line overshoots the parabola of a round top by a little); else it is cut flat.
     border = borders[n, 1] if up else borders[n, 0]
