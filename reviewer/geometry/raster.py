@@ -9,6 +9,9 @@ from numba import njit
 BLOCK = 16
 """Cells that are written as one where no edge passes."""
 
+ROUNDING = 1e-9
+"""Cells. An edge this near to the next cell counts as touching it, so that finer cells of the same place agree on where it lies."""
+
 
 @njit(cache=True, nogil=True)
 def fill(fraction, slabs, borders, starts, segments, to_cells):  # type: ignore[no-untyped-def]
@@ -20,7 +23,7 @@ def fill(fraction, slabs, borders, starts, segments, to_cells):  # type: ignore[
     total = np.zeros((ny, nx + 1))
     touched = np.zeros((ny, nx // BLOCK + 1), dtype=np.bool_)
     for z in range(nz):
-        add_prisms(total, touched, slabs[z], slabs[z + 1], borders, starts, segments, to_cells)
+        add_prisms(total, touched, slabs[z], slabs[z + 1], borders, starts, segments, to_cells, BLOCK, 1)
         for y in range(ny):
             running = 0.0
             for block in range(nx // BLOCK + 1):
@@ -39,10 +42,11 @@ def fill(fraction, slabs, borders, starts, segments, to_cells):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
-def add_prisms(total, touched, low, high, borders, starts, segments, to_cells):  # type: ignore[no-untyped-def]
+def add_prisms(total, touched, low, high, borders, starts, segments, to_cells, block, beside):  # type: ignore[no-untyped-def]
     """Adds to total (ny, nx + 1) the mean coverage of cells between w = low and high, as differences along x; returns whether there is any.
 
-    touched:  (ny, nx // BLOCK + 1) blocks of cells that may have changed are set.
+    touched:  (ny, nx // block + 1) blocks of `block` cells that an edge may pass are set, with `beside` more cells to the right of it:
+              the last that an edge changes is the one beside it. Nothing is set where block is 0.
     borders:  (n, 2) w of floor and top of each prism, in any order; starts, segments: as in `Solid`.
     to_cells: (2, 3) affine map of (u, v) to (x, y) in cells, whole numbers on their edges.
     """
@@ -62,11 +66,14 @@ def add_prisms(total, touched, low, high, borders, starts, segments, to_cells): 
             x1 = to_cells[0, 0] * u1 + to_cells[0, 1] * v1 + to_cells[0, 2]
             y1 = to_cells[1, 0] * u1 + to_cells[1, 1] * v1 + to_cells[1, 2]
             accumulate(total, x0, y0, x1, y1, weight)
-            # The cells of the edge's box and those to their right; of an edge beyond the last column, the last, where its coverage ends.
-            first, last = min(max(min(x0, x1), 0.0), float(nx)), min(max(x0, x1, 0.0), nx - 1.0)
-            for y in range(max(int(np.floor(min(y0, y1))), 0), min(int(np.floor(max(y0, y1))), ny - 1) + 1):
-                for block in range(int(first) // BLOCK, max(int(last) + 1, int(first)) // BLOCK + 1):
-                    touched[y, block] = True
+            if block == 0:
+                continue
+            # The cells of the edge's box, and of an edge beyond the last column the last, where its coverage ends.
+            first, last = min(max(min(x0, x1) - ROUNDING, 0.0), float(nx)), min(max(x0, x1, 0.0) + ROUNDING, nx - 1.0)
+            top, bottom = min(y0, y1) - ROUNDING, max(y0, y1) + ROUNDING
+            for y in range(max(int(np.floor(top)), 0), min(int(np.floor(bottom)), ny - 1) + 1):
+                for n_block in range(int(first) // block, max(int(last) + beside, int(first)) // block + 1):
+                    touched[y, n_block] = True
     return found
 
 
