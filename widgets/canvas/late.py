@@ -5,7 +5,6 @@ A slice view shows native planes with their contours at once; what is missing un
 
 from __future__ import annotations
 
-import importlib
 import threading
 from types import ModuleType
 
@@ -15,6 +14,8 @@ import shapely
 from reviewer.case import Structure
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.reslice import warm_up
+
+from ..loading import load
 
 _ready = threading.Event()
 _lock = threading.Lock()
@@ -40,7 +41,7 @@ def wait() -> None:
 
 def section_module() -> ModuleType:
     """`reviewer.geometry.section`, whose import costs the second that a window has for its first paint."""
-    return importlib.import_module("reviewer.geometry.section")
+    return load("reviewer.geometry.section")
 
 
 def _load() -> None:

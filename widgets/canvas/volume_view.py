@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Mapping, Sequence
 
@@ -30,6 +29,7 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..jobs import Jobs, Progress
+from ..loading import load
 from ..theme import RHYTHM, theme
 from ..wording import dose_title, structure_set_title
 from .volume_cube import cube_faces, paint_cube
@@ -547,13 +547,13 @@ class VolumeView(QWidget):
 
 def _structure_mesh(structure: Structure, progress: Progress) -> Mesh:
     # In the job's thread: the first call imports VTK and the geometry that is compiled on use.
-    surfaces = importlib.import_module(".volume_surface", __package__)
+    surfaces = load(".volume_surface", __package__)
     mesh: Mesh = surfaces.structure_mesh(structure, progress.cancelled)
     return mesh
 
 
 def _isodose_meshes(dose: Dose, levels: tuple[float, ...]) -> Mapping[float, Mesh]:
-    surfaces = importlib.import_module(".volume_surface", __package__)
+    surfaces = load(".volume_surface", __package__)
     meshes: Mapping[float, Mesh] = surfaces.isodose_meshes(dose, levels)
     return meshes
 

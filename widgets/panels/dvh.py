@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
@@ -23,6 +22,7 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..jobs import Jobs
+from ..loading import load
 from ..theme import RHYTHM, muted
 from ..wording import dose_title
 from .dvh_curves import DvhCurves
@@ -171,7 +171,7 @@ class DvhPanel(QWidget):
             self._gy.setChecked(True)
         self._table.rows.show(rows, view.highlighted)
         if self._plot is not None and dose is not None:
-            plotting = import_module(".dvh_plot", __package__)
+            plotting = load(".dvh_plot", __package__)
             shown = [
                 plotting.Curve(r.structure.id, r.structure.colour, r.structure.type, r.dvh)
                 for r in rows
@@ -194,7 +194,11 @@ class DvhPanel(QWidget):
         row = next((r for r in self._table.rows.rows if r.structure.id == structure_id), None)
         if row is None:
             waiting = sum(r.dvh is None and not r.trouble for r in self._table.rows.rows)
-            self._readout.setText(f"computing {waiting} of {len(self._table.rows.rows)} curves …" if waiting else "")
+            self._readout.setText(
+                f"computing {waiting} of {len(self._table.rows.rows)} curves …"
+                if waiting
+                else "point at a curve to read it"
+            )
             return
         text = row.structure.name
         if row.dvh is not None and dose_gy is not None and row.dvh.known_cc:
@@ -229,9 +233,7 @@ class DvhPanel(QWidget):
 
     def _load(self) -> None:
         """Import pyqtgraph, and with it what numba compiles, beside the window; then build the plot."""
-        self._jobs.run(
-            "DVH", lambda _: import_module(".dvh_plot", __package__), self._loaded, key=f"DVH plot {id(self)}"
-        )
+        self._jobs.run("DVH", lambda _: load(".dvh_plot", __package__), self._loaded, key=f"DVH plot {id(self)}")
 
     def _loaded(self, plotting: object) -> None:
         plot: DvhPlot = plotting.DvhPlot()  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -13,6 +12,7 @@ from reviewer.dosimetry.cache import DvhCache
 from reviewer.session import Session
 
 from ..jobs import Jobs, Progress
+from ..loading import load
 
 if TYPE_CHECKING:  # importing it for good would load numba
     from reviewer.dosimetry.dvh import Dvh
@@ -48,7 +48,7 @@ class DvhCurves(QObject):
 
         def work(_: Progress) -> Dvh:
             # In the job's thread: what numba compiles is loaded with the first DVH.
-            result: Dvh = import_module("reviewer.dosimetry.dvh").dvh(structure, dose, to_dose)
+            result: Dvh = load("reviewer.dosimetry.dvh").dvh(structure, dose, to_dose)
             return result
 
         def done(result: Dvh) -> None:
