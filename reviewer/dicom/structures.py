@@ -29,9 +29,29 @@ SNAP_FRACTION, SNAP_MM = 0.1, 0.05
 PARALLEL = 0.9999
 """Cosine above which a contour's normal and an axis are the same direction (0.8 degrees)."""
 
+NAMED = 20
+"""ROIs that share a warning are named up to this many."""
+
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR", "")
 
 Points = NDArray[np.float64]
+
+
+class _Remarks:
+    """Warnings that many ROIs of one file are likely to share: one line for all ROIs of which the same is to be said."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, what: str, roi: _Roi, detail: str = "") -> None:
+        """what: after "ROI …: "; detail: of this ROI only, in brackets."""
+        self._names[what].append(f'"{roi.name}"' + (f" ({detail})" if detail else ""))
+
+    def hand_on(self, path: str, report: Report) -> None:
+        for what, names in self._names.items():
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            which = "ROI" if len(names) == 1 else f"{len(names)} ROIs,"
+            report(path, "warning", f"{which} {', '.join(names[:NAMED])}{more}: {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +100,7 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
         )
 
     structures = []
+    remarks = _Remarks()
     used: Counter[str] = Counter()
     for k, roi in enumerate(rois):
         entry = drawn.get(roi.number, Dataset())
@@ -88,8 +109,8 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
         if used[own_id] > 1:
             own_id = f"{own_id}.{used[own_id]}"
         contours = _contours(entry, roi, file.path, report)
-        candidates = _candidates(roi, series, images, file.path, report)
-        grid, planes, image_id = _placed(contours, candidates, roi, file.path, report)
+        candidates = _candidates(roi, series, images, remarks)
+        grid, planes, image_id = _placed(contours, candidates, roi, file.path, report, remarks)
         structures.append(
             Structure(
                 id=own_id,
@@ -102,6 +123,7 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
                 number=roi.number,
             )
         )
+    remarks.hand_on(file.path, report)
     tied = Counter(s.image_id for s in structures if s.image_id is not None)
     return StructureSet(
         id=file.sop_uid,
@@ -176,7 +198,7 @@ def _contours(entry: Dataset, roi: _Roi, path: str, report: Report) -> list[Poin
     return contours
 
 
-def _candidates(roi: _Roi, series: Sequence[str], images: Sequence[Image], path: str, report: Report) -> list[Image]:
+def _candidates(roi: _Roi, series: Sequence[str], images: Sequence[Image], remarks: _Remarks) -> list[Image]:
     """Images that the contours may lie on: those referenced first, then those in the same frame of reference."""
     referenced = [i for i in images if i.id.split("#")[0] in series]
     fitting = [
@@ -186,11 +208,7 @@ def _candidates(roi: _Roi, series: Sequence[str], images: Sequence[Image], path:
         or i.grid.frame_of_reference_uid in (roi.frame_uid, stand_in_uid("frame", i.id.split("#")[0]))
     ]
     if referenced and not fitting:
-        report(
-            path,
-            "warning",
-            f'ROI "{roi.name}" is in another frame of reference than the image that it refers to: it was not laid on that image',
-        )
+        remarks.add("in another frame of reference than the image referred to: not laid on that image", roi)
     others = [
         i for i in images if roi.frame_uid and i not in fitting and i.grid.frame_of_reference_uid == roi.frame_uid
     ]
@@ -202,7 +220,9 @@ def _candidates(roi: _Roi, series: Sequence[str], images: Sequence[Image], path:
 Placed = tuple[Grid, dict[int, Region], str | None]
 
 
-def _placed(contours: list[Points], candidates: Sequence[Image], roi: _Roi, path: str, report: Report) -> Placed:
+def _placed(
+    contours: list[Points], candidates: Sequence[Image], roi: _Roi, path: str, report: Report, remarks: _Remarks
+) -> Placed:
     """Grid, regions and image of an ROI. What cannot be placed is reported; the ROI is then empty."""
     if not contours:
         if candidates:
@@ -237,15 +257,13 @@ def _placed(contours: list[Points], candidates: Sequence[Image], roi: _Roi, path
             _own_grid([0.0], np.eye(3), None, np.zeros((1, 2)), roi.frame_uid), {}, None
         )  # fmt: skip
     if reference is not None and best is not None:
-        off = len(contours) - best[0]
-        report(
-            path,
-            "warning",
-            f'ROI "{roi.name}": {off} of {_count(len(contours), "contour", "contours")} lie off the slices of the image; '
-            "the ROI keeps the planes that its contours were drawn on",
+        remarks.add(
+            "contours lie off the slices of the image; the planes that they were drawn on are kept",
+            roi,
+            f"{len(contours) - best[0]} of {len(contours)}",
         )
     elif candidates:
-        report(path, "warning", f'ROI "{roi.name}" was not drawn on the slices of the image; it keeps its own planes')
+        remarks.add("not drawn on the slices of the image; own planes are kept", roi)
     uvw = [c @ axes.T for c in contours]
     positions, index = _levels(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]))
     frame_uid = reference.grid.frame_of_reference_uid if reference else roi.frame_uid

@@ -66,7 +66,17 @@ def test_rounding_snaps_to_the_plane_and_more_does_not(tmp_path):
     assert far.grid.frame_of_reference_uid == FRAME
     np.testing.assert_array_equal(far.grid.axes, case.images[0].grid.axes)
     (line,) = messages(case, "warning")
-    assert "1 of 2 contours lie off the slices" in line
+    assert '"far" (1 of 2)' in line
+    assert "lie off the slices" in line
+
+
+def test_rois_that_share_a_warning_share_a_line(tmp_path):
+    rois = {f"R{n}": [square(3.0), square(4.5)] for n in range(23)}
+    case, _ = opened(tmp_path, {**rois, "elsewhere": [square(0.7)], "good": [square(3.0)]})
+    (line,) = messages(case, "warning")
+    assert line.startswith("24 ROIs,")
+    assert '"R19" (1 of 2) and 4 more: contours lie off' in line
+    assert '"good"' not in line
 
 
 def test_holes_as_second_ring_and_as_keyhole_are_holes(tmp_path):
