@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QSettings
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QEventLoop,
+    QMessageLogContext,
+    QSettings,
+    QtMsgType,
+    qInstallMessageHandler,
+)
 from PySide6.QtWidgets import QApplication
 
 from reviewer.errors import InputError
@@ -19,6 +27,9 @@ from .theme import ThemeName, apply_theme
 
 PATIENCE_S = 600.0
 """How long a picture waits for everything to be read and computed."""
+
+OF_NO_CONSEQUENCE = ("This plugin does not support propagateSizeHints()",)
+"""Messages of Qt that tell a user nothing."""
 
 
 def run(paths: Sequence[Path], demo: bool = False) -> int:
@@ -94,10 +105,17 @@ def screenshot(
 
 def _application() -> QApplication:
     """The one application of the process."""
+    qInstallMessageHandler(_pass_on)
     QCoreApplication.setOrganizationName("reviewer")
     QCoreApplication.setApplicationName("reviewer")
     app = QApplication.instance()
     return app if isinstance(app, QApplication) else QApplication(["reviewer"])
+
+
+def _pass_on(_: QtMsgType, __: QMessageLogContext, text: str) -> None:
+    """What Qt has to say, but for what the platform without a screen says of every window."""
+    if text not in OF_NO_CONSEQUENCE:
+        print(text, file=sys.stderr)
 
 
 def _settle(window: MainWindow) -> None:

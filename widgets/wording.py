@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reviewer.case import Beam, Case, Dose, Image, Patient, Plan, StructureSet
 
 APPROVALS = {"APPROVED": "✓ approved", "UNAPPROVED": "○ not approved", "REJECTED": "✗ rejected"}
@@ -61,6 +63,16 @@ def plan_in_view(case: Case, dose_id: str | None) -> Plan | None:
     if dose is not None:
         return case.plan(dose.plan_id)
     return case.plans[0] if len(case.plans) == 1 else None
+
+
+def fractions(plan: Plan, group: StructureSet | None) -> str:
+    """"Fraction 3 of 5" where the label of the structures says so and the plan does not contradict, else "5 fractions", else nothing."""
+    said = re.search(r"\bfraction\s+(\d+)\s*(?:of|/)\s*(\d+)\b", group.label if group else "", re.IGNORECASE)
+    if said is not None and plan.fractions in (None, int(said[2])) and 1 <= int(said[1]) <= int(said[2]):
+        return f"Fraction {int(said[1])} of {int(said[2])}"
+    if plan.fractions is None:
+        return ""
+    return "1 fraction" if plan.fractions == 1 else f"{plan.fractions} fractions"
 
 
 def gantry(beam: Beam) -> str:

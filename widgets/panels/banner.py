@@ -11,7 +11,7 @@ from reviewer.session import Session
 from ..actions import Actions
 from ..binding import Changes, follow
 from ..theme import RHYTHM, icon, theme_changed
-from ..wording import approval, patient_facts, patient_name, plan_in_view
+from ..wording import approval, fractions, patient_facts, patient_name, plan_in_view
 from .layers import tool_button
 
 TOOLS = ("tool.point", "tool.window", "tool.distance")
@@ -114,7 +114,7 @@ class Banner(QWidget):
         self.logo.setPixmap(icon("logo", 24).pixmap(24, 24))
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.view("dose"):
+        if changes.view("dose", "structure_set"):
             self._show()
 
     def _show(self) -> None:
@@ -122,13 +122,14 @@ class Banner(QWidget):
         is_open = bool(case.images or case.doses or case.structure_sets or case.plans or case.cines)
         self.name.say(patient_name(case.patient) if is_open else "Reviewer")
         self.facts.say(patient_facts(case.patient) if is_open else "no case open")
-        plan = plan_in_view(case, self._session.view.dose)
+        view = self._session.view
+        plan = plan_in_view(case, view.dose)
         self._line.setVisible(plan is not None)
         if plan is None:
             self.plan.say("")
             return
-        fractions = f"{plan.fractions} fractions" if plan.fractions else ""
-        parts = (f"Plan {plan.label}", approval(plan.approval), plan.date, fractions)
+        which = fractions(plan, case.structure_set(view.structure_set))
+        parts = (f"Plan {plan.label}", approval(plan.approval), plan.date, which)
         self.plan.say("   ".join(p for p in parts if p))
 
 
