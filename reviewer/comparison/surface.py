@@ -21,6 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from reviewer.comparison.nearest import Tree
+from reviewer.geometry.between import STEP_MM
 from reviewer.geometry.solid import Solid
 
 Floats = NDArray[np.float64]
@@ -102,11 +103,14 @@ def _build(body: Solid) -> Surface:
 def _layers(body: Solid, cell: float) -> tuple[Floats, Floats, Integers]:
     """Borders and middles (mm) of the prisms that the surface is drawn through, and their numbers.
 
-    All of them, but where they are thin beside a cell and change little: an end is seen by its next neighbours, and a part that ends
-    amid others by the area.
+    Thick ones, with straight walls, are taken as several. Left out are those thin beside a cell with little change around them.
     """
-    borders, areas = body.borders_mm, body.areas_mm2
-    middle = borders.mean(axis=1)
+    parts = np.maximum(np.ceil(np.diff(body.borders_mm, axis=1)[:, 0] / STEP_MM - TOUCHING_MM).astype(int), 1)
+    number = np.repeat(np.arange(len(parts)), parts)
+    place = np.arange(len(number)) - np.repeat(np.cumsum(parts) - parts, parts)
+    low, high = body.borders_mm[number].T
+    borders = low[:, None] + ((place[:, None] + (0, 1)) / parts[number, None]) * (high - low)[:, None]
+    areas, middle = body.areas_mm2[number], borders.mean(axis=1)
     end = np.append(True, borders[1:, 0] - borders[:-1, 1] > TOUCHING_MM)
     # Of each prism, whether something happens at its lower or upper border.
     happens = np.append(end, True)
@@ -122,7 +126,7 @@ def _layers(body: Solid, cell: float) -> tuple[Floats, Floats, Integers]:
     borders = borders[chosen].copy()
     skipped = np.flatnonzero(np.diff(chosen) > 1)
     borders[skipped, 1] = borders[skipped + 1, 0] = (middle[chosen[skipped]] + middle[chosen[skipped + 1]]) / 2
-    return borders, middle[chosen], chosen
+    return borders, middle[chosen], number[chosen]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -79,7 +79,7 @@ def test_surface_of_a_sphere(spacing: float) -> None:
 
 @pytest.mark.parametrize("spacing", [2.0, 5.0])
 def test_surface_of_a_box_and_of_its_hole(spacing: float) -> None:
-    """One vertex in each cell cuts edges off, by a cell to both sides at the most: what is then lacking is (2 - sqrt 2) cells along each."""
+    """One vertex in each cell cuts edges off, by a cell of 0.5 mm to both sides at the most: along each edge (2 - sqrt 2) cells are lacking."""
     half = 2.5 * spacing
     grid = planes_grid(np.arange(-4, 5) * spacing)
 
