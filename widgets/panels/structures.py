@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt
@@ -30,6 +29,7 @@ from reviewer.session import Session
 from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
 from ..jobs import Jobs, Progress
+from ..loading import load
 from ..theme import RHYTHM, body_font, hex_colour, icon, theme, theme_changed
 from ..wording import structure_set_title
 from .layers import ElidedCombo, tool_button
@@ -174,7 +174,7 @@ class StructuresPanel(QWidget):
             return
 
         def work(progress: Progress) -> float:
-            return float(import_module("reviewer.geometry.volume").volume_cc(structure))
+            return float(load("reviewer.geometry.volume").volume_cc(structure))
 
         def done(cc: float) -> None:
             self._volumes[structure.id] = (structure, cc)
