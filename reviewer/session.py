@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from psygnal import Signal
 
-from reviewer.case import Case, Dose, Image, Problem, StructureSet
+from reviewer.case import Case, Dose, Image, Problem, StructureSet, Window
 from reviewer.changes import CaseOpened, HistoryChanged, ProblemsFound, StructuresChanged, ViewChanged, VoxelsArrived
 from reviewer.edit import Edit, History, Swap, swapped
 from reviewer.errors import NotRegisteredError
@@ -133,11 +133,35 @@ class Session:
         self.changed.emit(StructuresChanged(touched, planes))
 
 
+def with_dose_as_image(case: Case) -> Case:
+    """A case of doses without any image gets the grid of the dose to begin with as a grey image in Gy, so that it can be looked at.
+
+    For what is shown only: the image is no data of the patient and belongs into no file. Every other case comes back as it is.
+    """
+    dose = newest_dose(case)
+    if case.images or dose is None:
+        return case
+    known = dose.gray[np.isfinite(dose.gray)]
+    top = max(float(known.max(initial=0.0)), 1e-3)
+    image = Image(
+        id=f"{dose.id}#grid",
+        modality="RTDOSE",
+        description="dose grid",
+        grid=dose.grid,
+        voxels=dose.gray,
+        window=Window(top / 2, top),
+        date=dose.date,
+    )
+    return replace(case, images=(image,))
+
+
 def first_view(case: Case) -> View:
     """What a freshly opened case shows: the dose of the newest plan, its structures, and the image that they were drawn on."""
     dose = newest_dose(case)
     group = structure_set_of(case, dose) if dose else None
-    group = group or (case.structure_sets[-1] if case.structure_sets else None)
+    frames = {image.grid.frame_of_reference_uid for image in case.images}
+    on_image = [g for g in case.structure_sets if g.frame_of_reference_uid in frames] or case.structure_sets
+    group = group or (on_image[-1] if on_image else None)
     base = (case.image(group.image_id) if group else None) or (case.images[0] if case.images else None)
     if base is None:
         return View()

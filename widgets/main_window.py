@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from reviewer.case import Problem
 from reviewer.errors import CancelledError, ReviewerError
 from reviewer.scene import ORIENTATIONS, Mode
-from reviewer.session import Session
+from reviewer.session import Session, with_dose_as_image
 
 from .actions import NOTHING_OPEN, Actions, Command, SessionCommands, session_commands
 from .binding import Changes, follow
@@ -55,6 +55,10 @@ LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
 
 RECENT_KEPT = 8
 
+DOSE_FOR_IMAGE = (
+    "There is no image among these files: what is shown in grey is the dose grid itself, in Gy. "
+    "Open it together with the series that it was made on."
+)
 NO_IMAGE = (
     "There is no image among these files: contours and doses have nothing to lie on. "
     "Open them together with the series that they were made on."
@@ -200,12 +204,12 @@ class MainWindow(QMainWindow):
         self.jobs.cancel_all()
         self.strip.clear()
         self._opening = opening
-        self.session.open(opening.case)
+        self.session.open(with_dose_as_image(opening.case))
         if not request.demo:
             self._keep_recent(request.paths)
         self._show_page()
         if not opening.case.images:
-            self.strip.tell(NO_IMAGE)
+            self.strip.tell(DOSE_FOR_IMAGE if opening.case.doses else NO_IMAGE)
         if any(not image.complete for image in opening.case.images):
             self._read_voxels(opening)
         self.opened.emit()

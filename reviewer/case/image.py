@@ -48,8 +48,8 @@ class Image:
 
     @property
     def unit(self) -> str:
-        """Unit of the values: "HU" for CT, empty for MR signal."""
-        return "HU" if self.modality == "CT" else ""
+        """Unit of the values: "HU" for CT, "Gy" for a dose grid that stands in for an image, empty for MR signal."""
+        return {"CT": "HU", "RTDOSE": "Gy"}.get(self.modality, "")
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,7 @@ from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, View
 from reviewer.edit import Edit, Swap
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
-from reviewer.session import Session
+from reviewer.session import Session, with_dose_as_image
 
 
 def grid(frame: str) -> Grid:
@@ -169,3 +169,29 @@ def test_the_dose_of_the_newest_plan_comes_first(case: Case) -> None:
     plans = (Plan("plan", "P", date="2025-03-02"), Plan("new", "N", date="2025-03-07"))
     adapted = replace(case.doses[1], id="adapted", plan_id="new")
     assert Session(replace(case, plans=plans, doses=(adapted, *case.doses))).view.dose == "adapted"
+
+
+def test_without_an_image_the_dose_grid_is_what_is_looked_at(case: Case) -> None:
+    gray = np.array([[[0.0, 1.0], [np.nan, 4.0]]], np.float32)
+    grid = Grid(np.eye(3), (0.0, 0.0), (2.0, 2.0), (2, 2), np.array([5.0]), "somewhere")
+    alone = Case(doses=(Dose("d", "Phantom", grid, gray),))
+    seen = with_dose_as_image(alone)
+    session = Session(seen)
+    base = session.scene.base
+    assert base is not None
+    assert base.image.grid is grid
+    assert (base.image.modality, base.image.unit) == ("RTDOSE", "Gy")
+    assert (base.window.level, base.window.width) == (2.0, 4.0)
+    assert session.scene.dose is not None
+    assert session.scene.dose_refusal == ""
+    assert with_dose_as_image(case) is case
+    assert with_dose_as_image(Case()).images == ()
+
+
+def test_structures_that_lie_on_no_image_do_not_come_first(case: Case) -> None:
+    """Of several sets without a dose the last whose frame an image has, else the last."""
+    elsewhere = StructureSet("else", "elsewhere", (), frame_of_reference_uid="far away")
+    frame = case.images[0].grid.frame_of_reference_uid
+    here = StructureSet("here", "here", (), frame_of_reference_uid=frame)
+    assert Session(Case(images=case.images, structure_sets=(here, elsewhere))).view.structure_set == "here"
+    assert Session(Case(images=case.images, structure_sets=(elsewhere,))).view.structure_set == "else"

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import Dose, Image
+from reviewer.case import Dose, Image, Window
 from reviewer.errors import NotRegisteredError
 from reviewer.scene import default_window
 from reviewer.session import Session
@@ -109,7 +109,9 @@ class LayersPanel(QWidget):
         case, view = self._session.case, self._session.view
         base = case.image(view.base)
         window = (view.windows.get(base.id) or default_window(base)) if base else None
-        self.window_button.setText(f"W {window.width:.0f}   L {window.level:.0f}  ▾" if window else "no image")
+        self.window_button.setText(
+            f"W {_whole(window.width, window)}   L {_whole(window.level, window)}  ▾" if window else "no image"
+        )
         self.window_button.setEnabled(base is not None)
         self.window_button.setToolTip("Window and level of the base image; keys 1 to 5, Alt+drag in the picture")
         self.base.setToolTip(image_facts(base) if base else "The image below")
@@ -218,6 +220,11 @@ class ElidedCombo(QComboBox):
         )
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+
+def _whole(value: float, window: Window) -> str:
+    """Whole numbers, but for the narrow windows of doses and of images of small values."""
+    return f"{value:.0f}" if window.width >= 10 else f"{value:.3g}"
 
 
 def _combo(name: str) -> ElidedCombo:
