@@ -97,7 +97,10 @@ class DerivedCommands:
         """One edit; from now on what was made follows. proposal: `reviewer.formula.proposal.Proposal`."""
         self._keep_following()
         proposal.adopted_by(self._derivations)
-        self._session.apply(proposal.edit(label))
+        edit = proposal.edit(label)
+        self._session.apply(edit)
+        if edit.swaps:  # the panel shows where they are
+            self._session.look(active=edit.swaps[0].structure_id)
         self._tell(f"{label}: done; Undo takes it back")
 
     def freeze(self) -> None:

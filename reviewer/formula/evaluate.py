@@ -6,7 +6,7 @@ again only what those can reach: the same planes through a boolean, the planes w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -117,7 +117,20 @@ class Evaluation:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(self._warnings.values())
+        return tuple(dict.fromkeys(self._cut_off(self.node)))
+
+    def _cut_off(self, node: Node) -> Iterator[str]:
+        """What was cut off and is missed: nothing beyond the image's end can be taken from, or shared with, what ends before it."""
+        below = [list(self._cut_off(child)) for child in children(node)]
+        match node:
+            case Boolean("-"):
+                yield from below[0]
+            case Boolean("&"):
+                yield from (warning for side in below for warning in side if all(below))
+            case _:
+                yield from (warning for side in below for warning in side)
+        if node in self._warnings:
+            yield self._warnings[node]
 
     def update(self, moved: Mapping[str, Moved]) -> Moved:
         """Take in that planes of named structures moved (by the structure's own grid); returns the planes of the result that may differ."""

@@ -683,7 +683,12 @@ class SliceView(QWidget):
             pen = _hair(QColor(*drawn.structure.colour))
             if drawn.structure.formula is not None:
                 pen.setDashPattern([6.0, 4.0])
-            if drawn.highlighted:
+            if drawn in scene.preview:
+                painter.strokePath(outline[1], _broad(QColor(0, 0, 0, 150), 4.0))
+                broad = _broad(pen.color(), 2.2)
+                broad.setDashPattern([3.0, 2.0])
+                painter.strokePath(outline[1], broad)
+            elif drawn.highlighted:
                 painter.strokePath(outline[1], _broad(QColor(0, 0, 0, 150), 5.0))
                 painter.strokePath(outline[1], _broad(pen.color(), 2.8))
             else:

@@ -20,6 +20,8 @@ from .formula_field import HOW, FormulaField
 from .preview import Outcome, Preview
 from .targets_rows import sentence
 
+WIDTH = 512
+
 
 class FormulaDialog(QDialog):
     """structure: whose formula is edited, None for a new one. build: brings a proposal into the case under a label."""
@@ -88,10 +90,12 @@ class FormulaDialog(QDialog):
         column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
         column.setSpacing(RHYTHM)
         column.addLayout(fields)
-        column.addWidget(muted(HOW))
+        how = muted(HOW)
+        how.setWordWrap(True)
+        column.addWidget(how)
         column.addStretch(1)
         column.addLayout(foot)
-        self.resize(512, self.sizeHint().height())
+        self.setFixedWidth(WIDTH)
         self.name.textEdited.connect(lambda: self._ask())
         self.formula.textEdited.connect(lambda: self._ask())
         follow(self, session, self._refresh)
@@ -101,6 +105,7 @@ class FormulaDialog(QDialog):
         """At the right, over panels and small views."""
         corner = window.mapToGlobal(window.rect().topRight())
         self.move(corner.x() - self.width() - RHYTHM, corner.y() + 6 * RHYTHM)
+        self._fit()
         self.show()
         self.formula.setFocus()
 
@@ -141,6 +146,11 @@ class FormulaDialog(QDialog):
     def _write(self, text: str, bad: bool) -> None:
         self.note.setStyleSheet(f"color: {theme().bad if bad else theme().caution};")
         self.note.setText(text)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as the note needs."""
+        self.resize(WIDTH, self.layout().totalHeightForWidth(WIDTH))
 
     def _tell(self, error: Exception) -> None:
         self._write(f"✗ {sentence(error)}", bad=True)

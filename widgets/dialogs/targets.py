@@ -223,7 +223,9 @@ class TargetsDialog(QDialog):
         across.setContentsMargins(0, 0, 0, 0)
         across.setHorizontalSpacing(RHYTHM // 2)
         across.setVerticalSpacing(0)
+        across.setColumnStretch(len(self.side), 1)
         for place, (short, spin) in enumerate(self.side.items()):
+            spin.setFixedWidth(74)
             across.addWidget(muted(short), 0, place)
             across.addWidget(spin, 1, place)
         self._side_box.hide()

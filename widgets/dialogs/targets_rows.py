@@ -135,8 +135,8 @@ class OrganTable(QTableWidget):
             else:
                 distance.setText(f"{fact.distance_mm:.1f} mm")
             if fact.holds_target:
-                title.setText(name)
-                title.setToolTip("Holds the GTV: not spared unless you choose it")
+                distance.setText("holds the GTV")
+                title.setToolTip("Holds at least half of the GTV: not spared unless you choose it")
         for item in (distance, overlap):
             item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return title, distance, overlap
