@@ -45,7 +45,9 @@ class FormulaField(QLineEdit):
         self.textEdited.connect(self._complete)
 
     def offer(self, names: Sequence[str]) -> None:
-        self._words.setStringList([*(quoted(n) for n in names), *(f"{f}(" for f in FUNCTIONS)])
+        words = [*(quoted(n) for n in names), *(f"{f}(" for f in FUNCTIONS)]
+        if words != self._words.stringList():  # what is being chosen from stays as it is
+            self._words.setStringList(words)
 
     def mark(self, error: Exception | None) -> None:
         """Underline where an error says that it is; None for no error."""
@@ -95,10 +97,10 @@ class FormulaField(QLineEdit):
             return
         self.completion.setCompletionPrefix(word)
         popup = self.completion.popup()
-        popup.setCurrentIndex(self.completion.completionModel().index(0, 0))
         place = self.cursorRect()
         place.setWidth(popup.sizeHintForColumn(0) + 4 * RHYTHM)
         self.completion.complete(place)
+        popup.setCurrentIndex(self.completion.completionModel().index(0, 0))
 
     def _put(self, word: str) -> None:
         """In the place of what is being written."""
