@@ -368,25 +368,28 @@ def _whole_voxels(rows, first, stop, j, k, low, thickness, gray, positions, lowe
     eighth, most, half = np.float32(0.125), np.float32(0.75), np.float32(0.5)
     mean, wide, tall = rows[0], rows[1], rows[2]
     dose, side = rows[3], rows[4]
-    g00, g01, g02 = gray[k0, j0], gray[k0, j], gray[k0, j2]
-    g10, g11, g12 = gray[k, j0], gray[k, j], gray[k, j2]
-    g20, g21, g22 = gray[k2, j0], gray[k2, j], gray[k2, j2]
     left, right = max(first - 1, 0), min(stop + 1, dx)
-    offset = 1 - first  # of a column's place in `rows`: the column before the first has place 0
-    lower = upper = g11[first]
-    for i in range(first, stop):
-        lower, upper = min(lower, g11[i]), max(upper, g11[i])
-    for i in range(left, right):
+    # Slices count from 0, which is what lets the loops run through vector registers.
+    g00, g01, g02 = gray[k0, j0, left:right], gray[k0, j, left:right], gray[k0, j2, left:right]
+    g10, g11, g12 = gray[k, j0, left:right], gray[k, j, left:right], gray[k, j2, left:right]
+    g20, g21, g22 = gray[k2, j0, left:right], gray[k2, j, left:right], gray[k2, j2, left:right]
+    offset = left + 1 - first  # of the first column in `rows`: the column before `first` has place 0
+    mean_there, side_there = mean[offset:], side[offset:]
+    centres = gray[k, j, first:stop]
+    lower = upper = centres[0]
+    for i in range(len(centres)):
+        lower, upper = min(lower, centres[i]), max(upper, centres[i])
+    for i in range(right - left):
         before = below * g00[i] + middle * g10[i] + above * g20[i]
         at = below * g01[i] + middle * g11[i] + above * g21[i]
         after = below * g02[i] + middle * g12[i] + above * g22[i]
-        mean[i + offset] = eighth * (before + after) + most * at
+        mean_there[i] = eighth * (before + after) + most * at
         rise_v, rise_w = half * (after - before), deep * (g21[i] - g01[i])
-        side[i + offset] = rise_v * rise_v + rise_w * rise_w
+        side_there[i] = rise_v * rise_v + rise_w * rise_w
     if left == first:
         mean[0] = mean[1]
     if right == stop:
-        mean[stop + offset] = mean[stop + offset - 1]
+        mean[stop - first + 1] = mean[stop - first]
     base, per_level, top = np.float32(lowest), np.float32(1 / width), np.float32(levels - 1)
     none = np.float32(0.0)
     for m in range(stop - first):

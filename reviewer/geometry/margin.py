@@ -13,7 +13,9 @@ ellipsoid octants whose semi-axes are the sides' lengths, as planning systems do
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -36,6 +38,18 @@ LARGEST_TILT_DEG = 10.0
 """A grid tilted further against the patient's axes has no side that could be called left; up to here the tilt costs 1.5 % of the margin."""
 
 NOTHING = np.float32(1e6)
+
+SAG_MM = 0.03
+"""By how much the outline may run inside of the arc that it stands for: how large cells may be where a margin rounds what it grows."""
+
+LARGE = 1_000_000
+"""Lattice points from which on the work is shared by two threads."""
+
+KEPT = 16_000_000
+"""Lattice points whose memory a thread keeps for its next margin: fresh pages cost as much as the work on them."""
+
+DEEP = 2.0
+"""Cells inside its own plane's region from which on a point needs no further look."""
 
 STEEP = 4.0
 """Where the distance changes by more than this per mm of height, the solid ends flat there instead of leaning."""
@@ -150,6 +164,9 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     extent = float(np.sqrt(np.prod(high[:2] - low[:2])))
     cell = 0.5 if extent < 60 else 1.0 if extent < 250 else 2.0
     shortest = min((float(mm) for mm in lengths if mm > 0), default=cell)
+    if sign > 0 and across.min() > 0:
+        # Whatever is grown by an ellipse is nowhere bent more than the ellipse is.
+        cell = max(cell, float(np.sqrt(8 * SAG_MM * across.min() ** 2 / length)))
     cell = max(0.2, min(cell, 0.6 * shortest))
     if sign > 0:
         kept = [k for k in wanted if low[2] - down <= onto.positions_mm[k] <= high[2] + up]
@@ -174,33 +191,80 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     edges = ((body.segments[starts[0] : starts[-1]] - np.tile(corner, 2)) / cell).astype(np.float32)
     equal = bool(np.ptp(across) < 1e-6)
     axes = np.maximum(across, 0.05) / cell
-    fields = np.empty((last - first + 1, shape[1], shape[0]), dtype=np.float32)
+    prisms, points = last - first + 1, int(shape[0] * shape[1])
+    memory = _memory((prisms + len(kept)) * points)
+    fields = memory[: prisms * points].reshape(prisms, shape[1], shape[0])
+    values = memory[prisms * points :].reshape(len(kept), shape[1], shape[0])
+    spans = np.empty((prisms, shape[1], 2), dtype=np.int64)
     band = reach / cell
-    _measure(fields, edges, starts - starts[0], axes, equal, band, sign)
+    rows = starts - starts[0]
+
+    def measure(some: slice) -> None:
+        _measure(fields[some], spans[some], edges, rows[some.start : some.stop + 1], axes, equal, band, sign)
+
+    _shared(measure, prisms, prisms * points)
     # From here all lengths count in cells; a field of unequal sides is scaled so that the level sits at `reach` of the longest side.
     borders = body.borders_mm[first : last + 1] / cell
     whole = (first == 0, last == len(near) - 1)
-    values = np.full((len(kept), shape[1], shape[0]), NOTHING, dtype=np.float32)
-    _combine(values, fields, borders, w / cell, band, max(length, 0.05) / cell, down / cell, up / cell, sign, whole)
-    found = {}
-    for k, value in zip(kept, values, strict=True):
-        rings = level_rings(-value if sign > 0 else value, 0.0)
-        region = region_of_rings([ring * cell + corner for ring in rings])
-        if region is not None:
-            found[int(k)] = region
-    return found
+    regions: list[Region | None] = [None] * len(kept)
+
+    def combine(some: slice) -> None:
+        _combine(
+            values[some],
+            fields,
+            spans,
+            borders,
+            w[some] / cell,
+            band,
+            max(length, 0.05) / cell,
+            down / cell,
+            up / cell,
+            sign,
+            whole,
+        )
+        for n in range(some.start, some.stop):
+            if sign > 0:
+                np.negative(values[n], out=values[n])
+            rings = level_rings(values[n], 0.0)
+            regions[n] = region_of_rings([ring * cell + corner for ring in rings])
+
+    _shared(combine, len(kept), prisms * points)
+    return {int(k): region for k, region in zip(kept, regions, strict=True) if region is not None}
+
+
+_kept = threading.local()
+
+
+def _memory(size: int) -> NDArray[np.float32]:
+    """(size,) uninitialised, the same memory again for the same thread."""
+    spare: NDArray[np.float32] | None = getattr(_kept, "memory", None)
+    if spare is None or len(spare) < size:
+        spare = np.empty(size, dtype=np.float32)
+        if size <= KEPT:
+            _kept.memory = spare
+    return spare[:size]
+
+
+def _shared(work: Callable[[slice], None], count: int, points: int) -> None:
+    """Does `work` for all of `count` planes, by two threads where there is enough of it."""
+    if points < LARGE or count < 2:
+        work(slice(0, count))
+        return
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (slice(0, count // 2), slice(count // 2, count))))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _measure(fields, edges, starts, axes, equal, band, sign):  # type: ignore[no-untyped-def]
+def _measure(fields, spans, edges, starts, axes, equal, band, sign):  # type: ignore[no-untyped-def]
     """Signed planar distance to the region of each prism (negative inside, turned around for sign -1), in cells.
 
     equal: Euclidean; else the gauge of the four ellipse quarters with the semi-axes `axes` (-u, +u, -v, +v), times the longest of them.
-    Beyond `band` the field is NOTHING outside and -band inside.
+    Beyond `band` the field is NOTHING outside and -band inside. spans: (prisms, ny, 2) columns that hold all of a row that is not NOTHING.
     """
     prisms, ny, nx = fields.shape
     longest = axes.max()
     left, right, back, front = band, band, band, band
+    widest = np.float32(band)
     inside = np.empty((ny, nx), dtype=np.bool_)
     for n in range(prisms):
         field = fields[n]
@@ -230,9 +294,9 @@ def _measure(fields, edges, starts, axes, equal, band, sign):  # type: ignore[no
             inverse = np.float32(1.0) / square if square > 0 else np.float32(0.0)
             for y in range(y0, y1 + 1):
                 if equal:
-                    py, row = np.float32(y) - ay, field[y]
-                    for x in range(x0, x1 + 1):
-                        px = np.float32(x) - ax
+                    py, px0, row = np.float32(y) - ay, np.float32(x0) - ax, field[y, x0 : x1 + 1]
+                    for x in range(len(row)):
+                        px = px0 + np.float32(x)
                         t = min(max((px * ex + py * ey) * inverse, np.float32(0.0)), np.float32(1.0))
                         dx, dy = px - t * ex, py - t * ey
                         row[x] = min(row[x], dx * dx + dy * dy)
@@ -244,12 +308,17 @@ def _measure(fields, edges, starts, axes, equal, band, sign):  # type: ignore[no
                             d = _gauge(x - ax, y - ay, x - bx, y - by, axes)
                         field[y, x] = min(field[y, x], np.float32(d * d * longest * longest))
         for y in range(ny):
+            row = field[y]
             for x in range(nx):
-                square = field[y, x]
-                if square <= band * band:
-                    field[y, x] = -np.sqrt(square) if inside[y, x] else np.sqrt(square)
-                else:
-                    field[y, x] = -band if inside[y, x] else NOTHING
+                square = row[x]
+                away = np.sqrt(square) if square <= widest * widest else (widest if inside[y, x] else NOTHING)
+                row[x] = -away if inside[y, x] else away
+            first, stop = 0, nx
+            while first < stop and row[first] == NOTHING:
+                first += 1
+            while stop > first and row[stop - 1] == NOTHING:
+                stop -= 1
+            spans[n, y, 0], spans[n, y, 1] = first, stop
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -280,7 +349,7 @@ def _gauge(ax, ay, bx, by, axes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _combine(values, fields, borders, targets, band, length, down, up, sign, whole):  # type: ignore[no-untyped-def]
+def _combine(values, fields, spans, borders, targets, band, length, down, up, sign, whole):  # type: ignore[no-untyped-def]
     """V of each target plane: the smallest over all heights (see the module's text). All lengths in cells.
 
     whole: whether the solid has nothing before the first and behind the last prism.
@@ -289,10 +358,16 @@ def _combine(values, fields, borders, targets, band, length, down, up, sign, who
     tip, field = np.empty((ny, nx), dtype=np.float32), np.empty((ny, nx), dtype=np.float32)
     steep = np.zeros(prisms, dtype=np.bool_)
     for n in range(prisms - 1):
-        steep[n] = _any_steep(fields[n], fields[n + 1], (borders[n + 1, 1] - borders[n, 0]) / 2, length)
+        if borders[n + 1, 1] >= targets[0] - up and borders[n, 0] <= targets[-1] + down:
+            height = (borders[n + 1, 1] - borders[n, 0]) / 2
+            steep[n] = _any_steep(fields[n], fields[n + 1], spans[n], spans[n + 1], height, length)
+    # Of each row, what needs a look: from `begin` to `pause`, and from `resume` to `end`.
+    look = np.empty((ny, 4), dtype=np.int64)
     for k in range(len(targets)):
         value = values[k]
         w = targets[k]
+        value[:] = NOTHING
+        _where_to_look(look, value, fields, spans, borders, w, down, up)
         for n in range(-1, prisms):
             # The stretch from the middle of prism n to the middle of prism n + 1, with the border or the gap between them.
             start = (borders[n, 0] + borders[n, 1]) / 2 if n >= 0 else borders[0, 0]
@@ -304,20 +379,20 @@ def _combine(values, fields, borders, targets, band, length, down, up, sign, who
             if n < 0 or n + 1 == prisms or bottom - top > 1e-6:
                 if n >= 0:
                     _tip(tip, fields, borders, n, n - 1, band)
-                    _stretch(value, fields[n], tip, start - w, top - w, length, down, up)
+                    _stretch(value, look, fields[n], tip, start - w, top - w, length, down, up)
                 if n + 1 < prisms:
                     _tip(tip, fields, borders, n + 1, n + 2, band)
-                    _stretch(value, tip, fields[n + 1], bottom - w, end - w, length, down, up)
+                    _stretch(value, look, tip, fields[n + 1], bottom - w, end - w, length, down, up)
             else:
-                _stretch(value, fields[n], fields[n + 1], start - w, end - w, length, down, up)
+                _stretch(value, look, fields[n], fields[n + 1], start - w, end - w, length, down, up)
                 if steep[n]:
                     change = STEEP * (end - start)
                     _tip(tip, fields, borders, n, n - 1, band)
                     _only_where_steep(field, tip, fields[n], fields[n + 1], change)
-                    _stretch(value, field, tip, start - w, top - w, length, down, up)
+                    _stretch(value, look, field, tip, start - w, top - w, length, down, up)
                     _tip(tip, fields, borders, n + 1, n + 2, band)
                     _only_where_steep(field, tip, fields[n + 1], fields[n], change)
-                    _stretch(value, tip, field, top - w, end - w, length, down, up)
+                    _stretch(value, look, tip, field, top - w, end - w, length, down, up)
         if sign < 0:
             empty = (whole[0] and borders[0, 0] - w > -up) or (whole[1] and borders[prisms - 1, 1] - w < down)
             for n in range(prisms - 1):
@@ -359,20 +434,54 @@ def _tip(tip, fields, borders, n, before, band):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _stretch(value, lower, upper, d0, d1, length, down, up):  # type: ignore[no-untyped-def]
+def _where_to_look(look, value, fields, spans, borders, w, down, up):  # type: ignore[no-untyped-def]
+    """Of each row, the columns that any field in reach comes near; but for the longest stretch deep inside, which is taken into V at once."""
+    prisms, ny, nx = fields.shape
+    look[:, 0], look[:, 1], look[:, 2], look[:, 3] = nx, 0, 0, 0
+    own = -1
+    for n in range(prisms):
+        # With the neighbours of what is in reach, whose middles the stretches run to.
+        before, after = max(n - 1, 0), min(n + 1, prisms - 1)
+        if borders[before, 0] - w > down or w - borders[after, 1] > up:
+            continue
+        if borders[n, 0] <= w <= borders[n, 1]:
+            own = n
+        for y in range(ny):
+            if spans[n, y, 0] < spans[n, y, 1]:
+                look[y, 0], look[y, 3] = min(look[y, 0], spans[n, y, 0]), max(look[y, 3], spans[n, y, 1])
+    for y in range(ny):
+        begin, end = look[y, 0], look[y, 3]
+        look[y, 1] = look[y, 2] = end
+        if own < 0:
+            continue
+        row = fields[own, y]
+        start, longest = begin, 0
+        for x in range(begin, end):
+            if row[x] > -DEEP:
+                start = x + 1
+            elif x + 1 - start > longest:
+                longest = x + 1 - start
+                look[y, 1], look[y, 2] = start, x + 1
+        if longest:
+            for x in range(look[y, 1], look[y, 2]):
+                value[y, x] = -DEEP
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _stretch(value, look, lower, upper, d0, d1, length, down, up):  # type: ignore[no-untyped-def]
     """Takes the stretch with the field `lower` at height d0 and `upper` at d1 into V; heights below the target are negative."""
     if d0 < 0 < d1:
         # The two sides of the target plane may have different lengths.
-        _half(value, lower, upper, d0, d1, 0.0, d1, length, down)
-        _half(value, lower, upper, d0, d1, d0, 0.0, length, up)
+        _half(value, look, lower, upper, d0, d1, 0.0, d1, length, down)
+        _half(value, look, lower, upper, d0, d1, d0, 0.0, length, up)
     elif d1 <= 0:
-        _half(value, lower, upper, d0, d1, d0, d1, length, up)
+        _half(value, look, lower, upper, d0, d1, d0, d1, length, up)
     else:
-        _half(value, lower, upper, d0, d1, d0, d1, length, down)
+        _half(value, look, lower, upper, d0, d1, d0, d1, length, down)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _half(value, lower, upper, d0, d1, low, high, length, along):  # type: ignore[no-untyped-def]
+def _half(value, look, lower, upper, d0, d1, low, high, length, along):  # type: ignore[no-untyped-def]
     """The part of a stretch between the heights low and high, on one side of the target, where the margin along w is `along`.
 
     What changes steeply ends there, or goes on flat: see `_only_where_steep`.
@@ -387,29 +496,32 @@ def _half(value, lower, upper, d0, d1, low, high, length, along):  # type: ignor
         scale = length / along
     if low > high:
         return
-    ny, nx = value.shape
     # Heights are counted in units of the planar length: d' = d * scale, and so is the slope.
     per_height = np.float32(1 / (d1 - d0) if d1 > d0 else 0.0)
     per_length = np.float32(1 / scale if scale > 0 else 0.0)
     start, lowest, highest = np.float32(d0), np.float32(low), np.float32(high)
     radius, stretch = np.float32(length), np.float32(scale)
     one, none, steep = np.float32(1.0), np.float32(0.0), np.float32(STEEP)
-    for y in range(ny):
-        for x in range(nx):
-            a = lower[y, x]
-            slope = (upper[y, x] - a) * per_height
-            s = slope * per_length
-            d = min(max(-radius * s / np.sqrt(one + s * s) * per_length, lowest), highest)
-            rest = d * stretch
-            v = a + slope * (d - start) - np.sqrt(max(radius * radius - rest * rest, none))
-            value[y, x] = min(value[y, x], v if abs(slope) <= steep else NOTHING)
+    for y in range(value.shape[0]):
+        for part in range(0, 4, 2):
+            # Slices count from 0, which is what lets the loop run through vector registers.
+            begin, end = look[y, part], look[y, part + 1]
+            row, under, over = value[y, begin:end], lower[y, begin:end], upper[y, begin:end]
+            for x in range(len(row)):
+                a = under[x]
+                slope = (over[x] - a) * per_height
+                s = slope * per_length
+                d = min(max(-radius * s / np.sqrt(one + s * s) * per_length, lowest), highest)
+                rest = d * stretch
+                v = a + slope * (d - start) - np.sqrt(max(radius * radius - rest * rest, none))
+                row[x] = min(row[x], v if abs(slope) <= steep else NOTHING)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _any_steep(lower, upper, height, length):  # type: ignore[no-untyped-def]
+def _any_steep(lower, upper, lower_spans, upper_spans, height, length):  # type: ignore[no-untyped-def]
     """Whether the solid ends flat between two prisms, their middles `height` apart, somewhere within `length`."""
     for y in range(lower.shape[0]):
-        for x in range(lower.shape[1]):
+        for x in range(min(lower_spans[y, 0], upper_spans[y, 0]), max(lower_spans[y, 1], upper_spans[y, 1])):
             a, b = lower[y, x], upper[y, x]
             if abs(a - b) > STEEP * height and min(a, b) <= length:
                 return True
