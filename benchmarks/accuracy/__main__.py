@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import programs
+import shapely
 from bodies import (
     CENTRE,
     DIRECTIONS,
@@ -37,7 +38,7 @@ from phantoms import SPHERE_CC
 from programs import QUESTIONS, Peer, ask, plastimatch, reviewer_values
 from tables import largest, put, signed, table
 
-from reviewer.case import Structure
+from reviewer.case import Dose, Structure
 from reviewer.cli import main as reviewer
 from reviewer.comparison.compare import compare
 from reviewer.demo import demo_folder
@@ -55,6 +56,9 @@ GTV = "sphere 13.7 mm"
 MARGINS_MM = (1.0, 3.0, 5.0, 10.0)
 SHORT = (1.0, 3.0, 5.0)
 """Slices of the tables that have a row for every peer."""
+
+BOX_ON_BORDERS = "box + ≈5 mm, ends on slab borders"
+BOX_ANYWHERE = "box + 5 mm, ends anywhere"
 
 Values = dict[str, float | None]
 Errors = dict[str, float | None]
@@ -227,7 +231,7 @@ def dvh_by_body(everything: dict[float, list[Body]], ours: dict[float, Any]) -> 
     rows = []
     for slices, found in everything.items():
         for kind, same in _kinds(found).items():
-            if kind != GTV:
+            if kind != GTV and same[0].heights:
                 rows.append([f"{slices:g} mm", kind, *_cells(_dose_errors(same, ours[slices], DOSE_SPACINGS))])
     return table(["slices", "body", *QUESTIONS], rows)
 
@@ -284,20 +288,19 @@ def margins(plasti: Peer, work: Path) -> tuple[dict[str, float], str]:
                         None if cc is None else 100 * (cc / truth - 1)
                     )
         body = box(slices)
-        a, b, c, r = 36.0, 24.0, 2 * half_height(slices), 5.0
-        truth = (
-            a * b * c + 2 * (a * b + b * c + c * a) * r + math.pi * (a + b + c) * r**2 + 4 / 3 * math.pi * r**3
-        ) / 1000
         mask = programs.mask_of(body.structure)
+        maps = programs.distances(mask)
         far = _plastimatch_map(plasti, slices, body, work)
-        found = (
-            volume_cc(_grown(body.structure, r)),
-            programs.mask_cc(programs.distances(mask) <= r),
-            programs.mask_cc(programs.grown_by_ball(mask, r)),
-            None if far is None else float((far[0] <= r).sum()) * far[1] / 1000,
-        )
-        for name, cc in zip(names, found, strict=True):
-            errors[name]["box + 5 mm"] = [None if cc is None else 100 * (cc / truth - 1)]
+        for what, mm in ((BOX_ON_BORDERS, round(5 / slices) * slices), (BOX_ANYWHERE, 5.0)):
+            truth = _grown_box_cc(36.0, 24.0, 2 * half_height(slices), mm)
+            found = (
+                volume_cc(_grown(body.structure, mm)),
+                programs.mask_cc(maps <= mm),
+                programs.mask_cc(programs.grown_by_ball(mask, mm)),
+                None if far is None else float((far[0] <= mm).sum()) * far[1] / 1000,
+            )
+            for name, cc in zip(names, found, strict=True):
+                errors[name][what] = [None if cc is None else 100 * (cc / truth - 1)]
         for name in names:
             worst = {what: largest(some) for what, some in errors[name].items()}
             if name == names[0]:
@@ -307,8 +310,20 @@ def margins(plasti: Peer, work: Path) -> tuple[dict[str, float], str]:
             rows.append(
                 [f"{slices:g} mm" if name == names[0] else "", name, *(signed(v, 1) for v in worst.values()), last]
             )
-    headings = ["slices", "program", *(f"sphere + {mm:g} mm" for mm in MARGINS_MM), "box + 5 mm", "farthest off (mm)"]
+    headings = [
+        "slices",
+        "program",
+        *(f"sphere + {mm:g} mm" for mm in MARGINS_MM),
+        BOX_ON_BORDERS,
+        BOX_ANYWHERE,
+        "farthest off (mm)",
+    ]
     return ours, table(headings, rows)
+
+
+def _grown_box_cc(a: float, b: float, c: float, r: float) -> float:
+    """Steiner: V + S r + M r^2 + 4/3 pi r^3, M = pi * (a + b + c)."""
+    return (a * b * c + 2 * (a * b + b * c + c * a) * r + math.pi * (a + b + c) * r**2 + 4 / 3 * math.pi * r**3) / 1000
 
 
 def _plastimatch_map(plasti: Peer, slices: float, body: Body, work: Path) -> tuple[np.ndarray, float] | None:
@@ -323,26 +338,29 @@ def _lens_cc(a: float, b: float, d: float) -> float:
     return math.pi * (a + b - d) ** 2 * (d * d + 2 * d * (a + b) - 3 * (a - b) ** 2) / (12 * d) / 1000
 
 
-def lens() -> tuple[dict[float, float], str]:
+def lens() -> tuple[dict[str, float], str]:
     """PTVopt = (GTV + 5 mm) - (OAR + 5 mm), spheres of 12 and 15 mm, 30 mm apart along u, w, or between."""
     truth = SPHERE_CC * 17**3 - _lens_cc(17, 20, 30)
-    ours: dict[float, float] = {}
+    ours: dict[str, float] = {}
     rows = []
     for slices in SLICES:
-        mine: list[float | None] = []
-        masks: list[float | None] = []
-        for way in DIRECTIONS.values():
+        mine: dict[str, float] = {}
+        masks: dict[str, float] = {}
+        for name, way in DIRECTIONS.items():
+            errors = []
             for offset in OFFSETS:
                 gtv = _sphere("GTV", slices, 12.0, (-8 * way[0], 0.0, -8 * way[2] + offset * slices))
                 oar = _sphere("OAR", slices, 15.0, (22 * way[0], 0.0, 22 * way[2] + offset * slices))
                 case = case_of([gtv, oar])
                 result = derive(case, case.structure_sets[0], "PTVopt", "(GTV + 5 mm) - (OAR + 5 mm)").structure
-                mine.append(100 * (volume_cc(result) / truth - 1))
                 ptv, near = (programs.grown_by_distance(programs.mask_of(s), 5.0) for s in (gtv, oar))
-                masks.append(100 * (programs.mask_cc(ptv & ~near & 1) / truth - 1))
-        ours[slices] = abs(largest(mine) or 0.0)
-        rows.append([f"{slices:g} mm", signed(largest(mine), 1), signed(largest(masks), 1)])
-    return ours, table(["slices", "**Reviewer**", "SimpleITK distance maps of masks"], rows)
+                found = (volume_cc(result), programs.mask_cc(ptv & ~near & 1))
+                errors.append([100 * (cc / truth - 1) for cc in found])
+            mine[name], masks[name] = (largest(some) or 0.0 for some in zip(*errors, strict=True))
+        ours |= {f"{name}, {slices:g}": abs(error) for name, error in mine.items()}
+        rows.append([f"{slices:g} mm", "**Reviewer**", *(signed(e, 1) for e in mine.values())])
+        rows.append(["", "SimpleITK distance maps of masks", *(signed(e, 1) for e in masks.values())])
+    return ours, table(["slices", "program", *(f"apart {name}" for name in DIRECTIONS)], rows)
 
 
 def _sphere(name: str, slices: float, radius: float, centre: tuple[float, float, float]) -> Structure:
@@ -405,7 +423,7 @@ def targets(
     everything: dict[float, list[Body]],
     ours: dict[float, Any],
     grown: dict[str, float],
-    lenses: dict[float, float],
+    lenses: dict[str, float],
     surfaces: dict[str, dict[str, float]],
 ) -> str:
     def volumes(wanted: Callable[[float, Body], bool]) -> float:
@@ -432,10 +450,11 @@ def targets(
     row(
         "volume: spheres from 10 mm radius, box, cylinder, cone; slices 1 to 5 mm",
         1,
-        volumes(lambda s, b: b.kind != small and (s, b.kind) != (3.0, "sphere 10 mm")),
+        volumes(lambda s, b: b.kind not in (small, "hollow sphere") and (s, b.kind) != (3.0, "sphere 10 mm")),
         "%",
     )
     row("volume: sphere of 10 mm at 3 mm slices", 1.6, volumes(lambda s, b: (s, b.kind) == (3.0, "sphere 10 mm")), "%")
+    row("volume: hollow sphere", 1, volumes(lambda s, b: b.kind == "hollow sphere"), "%")
     row("volume: sphere of 5 mm, slices 1 to 3 mm", 1, volumes(lambda s, b: b.kind == small and s <= 3), "%")
     row("volume: sphere of 5 mm at 5 mm slices", 1, volumes(lambda s, b: b.kind == small and s == 5), "%")
     for gtv, name in ((True, GTV), (False, "other bodies, sphere of 5 mm apart")):
@@ -449,7 +468,8 @@ def targets(
 
     row("sphere of 10 mm + 3, 5, 10 mm", 1, most(f"sphere + {mm:g} mm" for mm in (3, 5, 10)), "%")
     row("sphere of 10 mm + 1 mm", 3, most(["sphere + 1 mm"]), "%")
-    row("box + 5 mm", 1, most(["box + 5 mm"]), "%")
+    row(BOX_ON_BORDERS, 1, most([BOX_ON_BORDERS]), "%")
+    row(BOX_ANYWHERE, 1, most([BOX_ANYWHERE]), "%")
     for s in SLICES:
         row(
             f"outline of sphere + margin to the true one, {s:g} mm slices",
@@ -457,7 +477,8 @@ def targets(
             grown[f"off, {s:g}"],
             "mm",
         )
-    row("PTVopt of two spheres", 1.5, max(lenses.values()), "%")
+    for way in DIRECTIONS:
+        row(f"PTVopt of two spheres, apart {way}", 1.5, max(lenses[f"{way}, {s:g}"] for s in SLICES), "%")
     concentric = [surfaces[f"concentric {s:g}"] for s in SHORT]
     for question, name in (("mean_surface_distance_mm", "mean surface distance"), ("hd95_mm", "HD95")):
         row(f"{name} of concentric spheres: off 1.50 mm", 0.1, max(abs(c[question] - 1.5) for c in concentric), "mm", 3)
@@ -467,6 +488,9 @@ def targets(
 
 
 # -- the embedded case -----------------------------------------------------------------------------------------------------
+
+DENSE_CC = 200.0
+"""Larger structures have too many points for the second opinion."""
 
 DEMO_METRICS = ("D95%[Gy]", "D2%[Gy]", "D0.035cc[Gy]", "Mean[Gy]")
 
@@ -497,21 +521,58 @@ def demo() -> str:
     peer = ask("dicompyler-core", "peer_dicompyler.py", job)
     theirs = peer.answers["demo"]["dose"] if peer.answers else {}
     rows = []
-    for name, values in ours.items():
-        other = theirs.get(name, {})
-        cells = [f"{values['volume_cc']:.2f}", _percent_more(other.get("volume_cc"), values["volume_cc"])]
+    for structure in group.structures:
+        mine, other = ours[structure.name], theirs.get(structure.name, {})
+        dense = _dense(structure, there)
+        cells = [f"{mine['volume_cc']:.2f}", _percent_more(other.get("volume_cc"), mine["volume_cc"])]
         for metric in DEMO_METRICS:
-            mine, his = values["metrics"][metric], other.get(metric.removesuffix("[Gy]"))
-            cells += ["—" if mine is None else f"{mine:.2f}", signed(None if None in (mine, his) else his - mine)]
-        rows.append([name, *cells, other.get("failed", "")])
-    headings = [
-        "structure",
-        "cc",
-        "Δ %",
-        *(cell for m in DEMO_METRICS for cell in (m.removesuffix("[Gy]"), "Δ Gy")),
-        "",
-    ]
-    return table(headings, rows)
+            value, question = mine["metrics"][metric], metric.removesuffix("[Gy]")
+            differences = (None if found is None else found - value for found in (other.get(question), dense[question]))
+            cells += [f"{value:.2f}", *(signed(d) for d in differences)]
+        rows.append([structure.name, *cells])
+    heads = [cell for m in DEMO_METRICS for cell in (f"{m.removesuffix('[Gy]')} (Gy)", "dicompyler", "dense")]
+    return table(["structure", "cc", "dicompyler %", *heads], rows)
+
+
+def _dense(structure: Structure, dose: Dose) -> dict[str, float]:
+    """A second opinion that shares nothing with `reviewer.dosimetry`: about two million points, 0.4 mm apart at least, in the contours
+    extruded over their slabs, where the dose is known."""
+    grid, planes = structure.grid, structure.planes
+    borders = grid.slab_borders_mm
+    volume = sum(region.area * (borders[k + 1] - borders[k]) for k, region in planes.items())
+    step = max(0.4, (volume / 2e6) ** (1 / 3))
+    doses, volumes = [], []
+    for k, region in planes.items():
+        low, high = borders[k : k + 2]
+        layers = math.ceil((high - low) / step)
+        u0, v0, u1, v1 = region.bounds
+        u, v = np.meshgrid(np.arange(u0 + step / 2, u1, step), np.arange(v0 + step / 2, v1, step))
+        inside = shapely.contains_xy(region, u, v)
+        for w in low + (np.arange(layers) + 0.5) / layers * (high - low):
+            found = _trilinear(dose, grid.point_mm(np.column_stack([u[inside], v[inside], np.full(inside.sum(), w)])))
+            doses.append(found)
+            volumes.append(np.full(len(found), step**2 * (high - low) / layers / 1000))
+    every, amount = np.concatenate(doses), np.concatenate(volumes)
+    falling = np.argsort(-every)
+    every, reached = every[falling], np.cumsum(amount[falling])
+    wanted = {"D95%": 0.95 * reached[-1], "D2%": 0.02 * reached[-1], "D0.035cc": 0.035}
+    return {
+        "Mean": float(np.average(every, weights=amount[falling])),
+        **{question: float(every[np.searchsorted(reached, cc)]) for question, cc in wanted.items()},
+    }
+
+
+def _trilinear(dose: Dose, points_mm: np.ndarray) -> np.ndarray:
+    """The dose at those of the points that lie in its voxels."""
+    index, size = dose.grid.index_zyx(points_mm), np.array(dose.gray.shape)
+    index = index[((index >= -0.5) & (index <= size - 0.5)).all(axis=1)]
+    lower = np.clip(np.floor(index).astype(int), 0, size - 2)
+    share = np.clip(index - lower, 0, 1)
+    total = np.zeros(len(index))
+    for corner in np.ndindex(2, 2, 2):
+        weight = np.prod(np.where(corner, share, 1 - share), axis=1)
+        total += weight * dose.gray[tuple((lower + corner).T)]
+    return total
 
 
 def _percent_more(value: float | None, reference: float) -> str:
@@ -519,15 +580,37 @@ def _percent_more(value: float | None, reference: float) -> str:
 
 
 def listed(peers: list[Peer]) -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    ).stdout
     rows = [
         ["Reviewer", f"{version('reviewer')}, commit {commit.strip()}", "this environment"],
         ["SimpleITK", version("simpleitk"), "this environment; masks of voxels whose centre lies inside"],
     ]
     for peer in peers:
         how = "the system" if peer.name == "plastimatch" else "an environment of its own (uv)"
-        rows.append([peer.name, peer.version or "—", f"failed: {peer.failed}" if peer.failed else how])
+        rows.append([peer.name, peer.version or "—", f"failed: {peer.failed}" if peer.failed else how + _remarks(peer)])
     return table(["program", "version", "ran in"], rows)
+
+
+def _remarks(peer: Peer) -> str:
+    """How often dicompyler-core failed, and how often its own answer was 0.0 Gy where its curve had one."""
+    values = [
+        found
+        for phantom in (peer.answers or {}).values()
+        for answers in phantom.values()
+        if isinstance(answers, dict)
+        for found in answers.values()
+        if isinstance(found, dict)
+    ]
+    failed = [found["failed"] for found in values if "failed" in found]
+    zeros = sum(found.get("zeros", 0) for found in values)
+    return "".join(
+        [
+            f"; no answer to {len(failed)} of {len(values)} curves ({failed[0]})" if failed else "",
+            f"; 0.0 Gy answered to {zeros} of {4 * len(values)} questions" if zeros else "",
+        ]
+    )
 
 
 if __name__ == "__main__":

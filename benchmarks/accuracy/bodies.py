@@ -138,13 +138,27 @@ def cone(slices: float) -> Body:
     )
 
 
+def shell(slices: float, offset: float) -> Body:
+    """A sphere of 20 mm with a hollow of 15 mm: V = 4/3 pi (R^3 - r^3)."""
+    outer, inner, middle = 20.0, 15.0, offset * slices
+
+    def rings(w: float) -> list[np.ndarray] | None:
+        squares = [r**2 - (w - middle) ** 2 for r in (outer, inner)]
+        return [circle(math.sqrt(square), CENTRE) for square in squares if square > 1e-6]
+
+    name = f"H_{offset:g}"
+    body = stack(planes_grid(positions(slices), spacing=PIXEL_MM, half=HALF_MM), rings, name)
+    return Body("hollow sphere", body, SPHERE_CC * (outer**3 - inner**3), {}, {})
+
+
 def bodies(slices: float) -> list[Body]:
     spheres = [
         ball(slices, radius, (*CENTRE, offset * slices), f"S{radius:g}_{offset:g}")
         for radius in RADII
         for offset in OFFSETS
     ]
-    return [*spheres, cylinder(slices), box(slices), cone(slices)]
+    shells = [shell(slices, offset) for offset in OFFSETS]
+    return [*spheres, *shells, cylinder(slices), box(slices), cone(slices)]
 
 
 def dose(direction: str, spacing: float) -> Dose:
