@@ -15,7 +15,7 @@ from reviewer.case import Case, Structure
 from reviewer.cli.inputs import load_case
 from reviewer.cli.output import number, print_json, print_table, say
 from reviewer.cli.paths import existing
-from reviewer.comparison import PATH_TOLERANCE_MM, TOLERANCES_MM, Comparison, compare
+from reviewer.comparison import PATH_TOLERANCE_MM, TOLERANCES_MM, Comparison, compare, matched, same_name
 from reviewer.errors import InputError, NotRegisteredError
 
 
@@ -100,7 +100,7 @@ def _structures(case: Case, index: int | None, option: str) -> list[Structure]:
     seen: dict[str, str] = {}
     for group in sets:
         for structure in group.structures:
-            if seen.setdefault(_key(structure.name), group.id) != group.id:
+            if seen.setdefault(same_name(structure.name), group.id) != group.id:
                 listed = ", ".join(f"{n} ({g.label})" for n, g in enumerate(sets))
                 raise InputError(
                     f"{structure.name!r} is in more than one structure set", remedy=f"choose with {option}: {listed}"
@@ -108,34 +108,19 @@ def _structures(case: Case, index: int | None, option: str) -> list[Structure]:
     return [s for group in sets for s in group.structures]
 
 
-def _key(name: str) -> str:
-    return name.strip().casefold()
-
-
 def _matched(
     a: Sequence[Structure], b: Sequence[Structure], names: Sequence[str] | None
 ) -> tuple[list[tuple[Structure, Structure]], list[dict[str, str]]]:
     """Pairs with the same name, and who has none: {name, in, reason}."""
     if names:
-        wanted = {_key(name) for name in names}
+        wanted = {same_name(name) for name in names}
         for name in names:
-            if not any(_key(s.name) == _key(name) for s in (*a, *b)):
+            if not any(same_name(s.name) == same_name(name) for s in (*a, *b)):
                 raise InputError(f"no structure is called {name!r}", remedy=f"A has {_listed(a)}; B has {_listed(b)}")
-        a = [s for s in a if _key(s.name) in wanted]
-        b = [s for s in b if _key(s.name) in wanted]
-    pairs, unmatched = [], []
-    for here, own, others in (("A", a, b), ("B", b, a)):
-        there = "B" if here == "A" else "A"
-        for structure in own:
-            twins = [s for s in own if _key(s.name) == _key(structure.name)]
-            found = [s for s in others if _key(s.name) == _key(structure.name)]
-            if len(twins) > 1 or len(found) > 1:
-                reason = f"{here if len(twins) > 1 else there} has several of this name"
-                unmatched.append({"name": structure.name, "in": here, "reason": reason})
-            elif not found:
-                unmatched.append({"name": structure.name, "in": here, "reason": f"{there} has none of this name"})
-            elif here == "A":
-                pairs.append((structure, found[0]))
+        a = [s for s in a if same_name(s.name) in wanted]
+        b = [s for s in b if same_name(s.name) in wanted]
+    pairs, left = matched(a, b)
+    unmatched = [{"name": each.structure.name, "in": each.side, "reason": each.reason} for each in left]
     return pairs, unmatched
 
 
