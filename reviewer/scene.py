@@ -5,7 +5,7 @@ Views compare the new scene with the one that they drew and touch only what diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
 from types import MappingProxyType
@@ -66,6 +66,7 @@ class View:
     hidden:   structures not drawn; filled: structures drawn with a translucent area.
     reference_gy: dose that is 100 % for isodoses and DVH axes.
     preview:  structures that are proposed, drawn but in no structure set.
+    compared: two structures (reference A, B) whose difference is shown; compared_alone: without other contours and without dose.
     """
 
     mode: Mode = "review"
@@ -91,6 +92,8 @@ class View:
     wash_opacity: float = 0.35
     reference_gy: float | None = None
     preview: tuple[Structure, ...] = ()
+    compared: tuple[str, str] | None = None
+    compared_alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,15 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Two structures whose difference is to be drawn, and what tells them apart: their names, or their sets where the names are the same."""
+
+    a: Drawn
+    b: Drawn
+    labels: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Scene:
     """Everything a view needs. The refusals say in a sentence why something that was asked for is not shown, else are empty."""
 
@@ -157,6 +169,8 @@ class Scene:
     crosshair: bool = True
     cameras: Mapping[Orientation, Camera] = field(default_factory=lambda: MappingProxyType({}))
     preview: tuple[Drawn, ...] = ()
+    compared: Compared | None = None
+    compared_refusal: str = ""
 
 
 def view_planes(grid: Grid) -> Mapping[Orientation, ViewPlane]:
@@ -263,6 +277,14 @@ def resolve(case: Case, view: View) -> Scene:
         if not structure.empty and (tie := tie_to(structure.grid.frame_of_reference_uid)) is not None
     )
 
+    compared, compared_refusal = _compared(case, view, tie_to)
+    if compared is not None:
+        pair = compared.a, compared.b
+        ids = {each.structure.id for each in pair}
+        drawn = [*([] if view.compared_alone else (d for d in drawn if d.structure.id not in ids)), *pair]
+        if view.compared_alone:
+            dose_layer = None
+
     return Scene(
         view_planes(base.grid),
         Layer(base, _IDENTITY, window(base)),
@@ -279,7 +301,30 @@ def resolve(case: Case, view: View) -> Scene:
         view.crosshair,
         view.cameras,
         preview,
+        compared,
+        compared_refusal,
     )
+
+
+def _compared(case: Case, view: View, tie_to: Callable[[str], Matrix | None]) -> tuple[Compared | None, str]:
+    """The pair whose difference is shown, and why there is none although it was asked for."""
+    if view.compared is None:
+        return None, ""
+    found: list[tuple[Drawn, str]] = []
+    for structure_id in view.compared:
+        structure = case.structure(structure_id)
+        if structure is None:
+            return None, "a compared structure is gone"
+        group = next(g for g in case.structure_sets if structure in g.structures)
+        tie = tie_to(structure.grid.frame_of_reference_uid)
+        if tie is None:
+            return None, f"{structure.name} of {group.label or 'structures'} is not registered to this image"
+        found.append((Drawn(structure, tie, False, False), group.label))
+    (a, set_a), (b, set_b) = found
+    labels = (a.structure.name, b.structure.name)
+    if labels[0] == labels[1]:
+        labels = (f"{labels[0]} · {set_a}", f"{labels[1]} · {set_b}")
+    return Compared(a, b, labels), ""
 
 
 _IDENTITY: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
