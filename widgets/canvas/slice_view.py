@@ -39,6 +39,7 @@ from reviewer.session import Session
 from ..binding import Changes, Follower
 from ..theme import FAMILIES, RHYTHM, theme
 from . import late
+from .differences import SWATCH, Differences, legend_lines, paint_swatch, place_for_legend
 from .facts import EDGE, Placed, Room, facts_of, level_text, number, placed, scale_bar
 from .interaction import (
     EDGE_PIXELS,
@@ -123,6 +124,7 @@ class SliceView(QWidget):
         self._orientation: Orientation = orientation
         self._layers = Layers()
         self._outlines = Outlines()
+        self._differences = Differences()
         self._lines: tuple[tuple[Lines, ...], list[Any]] = ((), [])
         self._slices: Slices | None = None
         self._grid: Grid | None = None
@@ -207,6 +209,7 @@ class SliceView(QWidget):
         if isinstance(message, CaseOpened):
             self._layers, self._slices, self._grid, self._body = Layers(), None, None, None
             self._outlines.clear()
+            self._differences.clear()
             self._lines = ((), [])
             self._pointed = None
             self._ruler.clear()
@@ -625,6 +628,9 @@ class SliceView(QWidget):
             self._paint_isodoses(painter, lines)
         self._paint_structures(painter, scene, port, complete)
         painter.restore()
+        if scene.compared is not None:
+            a, b = (self._outlines.of(d, port, complete) for d in (scene.compared.a, scene.compared.b))
+            self._differences.paint(painter, a, b, to_screen)
 
         room = Room(port.size)
         metrics = self._metrics
@@ -635,6 +641,7 @@ class SliceView(QWidget):
             self._paint_crosshair(painter, port, scene.point_mm)
         self._paint_distances(painter, port, metrics)
         self._paint_scale(painter, port, metrics, room)
+        self._paint_compared_legend(painter, scene, metrics, room)
         self._paint_legend(painter, scene, port, metrics, room)
         self._paint_isodose_labels(painter, lines, port, metrics, room)
         for item in self._placed:
@@ -670,7 +677,9 @@ class SliceView(QWidget):
             _outline(painter, path, _hair(QColor(*line.colour)))
 
     def _paint_structures(self, painter: QPainter, scene: Scene, port: Viewport, complete: bool) -> None:
-        found = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in (*scene.drawn, *scene.preview)]
+        apart = () if scene.compared is None else (scene.compared.a, scene.compared.b)
+        contours = [drawn for drawn in (*scene.drawn, *scene.preview) if drawn not in apart]
+        found = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in contours]
         for drawn, outline in found:
             if outline is not None and drawn.filled:
                 colour = QColor(*drawn.structure.colour)
@@ -817,6 +826,20 @@ class SliceView(QWidget):
             painter.setPen(QPen(QColor(*level.colour), 2.4))
             painter.drawLine(QPointF(box[0], y + line / 2), QPointF(box[0] + 13, y + line / 2))
             self._paint_text(painter, (box[0] + 20, y, width - 20, line), text, QColor(theme().canvas_text))
+
+    def _paint_compared_legend(self, painter: QPainter, scene: Scene, metrics: QFontMetricsF, room: Room) -> None:
+        """What is A and what is B, where there is room to say it."""
+        if scene.compared is None:
+            return
+        rows, line = legend_lines(scene.compared), metrics.height()
+        width = max(metrics.horizontalAdvance(row[0]) for row in rows)
+        box = place_for_legend(width, line, len(rows), room)
+        if box is None:
+            return
+        for place, row in enumerate(rows):
+            y = box[1] + place * line
+            paint_swatch(painter, box[0], y, line, row)
+            self._paint_text(painter, (box[0] + SWATCH, y, width, line), row[0], QColor(theme().canvas_text))
 
     def _paint_isodose_labels(
         self, painter: QPainter, lines: tuple[Lines, ...], port: Viewport, metrics: QFontMetricsF, room: Room
