@@ -244,6 +244,7 @@ def _style_sheet(t: Theme) -> str:
     QPushButton:checked, QToolButton:checked {{ background: {t.hover}; border-color: {t.accent}; color: {t.text}; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {t.disabled}; background: {t.panel}; }}
     QPushButton[role="primary"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; font-weight: 600; }}
+    QPushButton[role="primary"]:disabled {{ background: {t.panel}; color: {t.disabled}; border-color: {t.line}; }}
     QToolButton[role="flat"], QToolButton[role="bare"] {{ background: transparent; border-color: transparent; }}
     QToolButton[role="flat"]:hover, QToolButton[role="bare"]:hover {{ background: {t.hover}; }}
     QToolButton::menu-indicator {{ image: none; }}

@@ -41,7 +41,8 @@ from .formula_field import quoted
 from .preview import Outcome, Preview
 from .targets_rows import Near, OrganTable, TargetRow, near, sentence
 
-WIDTH = 512
+WIDTH, HEIGHT = 512, 690
+"""At first; with room for notes under the rows."""
 SIDES = ("left", "right", "anterior", "posterior", "superior", "inferior")
 
 
@@ -191,7 +192,7 @@ class TargetsDialog(QDialog):
     def open_over(self, window: QWidget) -> None:
         """At the right, over panels and small views, so that the large view shows what comes of it."""
         width = max(WIDTH, min(600, int(window.width() * 0.34)))
-        height = min(self.sizeHint().height(), window.height() - 12 * RHYTHM)
+        height = min(max(self.sizeHint().height(), HEIGHT), window.height() - 12 * RHYTHM)
         self.resize(width, height)
         corner = window.mapToGlobal(window.rect().topRight())
         self.move(corner.x() - width - RHYTHM, corner.y() + 6 * RHYTHM)
