@@ -42,6 +42,9 @@ NEAR = 3
 LARGEST_CHANGE = 0.1
 """Of the area from one prism to the next, where none is left out."""
 
+FARTHEST_LAYERS = 1.25
+"""Cells between two layers of the surface where prisms are left out."""
+
 STEEP = 4.0
 """Where the distance changes by more than this per mm of height, the solid ends there instead of leaning."""
 
@@ -120,7 +123,7 @@ def _layers(body: Solid, cell: float) -> tuple[Floats, Floats, Integers]:
     wanted[:-1] |= happens[2:]
     kept = [0]
     for n in range(1, len(borders)):
-        if wanted[n] or n + 1 == len(borders) or middle[n + 1] - middle[kept[-1]] > cell:
+        if wanted[n] or n + 1 == len(borders) or middle[n + 1] - middle[kept[-1]] > FARTHEST_LAYERS * cell:
             kept.append(n)
     chosen = np.array(kept)
     borders = borders[chosen].copy()
