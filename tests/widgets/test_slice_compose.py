@@ -268,6 +268,18 @@ def test_a_fact_without_room_is_left_out_but_a_warning_is_not():
     assert [(p.fact.name, p.text) for p in shown] == [("b", "y" * 11 + "…")]
 
 
+def test_a_letter_steps_aside_before_it_leaves_its_line():
+    def where(taken: float) -> tuple[float, float]:
+        room = Room((200.0, 100.0))
+        room.take((0.0, 80.0, taken, 12.0))
+        (letter,) = placed([Fact("bottom", "bottom", ("F",))], room, lambda t: 10.0 * len(t), 12.0)
+        return letter.box[0], letter.box[1]
+
+    assert where(80.0) == (95.0, 80.0)  # in the middle
+    assert where(90.0) == (103.0, 80.0)  # 8 pixels of space are kept
+    assert where(200.0) == (95.0, 68.0)  # no room to either side: one line up
+
+
 def test_the_scale_bar_is_as_long_as_it_says():
     length, label = scale_bar(0.5, 120.0)
     assert (length, label) == (100.0, "5 cm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from reviewer.case import Image
@@ -22,6 +23,9 @@ EDGE = 8.0
 
 ROWS_TRIED = 6
 """How many lines further into the view a text may move where its place is taken."""
+
+ASIDE = (0.0, 8.0, -8.0, 16.0, -16.0, 24.0, -24.0)
+"""How far to the side the letters above and below may stand, before they move a line into the view."""
 
 SCALE_BAR_CM = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
@@ -108,7 +112,8 @@ def facts_of(
         Fact("image", "top left", image_texts(scene.base.image), must=True),
         Fact("position", "bottom left", (f"{position}   {index + 1}/{len(slices.positions_mm)}", position)),
     ]
-    for i, refusal in enumerate((scene.overlay_refusal, scene.dose_refusal, scene.contour_refusal)):
+    refusals = (scene.overlay_refusal, scene.dose_refusal, scene.contour_refusal, scene.compared_refusal)
+    for i, refusal in enumerate(refusals):
         if refusal:
             texts = f"Not shown: {refusal}", refusal, "not registered"
             lines.append(Fact(f"refusal {i}", "top left", texts, "caution", must=True))
@@ -173,8 +178,10 @@ def placed(facts: Sequence[Fact], room: Room, width: Callable[[str], float], lin
         if fact.must:
             texts = (*texts, cut_short(texts[-1], room.size[0] - 2 * EDGE, width))
         first = next_row.get(fact.corner, 0)
-        for row, text in ((r, t) for r in range(first, first + ROWS_TRIED) for t in texts):
-            box = _box(fact.corner, width(text), line, *room.size, row)
+        asides = ASIDE if fact.corner in ("top", "bottom") else ASIDE[:1]
+        for row, aside, text in product(range(first, first + ROWS_TRIED), asides, texts):
+            x, *rest = _box(fact.corner, width(text), line, *room.size, row)
+            box = (x + aside, *rest)
             if text and room.take(box):
                 result.append(Placed(fact, text, box))
                 next_row[fact.corner] = row + 1
