@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_samples import dose, save
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QKeySequence
 from PySide6.QtWidgets import (
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
 from reviewer_widgets.actions import GESTURES, VIEW_KEYS
 from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.dialogs.keys import as_markdown
-from reviewer_widgets.main_window import MainWindow
+from reviewer_widgets.main_window import DOSE_FOR_IMAGE, MainWindow
 from reviewer_widgets.panels.structures import FILL, NAME, VISIBLE, VOLUME
 from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
@@ -565,6 +566,18 @@ def test_a_dropped_folder_without_anything_usable_is_one_sentence(window, qtbot,
     assert len(window.strip.messages) == 1
     assert "Traceback" not in window.strip.messages[0]
     assert window.pages.currentWidget() is window.welcome
+
+
+def test_a_dose_without_image_can_be_looked_at_and_the_strip_says_what_it_is(window, qtbot, tmp_path):
+    save(dose(np.full((3, 4, 5), 250, np.uint16), [0.0, 3.0, 6.0]), tmp_path / "rd.dcm")
+    window.open_paths([tmp_path])
+    assert window.jobs.wait()
+    assert window.strip.messages == [DOSE_FOR_IMAGE]
+    base = window.session.scene.base
+    assert base is not None
+    assert float(base.image.voxels[0, 0, 0]) == pytest.approx(2.5)
+    assert base.image.unit == "Gy"
+    assert window.pages.currentWidget() is window.across
 
 
 def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, qtbot, tmp_path, monkeypatch):
