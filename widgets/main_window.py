@@ -38,6 +38,7 @@ from .dialogs.palette import CommandPalette
 from .dialogs.problems import ProblemsDialog
 from .jobs import Job, Jobs, Progress
 from .panels.banner import MODES, Banner
+from .panels.comparison_place import ComparisonPlace
 from .panels.fold import Fold
 from .panels.isodoses import IsodosePanel
 from .panels.layers import LayersPanel
@@ -107,6 +108,7 @@ class MainWindow(QMainWindow):
         self.commands = SessionCommands(self.session, self.status.say)
         self.derived = DerivedCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
         self.views = ViewGrid()
+        self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
         self._add_commands()
 
         menu_button = QToolButton()
@@ -147,7 +149,7 @@ class MainWindow(QMainWindow):
         self.across.setObjectName("across")
         self.across.setHandleWidth(HANDLE)
         self.across.setChildrenCollapsible(False)
-        for widget in (self.left, self.views, self.right):
+        for widget in (self.left, self.comparison, self.right):
             self.across.addWidget(widget)
         for place, growth in enumerate((1, 9, 2)):
             self.across.setStretchFactor(place, growth)
@@ -387,6 +389,7 @@ class MainWindow(QMainWindow):
             add(command, *((self.views,) if "Tab" in command.keys else ()))
         for command in self.derived.commands():
             add(command)
+        add(self.comparison.command())
         add(
             Command(
                 "view.maximise",
@@ -461,7 +464,7 @@ class MainWindow(QMainWindow):
         groups = (
             ("file.folder", "file.files", "recent", "file.demo"),
             ("edit.undo", "edit.redo"),
-            ("structure.targets", "structure.derive"),
+            ("structure.targets", "structure.derive", "structure.compare"),
             ("file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
             ("help.palette", "help.keys", "help.about"),
