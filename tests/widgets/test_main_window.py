@@ -572,7 +572,7 @@ def test_a_dose_without_image_can_be_looked_at_and_the_strip_says_what_it_is(win
     save(dose(np.full((3, 4, 5), 250, np.uint16), [0.0, 3.0, 6.0]), tmp_path / "rd.dcm")
     window.open_paths([tmp_path])
     assert window.jobs.wait()
-    assert window.strip.messages == [DOSE_FOR_IMAGE]
+    assert window.strip.messages == (DOSE_FOR_IMAGE,)
     base = window.session.scene.base
     assert base is not None
     assert float(base.image.voxels[0, 0, 0]) == pytest.approx(2.5)
