@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
+# ruff: noqa: ANN001, ANN201, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
 """What a structure is between two planes: shape-based interpolation (docs/decisions/0003-the-solid.md).
 
 Each plane's region is turned into a function of the plane that is negative inside and zero on the contour,
@@ -42,6 +42,12 @@ the farther out lies the cut, as far as the next plane for a cap that closes by 
 FARTHEST_MM = 40.0
 """Contours that lie farther from each other than this are joined half-way, as slabs would be."""
 
+BLOCK = 8
+"""Cells by which the lattice grows at a time."""
+
+REACH_STEP_MM = 5.0
+"""`Plane.reach_mm` comes in steps, so that a stroke on one plane leaves that of its neighbours alone."""
+
 ON_THE_EDGE = np.float32(1e-4)
 """mm2. Points of the lattice that lie on the surface itself count as this far outside, so that no two edges share a start."""
 
@@ -75,7 +81,10 @@ def steps(length_mm: float) -> int:
 
 
 class Between:
-    """Finds the layers between the planes of one structure."""
+    """Finds the layers between the planes of one structure.
+
+    What it finds between two planes depends on nothing but the planes handed over and `lattice`, and may be kept for as long as these stay.
+    """
 
     def __init__(self, bounds_mm: Floats, margin_mm: float) -> None:
         """bounds_mm: lowest u, v and highest u, v of all planes; margin_mm: the largest distance between two planes.
@@ -85,10 +94,18 @@ class Between:
         extent = bounds_mm[2:] - bounds_mm[:2]
         size = math.sqrt(extent[0] * extent[1])
         self.cell_mm = 0.5 if size < 60 else 1.0 if size < 250 else 2.0
-        self._x, self._y = np.floor((bounds_mm[:2] - margin_mm) / self.cell_mm).astype(int) - 2
-        right, bottom = np.ceil((bounds_mm[2:] + margin_mm) / self.cell_mm).astype(int) + 2
-        self._size = int(bottom - self._y) + 1, int(right - self._x) + 1
+        # In whole blocks of cells, so that a stroke seldom moves the lattice's borders.
+        block = BLOCK * self.cell_mm
+        first = np.floor((bounds_mm[:2] - margin_mm - 2 * self.cell_mm) / block).astype(int) * BLOCK
+        last = np.ceil((bounds_mm[2:] + margin_mm + 2 * self.cell_mm) / block).astype(int) * BLOCK
+        self._x, self._y = int(first[0]), int(first[1])
+        self._size = int(last[1] - first[1]) + 1, int(last[0] - first[0]) + 1
         self._shapes: dict[tuple[int, ...], _Shape] = {}
+
+    @property
+    def lattice(self) -> tuple[float, int, int, tuple[int, int]]:
+        """Size of a cell, place of the first point, number of points."""
+        return self.cell_mm, self._x, self._y, self._size
 
     def layers(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> list[Layer]:
         """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
@@ -302,9 +319,12 @@ def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
     return all(len(s) == len(first) and bool(shapely.equals_exact(s, first, 0.0).all()) for s in shown[1:])
 
 
-def reaches(regions: Sequence[Floats], gaps_mm: Sequence[float]) -> list[float]:
-    """`Plane.reach_mm` of successive planes, from their edges; those of empty planes have no rows."""
-    apart = [0.0, 0.0, *(_apart(a, b) if len(a) and len(b) else 0.0 for a, b in pairwise(regions)), 0.0, 0.0]
+def reaches(regions: Sequence[Floats], apart_mm: Sequence[float], gaps_mm: Sequence[float]) -> list[float]:
+    """`Plane.reach_mm` of successive planes, from their edges; those of empty planes have no rows.
+
+    apart_mm: `apart` of each plane and the next, 0 where one of them is empty.
+    """
+    apart = [0.0, 0.0, *apart_mm, 0.0, 0.0]
     empty = [True] * 3 + [not len(edges) for edges in regions] + [True] * 3
     found = []
     for k, edges in enumerate(regions):
@@ -312,12 +332,13 @@ def reaches(regions: Sequence[Floats], gaps_mm: Sequence[float]) -> list[float]:
         if any(empty[k : k + 7]):  # a cap is near: its extrapolation looks into the middle of the region
             u0, v0, u1, v1 = edges.T
             reach = max(reach, math.sqrt(abs(float(np.sum(u0 * v1 - u1 * v0))) / (2 * math.pi)))
+        reach = math.ceil(reach / REACH_STEP_MM) * REACH_STEP_MM
         found.append(min(reach, FARTHEST_MM) + max(gaps_mm[k : k + 2]) / 2)
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _apart(some, others):  # type: ignore[no-untyped-def]
+def apart(some, others):  # type: ignore[no-untyped-def]
     """About the Hausdorff distance of two contours: of about fifty points of each from the other."""
     farthest = 0.0
     for one, other in ((some, others), (others, some)):

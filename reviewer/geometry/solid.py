@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
 
-from reviewer.geometry.between import Between, Plane, reaches, steps
+from reviewer.geometry.between import Between, Layer, Plane, apart, reaches, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
+from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.stack import Stack
 
@@ -65,6 +66,8 @@ class Solid:
         return float(self.areas_mm2 @ np.diff(self.borders_mm, axis=1)[:, 0]) if len(self.borders_mm) else 0.0
 
 
+NO_EDGES: Floats = np.empty((0, 4))
+
 _solids: WeakKeyDictionary[Stack, Solid] = WeakKeyDictionary()
 
 
@@ -74,6 +77,12 @@ def solid(stack: Stack) -> Solid:
     if found is None:
         found = _solids[stack] = _build(stack)
     return found
+
+
+_edges: Memo[Floats] = Memo(500_000)
+_apart: Memo[float] = Memo(50_000)
+_layers: Memo[list[Layer]] = Memo(2_000_000)
+"""Edges of regions, how far two lie apart, and what is between planes (64 MB): all that an edit of one plane leaves as it was."""
 
 
 def _build(stack: Stack) -> Solid:
@@ -86,30 +95,65 @@ def _build(stack: Stack) -> Solid:
     positions = np.concatenate([[2 * grid.slab_borders_mm[0] - w[0]], w, [2 * grid.slab_borders_mm[-1] - w[-1]]])
     gaps = np.diff(positions)
     occupied = sorted(planes)
-    segments, starts = segments_of([planes[k] for k in occupied])
-    edges = dict(zip(occupied, np.split(segments, starts[1:-1]), strict=True))
-    around = [Plane(float(positions[0]))]
-    far = reaches([edges.get(k, segments[:0]) for k in range(len(w))], gaps.tolist())
-    for k in range(len(w)):
-        parts = tuple(shapely.get_parts(planes[k]).tolist()) if k in edges else ()
-        around.append(Plane(float(w[k]), parts, far[k]))
-    around.append(Plane(float(positions[-1])))
+    edges = _edges_of(planes)
+    apart_mm = [_distance(planes, edges, k) for k in range(len(w) - 1)]
+    far = reaches([edges.get(k, NO_EDGES) for k in range(len(w))], apart_mm, gaps.tolist())
+    regions = (None, *(planes.get(k) for k in range(len(w))), None)
+    reach = (0.0, *(far[k] if k in edges else 0.0 for k in range(len(w))), 0.0)
+    heights = positions.tolist()
     bounds = shapely.total_bounds([planes[k] for k in occupied])
     between = Between(bounds, float(max(gaps[k : k + 2].max() for k in occupied)))
+
+    @cache  # `Between` knows the parts of a plane by identity, too
+    def plane(k: int) -> Plane:
+        region = regions[k]
+        return Plane(heights[k], () if region is None else tuple(shapely.get_parts(region).tolist()), reach[k])
+
     pieces: list[tuple[float, float, Floats, Region | None]] = []
     for k in occupied:
         low = w[k] - gaps[k] / steps(gaps[k]) / 2
         high = w[k] + gaps[k + 1] / steps(gaps[k + 1]) / 2
         pieces.append((float(low), float(high), edges[k], planes[k]))
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
-        below, above = around[max(k - 2, 0) : k + 1][::-1], around[k + 1 : k + 4]
-        for layer in between.layers(below, above, k == 0 or k == len(w)):
-            pieces.append((layer.low_mm, layer.high_mm, layer.segments, None))
+        # Planes k and k + 1 of the lists that begin with the imagined one, and two more to either side.
+        near = slice(max(k - 2, 0), k + 4)
+        open_end = k in (0, len(w))
+        setting = (between.lattice, open_end, k - near.start, tuple(heights[near]), reach[near])
+        layers = _layers.get(regions[near], setting)
+        if layers is None:
+            layers = between.layers(
+                [plane(j) for j in range(k, near.start - 1, -1)],
+                [plane(j) for j in range(k + 1, min(near.stop, len(heights)))],
+                open_end,
+            )
+            weight = 1 + sum(len(layer.segments) for layer in layers)
+            _layers.put(regions[near], layers, weight, setting)
+        pieces.extend((layer.low_mm, layer.high_mm, layer.segments, None) for layer in layers)
     pieces.sort(key=lambda piece: piece[0])
     counts = np.array([0, *(len(piece[2]) for piece in pieces)], dtype=np.int64)
     return Solid(
         np.array([piece[:2] for piece in pieces]),
         np.cumsum(counts),
-        np.ascontiguousarray(np.concatenate([piece[2] for piece in pieces])),
+        np.concatenate([piece[2] for piece in pieces]),
         {n: piece[3] for n, piece in enumerate(pieces) if piece[3] is not None},
     )
+
+
+def _edges_of(planes: Mapping[int, Region]) -> dict[int, Floats]:
+    """`segments_of` each region."""
+    found = {k: _edges.get((region,)) for k, region in planes.items()}
+    new = [k for k, edges in found.items() if edges is None]
+    if new:
+        segments, starts = segments_of([planes[k] for k in new])
+        for k, edges in zip(new, np.split(segments, starts[1:-1]), strict=True):
+            found[k] = _edges.put((planes[k],), edges.copy(), len(edges))
+    return {k: edges for k, edges in found.items() if edges is not None}
+
+
+def _distance(planes: Mapping[int, Region], edges: Mapping[int, Floats], k: int) -> float:
+    """About how far the contours of planes k and k + 1 lie apart; 0 where one of them is empty."""
+    if k not in planes or k + 1 not in planes:
+        return 0.0
+    pair = (planes[k], planes[k + 1])
+    known = _apart.get(pair)
+    return _apart.put(pair, float(apart(edges[k], edges[k + 1]))) if known is None else known
