@@ -17,12 +17,14 @@ from reviewer.geometry.raster import BLOCK, ROUNDING, add_prisms
 from reviewer.geometry.solid import Solid, solid
 
 SAMPLES = 500_000
-"""About how many cells a structure is divided into at most: a GTV every 0.5 mm, a stomach 27 in a dose voxel of 2.5 mm, a liver one."""
+"""About how many cells a structure is divided into at most: a GTV every 0.5 mm, a liver 27 in a dose voxel of 2.5 mm."""
 
 TURNED_SAMPLES = 150_000
 """The same where the dose lies at an angle to the structure's planes, and each cell takes longer."""
 
-FINEST_MM = 0.5
+FINEST_MM, COARSEST_MM = 0.5, 0.9
+"""Bounds of a cell, whatever the volume. Only voxels that the surface cuts are divided, and a rind is all surface: with cells as large
+as the dose voxels the highest dose to a skin of 5 mm came out 1.5 Gy too high."""
 
 FAST = {"nnan", "nsz", "contract", "reassoc"}
 """Where there are no NaN, loops may run through vector registers."""
@@ -150,7 +152,7 @@ def _of_voxels(
 ) -> Sums:
     """everywhere: the dose is a finite number in the box and around it."""
     grid, (z, y, x) = dose.grid, box
-    pitch = max(np.cbrt(body.volume_mm3 / SAMPLES), FINEST_MM)
+    pitch = float(np.clip(np.cbrt(body.volume_mm3 / SAMPLES), FINEST_MM, COARSEST_MM))
     spacing = np.array(grid.spacing_uv_mm)
     corner = np.array(grid.origin_uv_mm) + (np.array([x.start, y.start]) - 0.5) * spacing
     known, weighted, minimum, maximum = _in_voxels(

@@ -260,3 +260,28 @@ def test_curves_fall_from_the_volume_to_nothing(dose_spacing):
     assert (result.dose_gy[0], result.dose_gy[-1]) == (result.min_gy, result.max_gy)
     area = float(np.trapezoid(result.cumulative_cc, result.dose_gy)) / result.known_cc + result.min_gy
     assert area == pytest.approx(result.mean_gy, abs=0.05)
+
+
+def test_a_rind_of_many_voxels_is_as_exact_as_a_small_body() -> None:
+    """A shell of 5 mm between cylinders of 140 and 135 mm in a dose that rises outwards along x: its hottest part is all surface.
+
+    The part of the shell beyond the plane x = t is the height times the difference of two circular segments
+    r^2 acos(t / r) - t sqrt(r^2 - t^2).
+    """
+    grid = planes_grid(np.arange(-133.5, 135, 3.0), spacing=2.0, half=145.0)
+    body = stack(grid, lambda w: [circle(140.0, points=720), circle(135.0, points=720)] if abs(w) < 135 else None)
+    dose = linear_dose(2.5, (0.3, 0.0, 0.0), half=145.0)
+    height = 270.0
+
+    def segment(r: float, t: float) -> float:
+        return r * r * math.acos(min(t / r, 1.0)) - t * math.sqrt(max(r * r - t * t, 0.0))
+
+    def beyond(t: float) -> float:
+        return height * (segment(140.0, t) - (segment(135.0, t) if t < 135 else 0.0))
+
+    result = dvh(body, dose)
+    for metric, volume in (("D0.5cc[Gy]", 500.0), ("D2cc[Gy]", 2000.0), ("D20cc[Gy]", 20000.0)):
+        t = solve(lambda x, v=volume: beyond(x) - v, 0.0, 140.0)
+        found = Metric.parse(metric).of(result)
+        assert found is not None
+        assert (found - 50.0) / 0.3 == pytest.approx(t, abs=0.3), metric
