@@ -183,11 +183,11 @@ class Evaluation:
             case Margin(of, mm):
                 sides = Sides(**dict(mm))
                 self._note_end(node, of, sides)
-                return margin(self._stack(of), sides, self.grid, planes)
+                return self._with_margin(of, sides, planes)
             case Ring(of, inner, outer):
                 self._note_end(node, of, Sides.all_around(outer))
-                wide = margin(self._stack(of), Sides.all_around(outer), self.grid, planes)
-                near = margin(self._stack(of), Sides.all_around(inner), self.grid, planes) if inner else self._known[of]
+                wide = self._with_margin(of, Sides.all_around(outer), planes)
+                near = self._with_margin(of, Sides.all_around(inner), planes) if inner else self._known[of]
                 return self._combined("-", wide, near, planes)
             case IsodoseVolume():
                 return self._isodose(node, planes)
@@ -204,9 +204,14 @@ class Evaluation:
             self._stacks[node] = Layered(self.grid, self._known[node])
         return self._stacks[node]
 
+    def _with_margin(self, of: Node, sides: Sides, planes: Moved) -> Planes:
+        first, *others = (margin(self._stack(part), sides, self.grid, planes) for part in _united(of, sides))
+        for other in others:
+            first = self._combined("|", first, other, planes)
+        return first
+
     def _note_end(self, node: Node, of: Node, sides: Sides) -> None:
-        below, above = beyond_mm(self._stack(of), sides, self.grid)
-        worst = max(below, above)
+        worst = max(mm for part in _united(of, sides) for mm in beyond_mm(self._stack(part), sides, self.grid))
         if worst > POSITION_TOLERANCE_MM:
             excerpt = self.text[node.span.start : node.span.end]
             self._warnings[node] = f"“{excerpt}” is cut off where the image ends: {worst:.1f} mm of it lie beyond"
@@ -317,6 +322,16 @@ def _both(operator: str, left: Region | None, right: Region | None) -> Region | 
             return region_of(shapely.difference(left, right))
         case _:
             return region_of(shapely.symmetric_difference(left, right))
+
+
+def _united(node: Node, sides: Sides) -> list[Node]:
+    """What a margin that only grows may be built around one by one: the margin of a union is the union of the margins.
+
+    The solids of the parts are mostly known already, that of their union never is.
+    """
+    if isinstance(node, Boolean) and node.operator == "|" and sides == sides.grown:
+        return [*_united(node.left, sides), *_united(node.right, sides)]
+    return [node]
 
 
 def _smoothed(region: Region, mm: float) -> Region | None:

@@ -42,7 +42,7 @@ NOTHING = np.float32(1e6)
 SAG_MM = 0.03
 """By how much the outline may run inside of the arc that it stands for: how large cells may be where a margin rounds what it grows."""
 
-LARGE = 1_000_000
+LARGE = 200_000
 """Lattice points from which on the work is shared by two threads."""
 
 KEPT = 16_000_000
