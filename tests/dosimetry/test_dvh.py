@@ -140,6 +140,25 @@ def test_a_dose_grid_seen_from_the_other_end_gives_the_same_answer():
         assert dose_at(back, percent) == pytest.approx(dose_at(there, percent), abs=1e-3)
 
 
+@pytest.mark.parametrize("half", [10.0, 40.0])
+def test_the_mean_is_that_of_the_dose_interpolated_between_its_voxels(half):
+    """A focus, sampled every 2.5 mm and trilinear in between, in a box: the integral is a product of sums of hat functions' integrals.
+
+    Small boxes are cut into finer cells than large ones, and voxels without surface count as one.
+    """
+    spacing, size = 2.5, 61
+    axis = (np.arange(size) - size // 2) * spacing
+    profile = np.exp(-(axis**2) / (2 * 15.0**2))
+    gray = (50 * profile[:, None, None] * profile[:, None] * profile).astype(np.float32)
+    grid = Grid(np.eye(3), (axis[0], axis[0]), (spacing, spacing), (size, size), axis, "frame")
+    planes = planes_grid(np.arange(-24, 25) * 2.5 + 1.25)  # slab borders at multiples of 2.5 mm
+    body = stack(planes, lambda w: [rectangle(-half, -half, half, half)] if abs(w) < half else None)
+    result = dvh(body, Dose("d", "d", grid, gray))
+    fine = np.linspace(-half, half, 200_001)
+    mean = np.trapezoid(np.interp(fine, axis, profile), fine) / (2 * half)
+    assert result.mean_gy == pytest.approx(50 * mean**3, rel=2e-3)
+
+
 def test_uniform_dose_is_one_step():
     body = sphere(planes_grid(np.arange(-15.0, 16.0)), 10)
     dose = linear_dose(2.5, (0, 0, 0), at_origin=47.5)
