@@ -318,6 +318,15 @@ def test_no_words_overlap_at_any_size(shown, size):
     assert any("not registered" in p.text or "…" in p.text for p in view.facts)
 
 
+def test_the_value_under_the_cursor_leaves_the_scale_bar_its_label(shown):
+    """The bar ends 8 pixels above the border; its label is one line high and stands 3 pixels above the bar."""
+    _, view = shown(tied_case(), size=(400, 300), windows={"ct": LIGHT})
+    mouse(view, QEvent.Type.MouseMove, (200.0, 150.0))
+    view.grab()
+    _, y, _, line = next(p.box for p in view.facts if p.fact.name == "pointed")
+    assert y + line <= 300 - 8 - 3 - line
+
+
 def test_without_a_case_it_says_so_and_takes_no_harm(qtbot):
     view = SliceView(Session(), "axial")
     qtbot.addWidget(view)

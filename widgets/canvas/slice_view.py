@@ -40,7 +40,7 @@ from ..binding import Changes, Follower
 from ..theme import FAMILIES, RHYTHM, theme
 from . import late
 from .differences import SWATCH, Differences, legend_lines, paint_swatch, place_for_legend
-from .facts import EDGE, Placed, Room, facts_of, level_text, number, placed, scale_bar
+from .facts import EDGE, Box, Placed, Room, facts_of, level_text, number, placed, scale_bar
 from .interaction import (
     EDGE_PIXELS,
     Button,
@@ -75,6 +75,9 @@ TEXT_GROUND = QColor(0, 0, 0, 96)
 HOVER_PIXELS = 5.0
 WHEEL_STEP = 120
 CROSSHAIR_GAP = 14.0
+
+SCALE_RISE = 3.0
+"""How far the label of the scale bar stands above the bar, pixels."""
 
 
 @dataclass(frozen=True)
@@ -640,7 +643,7 @@ class SliceView(QWidget):
         if scene.crosshair:
             self._paint_crosshair(painter, port, scene.point_mm)
         self._paint_distances(painter, port, metrics)
-        self._paint_scale(painter, port, metrics, room)
+        self._paint_scale(painter, port, metrics)
         self._paint_compared_legend(painter, scene, metrics, room)
         self._paint_legend(painter, scene, port, metrics, room)
         self._paint_isodose_labels(painter, lines, port, metrics, room)
@@ -706,7 +709,7 @@ class SliceView(QWidget):
     def _place(
         self, scene: Scene, slices: Slices, port: Viewport, zoom: float, room: Room, metrics: QFontMetricsF
     ) -> list[Placed]:
-        room.take((port.size[0] - EDGE - 60, port.size[1] - EDGE - metrics.height(), 60, metrics.height()))
+        room.take(self._scale_box(port, metrics))
         text = self._pointed.text if self._pointed is not None else ""
         return placed(
             facts_of(scene, slices, port, zoom, text, late.ready()), room, metrics.horizontalAdvance, metrics.height()
@@ -782,12 +785,17 @@ class SliceView(QWidget):
             y = min(max(b.y() - metrics.height() - 2, EDGE), port.size[1] - metrics.height() - EDGE)
             self._paint_text(painter, (x, y, width, metrics.height()), text, colour)
 
-    def _paint_scale(self, painter: QPainter, port: Viewport, metrics: QFontMetricsF, room: Room) -> None:
-        length, label = scale_bar(port.mm_per_pixel, min(120.0, port.size[0] * 0.3))
+    def _scale_box(self, port: Viewport, metrics: QFontMetricsF) -> Box:
+        """The place of the scale bar and, above it, its label."""
+        length, label = _scale_of(port)
+        width = max(length, metrics.horizontalAdvance(label)) + 1
+        height = metrics.height() + SCALE_RISE
+        return port.size[0] - EDGE - width, port.size[1] - EDGE - height, width, height
+
+    def _paint_scale(self, painter: QPainter, port: Viewport, metrics: QFontMetricsF) -> None:
+        length, label = _scale_of(port)
         right, bottom = port.size[0] - EDGE, port.size[1] - EDGE
         width = metrics.horizontalAdvance(label)
-        box = (right - max(length, width) - 1, bottom - metrics.height(), max(length, width) + 1, metrics.height())
-        room.taken[0] = box  # the place that was kept for it
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for colour, extra in ((QColor(0, 0, 0, 200), 2), (QColor(theme().canvas_text), 0)):
             painter.setPen(QPen(colour, 1 + extra))
@@ -799,7 +807,10 @@ class SliceView(QWidget):
         x = right - length / 2 - width / 2
         x = min(x, right - width)
         self._paint_text(
-            painter, (x, bottom - metrics.height() - 3, width, metrics.height()), label, QColor(theme().canvas_text)
+            painter,
+            (x, bottom - metrics.height() - SCALE_RISE, width, metrics.height()),
+            label,
+            QColor(theme().canvas_text),
         )
 
     def _paint_legend(
@@ -899,6 +910,10 @@ class _Typed(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.left.emit()
+
+
+def _scale_of(port: Viewport) -> tuple[float, str]:
+    return scale_bar(port.mm_per_pixel, min(120.0, port.size[0] * 0.3))
 
 
 def _hair(colour: QColor) -> QPen:
