@@ -66,7 +66,7 @@ def plan_in_view(case: Case, dose_id: str | None) -> Plan | None:
 
 
 def fractions(plan: Plan, group: StructureSet | None) -> str:
-    """"Fraction 3 of 5" where the label of the structures says so and the plan does not contradict, else "5 fractions", else nothing."""
+    """Which fraction ("Fraction 3 of 5") where the structures' label says so and the plan does not contradict, else how many, else nothing."""
     said = re.search(r"\bfraction\s+(\d+)\s*(?:of|/)\s*(\d+)\b", group.label if group else "", re.IGNORECASE)
     if said is not None and plan.fractions in (None, int(said[2])) and 1 <= int(said[1]) <= int(said[2]):
         return f"Fraction {int(said[1])} of {int(said[2])}"
