@@ -34,9 +34,9 @@ from .layers import ElidedCombo
 
 MOST_TOLERANCES, LARGEST_TOLERANCE_MM = 4, 50.0
 MEASURES: tuple[tuple[Measure, str, str], ...] = (
-    ("hausdorff", "HD", "Hausdorff distance of the two contours in each slice, mm"),
-    ("mean", "mean", "Mean distance of the two contours in each slice, mm"),
-    ("dice", "Dice", "Dice of the two areas in each slice"),
+    ("hausdorff", "HD", "Hausdorff distance of the two contours on each plane of A, mm"),
+    ("mean", "mean", "Mean distance of the two contours on each plane of A, mm"),
+    ("dice", "Dice", "Dice of the two areas on each plane of A"),
 )
 
 
@@ -212,12 +212,14 @@ class ComparisonPanel(QWidget):
         return Side(group, structure) if group else None
 
     def _set_chosen(self, side: str) -> None:
-        """The same structure by name where the other set has it; two structures where both sides are one set."""
+        """One set at both sides: two structures of it. Two sets: the structure that was chosen in both, else all by name."""
+        other = "b" if side == "a" else "a"
         before = self.structures[side].currentText() if self.structures[side].currentData() else ""
         self._fill_structures(side, self._named(side, before))
-        if self.sets["a"].currentData() == self.sets["b"].currentData() and not self._both():
-            self._choose_two()
-        elif not self._both():
+        if self.sets["a"].currentData() == self.sets["b"].currentData():
+            if not self._both() or self.structures["a"].currentData() == self.structures["b"].currentData():
+                self._choose_two()
+        elif not self._both() or self.structures[other].currentData() != self._named(other, before):
             self._all()
         self._ask()
 
@@ -307,16 +309,11 @@ class ComparisonPanel(QWidget):
         if self.work.running:
             waiting = next((row.name for row in rows if row.waiting), "")
             self._say(f"{waiting} …   {done + without} of {len(rows)}")
-        elif rows and all(row.trouble == NOT_REGISTERED or row.a is None or row.b is None for row in rows):
-            self._say(f"✗ not evaluated: {self._why_nothing(rows)}")
+        elif not done and (reason := _why_nothing(rows)):
+            self._say(f"✗ not evaluated: {reason}")
         else:
             self._say(f"{done} compared" + (f", {without} not evaluated" if without else ""))
         self._selected(jump=self._row is None or self._row.found is None)
-
-    def _why_nothing(self, rows: list[Row]) -> str:
-        if any(row.trouble == NOT_REGISTERED for row in rows):
-            return NOT_REGISTERED
-        return "no name occurs on both sides; choose one structure for each"
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
@@ -379,6 +376,15 @@ class ComparisonPanel(QWidget):
             self._ask()
         elif changes.view("point_mm", "base", "compared"):
             self._show_strip()
+
+
+def _why_nothing(rows: list[Row]) -> str:
+    """What to do about a comparison of which nothing came."""
+    if any(row.trouble == NOT_REGISTERED for row in rows):
+        return NOT_REGISTERED
+    if all(row.a is None or row.b is None for row in rows):
+        return "no name occurs on both sides; choose one structure for each"
+    return ""
 
 
 def _likeness(case: Case, one: StructureSet, other: StructureSet) -> int:

@@ -52,10 +52,10 @@ def value_of(found: SliceComparison, measure: Measure) -> float | None:
 
 
 def worst(slices: Sequence[SliceComparison]) -> int | None:
-    """The slice with the largest 2D Hausdorff distance; where no slice has both contours, the one with the largest area."""
+    """The slice with the largest 2D Hausdorff distance, of those within 0.1 mm the one with the largest areas."""
     if not slices:
         return None
-    return max(range(len(slices)), key=lambda n: (slices[n].hausdorff_mm or 0.0, sum(slices[n].area_mm2)))
+    return max(range(len(slices)), key=lambda n: (round(slices[n].hausdorff_mm or 0.0, 1), sum(slices[n].area_mm2)))
 
 
 def farthest_point(a: Structure, b: Structure, to_b: NDArray[np.float64], position_mm: float) -> NDArray[np.float64]:

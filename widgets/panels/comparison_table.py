@@ -70,7 +70,7 @@ def columns_of(tolerances: Sequence[float]) -> tuple[Column, ...]:
         ),
         *(
             Column(
-                f"SD\n{mm:g} mm",
+                f"sDice\n{mm:g} mm",
                 f"Surface Dice at {mm:g} mm",
                 f"Surface Dice: the part of the area of both surfaces that lies within {mm:g} mm of the other.\n"
                 "Nikolov et al., J Med Internet Res 2021;23(7):e26151",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from reviewer.case import Case, Structure, StructureSet
-from reviewer.comparison import Comparison, compare, matched
+from reviewer.comparison import Comparison, compare, matched, same_name
 from reviewer.errors import NotRegisteredError, ReviewerError
 
 from ..jobs import Job, Jobs, Progress
@@ -55,7 +55,7 @@ def rows_of(case: Case, a: Side, b: Side) -> list[Row]:
     """Every structure of both sides: the pairs, then who has no partner, with the reason."""
     if a.structure is not None and b.structure is not None:
         one, other = a.structure, b.structure
-        name = one.name if one.name == other.name else f"{one.name} – {other.name}"
+        name = one.name if same_name(one.name) == same_name(other.name) else f"{one.name} – {other.name}"
         if one is other:
             return [Row(name, one, other, trouble="A and B are the same structure; choose another one")]
         return [_paired(case, name, one, other)]
