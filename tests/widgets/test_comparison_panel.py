@@ -216,6 +216,7 @@ def test_two_structures_of_one_set(opened, qtbot):
         combo.activated.emit(combo.currentIndex())
     settle(window, qtbot)
     (row,) = lines(window).values()
+    assert window.session.scene.compared.labels == ("Liver", "gtv ")
     a, b = 30.0**3, RADIUS**3
     assert float(row["Dice"]) == pytest.approx(2 * b / (a + b), abs=0.004)
     assert float(row["Hausdorff distance [mm]"]) == pytest.approx(30 - RADIUS + SHIFT, abs=0.2)

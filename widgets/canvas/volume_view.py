@@ -387,7 +387,10 @@ class VolumeView(QWidget):
         group = self._session.case.structure_set(self._session.view.structure_set)
         lines = []
         if scene.base is not None:
-            lines.append((f"3D · {structure_set_title(group)}" if group else "3D", colours.canvas_text))
+            shown = structure_set_title(group) if group else ""
+            if scene.compared is not None:
+                shown = "A {}, B {}".format(*scene.compared.labels)
+            lines.append((f"3D · {shown}" if shown else "3D", colours.canvas_text))
         lines += [(note, colours.canvas_accent) for note in self.notes()]
         metrics = painter.fontMetrics()
         y = RHYTHM + metrics.ascent()
