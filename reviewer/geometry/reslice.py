@@ -28,7 +28,7 @@ Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Span = tuple[float, float]
 
-OBLIQUE_STEP = 0.5
+OBLIQUE_STEP = 0.75
 """Sample distance of an oblique `cut`, as a fraction of the volume's smallest voxel edge."""
 
 MOST_THREADS = 4
