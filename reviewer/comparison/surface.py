@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from reviewer.comparison.nearest import Tree
 from reviewer.geometry.between import STEP_MM
+from reviewer.geometry.edges import square_distance
 from reviewer.geometry.solid import Solid
 
 Floats = NDArray[np.float64]
@@ -247,7 +248,7 @@ def _measure(away, nearest, square, edges, inside, k, cell):  # type: ignore[no-
         x0, y0, x1, y1 = edges[m]
         for y in range(max(int(np.ceil(min(y0, y1))) - NEAR, 0), min(int(np.floor(max(y0, y1))) + NEAR + 1, ny)):
             for x in range(max(int(np.ceil(min(x0, x1))) - NEAR, 0), min(int(np.floor(max(x0, x1))) + NEAR + 1, nx)):
-                s = _square(edges, m, x, y)
+                s = square_distance(edges, m, x, y)
                 if s < square[y, x]:
                     square[y, x] = s
                     nearest[y, x] = m
@@ -287,22 +288,10 @@ def _measure(away, nearest, square, edges, inside, k, cell):  # type: ignore[no-
 def _take(nearest, square, edges, x, y, m):  # type: ignore[no-untyped-def]
     """Gives a point the edge m where that is nearer than its own."""
     if m >= 0 and m != nearest[y, x]:
-        s = _square(edges, m, x, y)
+        s = square_distance(edges, m, x, y)
         if s < square[y, x]:
             square[y, x] = s
             nearest[y, x] = m
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _square(edges, m, x, y):  # type: ignore[no-untyped-def]
-    """Squared distance of a point from an edge."""
-    dx, dy = edges[m, 2] - edges[m, 0], edges[m, 3] - edges[m, 1]
-    px, py = x - edges[m, 0], y - edges[m, 1]
-    length = dx * dx + dy * dy
-    t = min(max((px * dx + py * dy) / length, 0.0), 1.0) if length > 0.0 else 0.0
-    px -= t * dx
-    py -= t * dy
-    return px * px + py * py
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

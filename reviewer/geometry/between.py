@@ -24,7 +24,7 @@ from numba import njit
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from reviewer.geometry.edges import segments_of
+from reviewer.geometry.edges import segments_of, square_distance
 from reviewer.geometry.level import level_edges
 
 Floats = NDArray[np.float64]
@@ -345,7 +345,7 @@ def apart(some, others):  # type: ignore[no-untyped-def]
         for m in range(0, len(one), len(one) // 50 + 1):
             square = np.inf
             for n in range(len(other)):
-                square = min(square, _square(other, n, one[m, 0], one[m, 1]))
+                square = min(square, square_distance(other, n, one[m, 0], one[m, 1]))
             farthest = max(farthest, square)
     return np.sqrt(farthest)
 
@@ -411,7 +411,7 @@ def _distances(segments, radius, side, ny, nx, cell, reach):  # type: ignore[no-
                 a = x0 + min(max(min(p, q), 0.0), 1.0) * (x1 - x0)
                 b = x0 + min(max(max(p, q), 0.0), 1.0) * (x1 - x0)
             for x in range(max(int(np.floor(min(a, b))), 0), min(int(np.ceil(max(a, b))), nx - 1) + 1):
-                s = _square(segments, m, x, y)
+                s = square_distance(segments, m, x, y)
                 if s < square[y, x]:
                     square[y, x] = s
                     nearest[y, x] = m
@@ -462,21 +462,9 @@ def _distances(segments, radius, side, ny, nx, cell, reach):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _square(segments, m, x, y):  # type: ignore[no-untyped-def]
-    """Squared distance of a point from a segment."""
-    dx, dy = segments[m, 2] - segments[m, 0], segments[m, 3] - segments[m, 1]
-    px, py = x - segments[m, 0], y - segments[m, 1]
-    length = dx * dx + dy * dy
-    t = min(max((px * dx + py * dy) / length, 0.0), 1.0) if length > 0.0 else 0.0
-    px -= t * dx
-    py -= t * dy
-    return px * px + py * py
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _take(nearest, square, segments, x, y, m):  # type: ignore[no-untyped-def]
     """Gives a point the segment m where that is nearer than its own."""
-    s = _square(segments, m, x, y)
+    s = square_distance(segments, m, x, y)
     if s < square[y, x]:
         square[y, x] = s
         nearest[y, x] = m

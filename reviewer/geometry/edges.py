@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
+from numba import njit
 from numpy.typing import NDArray
 
 from reviewer.geometry.region import Region
@@ -41,3 +42,15 @@ def rings_of_segments(segments: Floats) -> list[Floats]:
             following = ends.pop(following)
         rings.append(np.array(ring))
     return rings
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def square_distance(segments, m, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Squared distance of the point (x, y) from row m of `segments`, (n, 4) x, y of start and end; compiled, for other compiled loops."""
+    dx, dy = segments[m, 2] - segments[m, 0], segments[m, 3] - segments[m, 1]
+    px, py = x - segments[m, 0], y - segments[m, 1]
+    length = dx * dx + dy * dy
+    t = min(max((px * dx + py * dy) / length, 0.0), 1.0) if length > 0.0 else 0.0
+    px -= t * dx
+    py -= t * dy
+    return px * px + py * py
