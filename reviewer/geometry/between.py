@@ -123,6 +123,44 @@ class Between:
             high = 1 - 0.5 / count if upper else 0.5
             edges, _ = segments_of([MultiPolygon(lower or upper)])
             return [Layer(start + low * length, start + high * length, edges)]
+        filling = self._filling(below, above, open_end)
+        marks = {(i + 0.5) / count for i in range(count)} | {
+            c.cut for c in filling.caps + filling.hollows if 0.5 / count < c.cut < 1 - 0.5 / count
+        }
+        found = []
+        for low, high in pairwise(sorted(marks)):
+            if high - low < 1e-6:
+                continue
+            edges = self._edges(filling, (low + high) / 2)
+            if len(edges):
+                found.append(Layer(start + low * length, start + high * length, edges))
+        return found
+
+    def at(self, below: Sequence[Plane], above: Sequence[Plane], shares: Sequence[float]) -> list[Floats]:
+        """The solid's edges, as in `Solid`, at some shares of the way between two planes of a grid: there, not at the nearest level.
+
+        below, above: as in `layers`.
+        """
+        lower, upper = below[0].parts, above[0].parts
+        if not lower and not upper:
+            return [np.empty((0, 4)) for _ in shares]
+        if lower and upper and _straight(below, above):
+            edges, _ = segments_of([MultiPolygon(lower)])
+            return [edges for _ in shares]
+        filling = self._filling(below, above, False)
+        return [self._edges(filling, share) for share in shares]
+
+    def _edges(self, filling: _Filling, t: float) -> Floats:
+        values = filling.at(t)
+        values[np.abs(values) < ON_THE_EDGE] = ON_THE_EDGE
+        edges, _ = level_edges(np.negative(values, out=values), 0.0)
+        corner = np.array([self._x + filling.box[1].start, self._y + filling.box[0].start] * 2)
+        found: Floats = (edges + corner) * self.cell_mm
+        return found
+
+    def _filling(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> _Filling:
+        length = above[0].w_mm - below[0].w_mm
+        lower, upper = below[0].parts, above[0].parts
         met = _met(lower, upper)
         pits, peaks = _enclosed(lower, upper), _enclosed(upper, lower)
         box = self._box(lower + upper, length / 2)
@@ -139,25 +177,7 @@ class Between:
         caps += [self._cap((p,), above, length, True, open_end, box) for p in _pick(upper, ~np.any(met, axis=0))]
         hollows = [self._cap((h,), _hollow(below), length, False, open_end, box) for h in pits]
         hollows += [self._cap((h,), _hollow(above), length, True, open_end, box) for h in peaks]
-        marks = {(i + 0.5) / count for i in range(count)} | {
-            c.cut for c in caps + hollows if 0.5 / count < c.cut < 1 - 0.5 / count
-        }
-        found = []
-        for low, high in pairwise(sorted(marks)):
-            if high - low < 1e-6:
-                continue
-            t = (low + high) / 2
-            values = pair.at(t) if pair else np.full((box[0].stop - box[0].start, box[1].stop - box[1].start), OUTSIDE)
-            for cap in caps:
-                np.minimum(values, cap.at(t), out=values)
-            for hollow in hollows:
-                np.maximum(values, -hollow.at(t), out=values)
-            values[np.abs(values) < ON_THE_EDGE] = ON_THE_EDGE
-            edges, _ = level_edges(np.negative(values, out=values), 0.0)
-            if len(edges):
-                corner = np.array([self._x + box[1].start, self._y + box[0].start] * 2)
-                found.append(Layer(start + low * length, start + high * length, (edges + corner) * self.cell_mm))
-        return found
+        return _Filling(pair, caps, hollows, box)
 
     def _box(self, parts: Parts, margin: float) -> tuple[slice, slice]:
         """Rows and columns of the lattice around parts."""
@@ -285,6 +305,26 @@ class _Cap:
             return np.full_like(self.f, OUTSIDE)
         values = self.extrapolated(beyond * self.length_mm)
         values[self.d > self.length_mm / 2] = OUTSIDE
+        return values
+
+
+@dataclass(frozen=True)
+class _Filling:
+    """What lies between two planes, in a box (rows, columns) of the lattice."""
+
+    pair: _Pair | None
+    caps: list[_Cap]
+    hollows: list[_Cap]
+    box: tuple[slice, slice]
+
+    def at(self, t: float) -> Singles:
+        """Negative inside, at the share t of the way."""
+        size = self.box[0].stop - self.box[0].start, self.box[1].stop - self.box[1].start
+        values = self.pair.at(t) if self.pair else np.full(size, OUTSIDE)
+        for cap in self.caps:
+            np.minimum(values, cap.at(t), out=values)
+        for hollow in self.hollows:
+            np.maximum(values, -hollow.at(t), out=values)
         return values
 
 
