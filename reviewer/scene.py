@@ -66,6 +66,7 @@ class View:
     hidden:   structures not drawn; filled: structures drawn with a translucent area.
     reference_gy: dose that is 100 % for isodoses and DVH axes.
     preview:  structures that are proposed, drawn but in no structure set.
+    stroke:   a structure of the set as the stroke in hand would make it, drawn in place of the one with its id.
     compared: two structures (reference A, B) whose difference is shown; compared_alone: without other contours and without dose.
     """
 
@@ -92,6 +93,7 @@ class View:
     wash_opacity: float = 0.35
     reference_gy: float | None = None
     preview: tuple[Structure, ...] = ()
+    stroke: Structure | None = None
     compared: tuple[str, str] | None = None
     compared_alone: bool = True
 
@@ -262,7 +264,8 @@ def resolve(case: Case, view: View) -> Scene:
     drawn: list[Drawn] = []
     contour_refusal = ""
     group = case.structure_set(view.structure_set)
-    for structure in group.structures if group else ():
+    for kept in group.structures if group else ():
+        structure = view.stroke if view.stroke is not None and view.stroke.id == kept.id else kept
         if structure.id in view.hidden or structure.empty:
             continue
         tie = tie_to(structure.grid.frame_of_reference_uid)

@@ -13,8 +13,8 @@ from psygnal import Signal
 
 from reviewer.case import Case, Dose, Image, Problem, StructureSet, Window
 from reviewer.changes import CaseOpened, HistoryChanged, ProblemsFound, StructuresChanged, ViewChanged, VoxelsArrived
-from reviewer.edit import Edit, History, Swap, swapped
-from reviewer.errors import NotRegisteredError
+from reviewer.edit import Edit, History, Swap, edit_refusal, merged, swapped
+from reviewer.errors import InputError, NotRegisteredError
 from reviewer.scene import Point, Scene, View, resolve
 
 
@@ -81,22 +81,38 @@ class Session:
         self._formulas = formulas
 
     def apply(self, edit: Edit) -> None:
-        """Carry out an edit, let derived structures follow, and record it. Where one of them cannot follow, nothing is changed."""
-        self._replace(edit)
+        """Carry out an edit, let derived structures follow, and record it. Where one of them cannot follow, nothing is changed.
+
+        Raises InputError for what is locked or approved, and for an edit that was made for another state of the case.
+        """
+        refused = edit_refusal(self._case, edit)
+        if refused:
+            raise InputError(refused, where=edit.label)
+        edit = edit.placed_in(self._case)
+        changed = self._replace((edit,))
         self._history.record(edit)
-        self.changed.emit(HistoryChanged())
+        self._announce(changed)
 
     def undo(self) -> None:
-        edit = self._history.step_back()
-        if edit is not None:
-            self._replace(edit)
-            self.changed.emit(HistoryChanged())
+        """Take the newest edit back, if there is one to take back."""
+        if self._history.undo_label is not None:
+            self.go_to(self._history.position - 1)
 
     def redo(self) -> None:
-        edit = self._history.step_forward()
-        if edit is not None:
-            self._replace(edit)
-            self.changed.emit(HistoryChanged())
+        """Do again what was undone last, if there is something."""
+        if self._history.redo_label is not None:
+            self.go_to(self._history.position + 1)
+
+    def go_to(self, position: int) -> None:
+        """Undo or redo until so many entries of the history are done; derived structures follow once, views redraw once.
+
+        Raises InputError for a position that does not exist or that the history cannot go back to any more.
+        """
+        steps = self._history.steps_to(position)
+        if steps:
+            changed = self._replace(steps)
+            self._history.move_to(position)
+            self._announce(changed)
 
     def voxels_arrived(self, image_id: str) -> None:
         """The reader filled more planes of an image; to be called in the thread that owns the session."""
@@ -121,16 +137,24 @@ class Session:
                 point = (matrix @ [*self._view.point_mm, 1.0])[:3]
         return float(point[0]), float(point[1]), float(point[2])
 
-    def _replace(self, edit: Edit) -> None:
-        case = edit.applied_to(self._case)
-        swaps = edit.swaps
+    def _replace(self, edits: tuple[Edit, ...]) -> StructuresChanged:
+        """Carry out edits one after the other, then let derived structures follow them all. Raises where that cannot be done, and changes nothing."""
+        case = self._case
+        for edit in edits:
+            case = edit.applied_to(case)
+        swaps = merged(swap for edit in edits for swap in edit.swaps)
         if self._formulas is not None:
             followed = self._formulas.follow(case, swaps)
             case, swaps = swapped(case, followed), (*swaps, *followed)
         self._case, self._scene = case, None
         touched = frozenset(swap.structure_id for swap in swaps)
-        planes = frozenset(k for swap in swaps for k in swap.planes)
-        self.changed.emit(StructuresChanged(touched, planes))
+        return StructuresChanged(touched, frozenset(k for swap in swaps for k in swap.planes))
+
+    def _announce(self, changed: StructuresChanged) -> None:
+        self.changed.emit(changed)
+        self.changed.emit(HistoryChanged())
+        if self._view.structure_set is not None and self._case.structure_set(self._view.structure_set) is None:
+            self.look(structure_set=next((group.id for group in self._case.structure_sets), None), active=None)
 
 
 def with_dose_as_image(case: Case) -> Case:

@@ -24,7 +24,7 @@ from .windows import preset
 NOTHING_OPEN = "no case is open"
 
 _NO_COMMAND_ASKS = frozenset(
-    {"point_mm", "cameras", "windows", "highlighted", "swipe", "blend", "wash_opacity", "preview"}
+    {"point_mm", "cameras", "windows", "highlighted", "swipe", "blend", "wash_opacity", "preview", "stroke"}
 )
 """Fields of the view that change with every turn of the wheel and that no refusal depends on."""
 
