@@ -308,7 +308,7 @@ class MainWindow(QMainWindow):
         self.views.put(name, view)
 
     def _pointed(self, what: Any) -> None:
-        """what: `canvas.slice_view.Pointed`, None outside."""
+        """what: `canvas.pointed.Pointed`, None outside."""
         if what is None:
             self.status.point("")
             return

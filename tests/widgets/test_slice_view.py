@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLineEdit
+from reviewer_widgets.canvas.painting import Painting
 from reviewer_widgets.canvas.slice_view import SliceView
 from shapely import box
 
@@ -498,8 +499,8 @@ def test_esc_takes_back_a_drag_that_is_under_way(shown, qtbot):
 def test_many_changes_are_one_paint(shown, monkeypatch):
     session, _ = shown(tied_case())
     paints = []
-    original = SliceView._paint
-    monkeypatch.setattr(SliceView, "_paint", lambda self, painter: (paints.append(1), original(self, painter)))
+    original = Painting.paint
+    monkeypatch.setattr(Painting, "paint", lambda *given: (paints.append(1), original(*given)))
     for k in range(20):
         session.look(point_mm=(float(k), 0.0, 0.0))
     QApplication.processEvents()

@@ -1,0 +1,126 @@
+"""Paints one slice from the bottom up: picture, isodoses, structures, marks, words. `SliceView` says where and what for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTransform
+
+from reviewer.changes import CaseOpened, Change, StructuresChanged, VoxelsArrived
+from reviewer.session import Session
+
+from ..theme import theme
+from . import late
+from .contours import Contours
+from .differences import Differences
+from .facts import Room, facts_of
+from .framing import Framing
+from .interaction import Distance
+from .layers import Layers, Lines, Picture
+from .marks import paint_crosshair, paint_distances, paint_focus, paint_style_marks
+from .paths import Outlines
+from .pointed import Pointed
+from .viewport import Pair, Viewport
+from .words import Words
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What the hand adds to a slice. cursor: logical pixel, None outside; pointed: what is under it; held: whether a gesture is under way."""
+
+    cursor: Pair | None
+    pointed: Pointed | None
+    distances: tuple[Distance, ...]
+    held: bool
+    focus: bool
+
+
+class Painting:
+    """What one view keeps from paint to paint, and how it paints."""
+
+    def __init__(self, session: Session, framing: Framing) -> None:
+        self.outlines = Outlines()
+        self.words = Words()
+        self._session = session
+        self._framing = framing
+        self._layers = Layers()
+        self._contours = Contours(self.outlines)
+        self._differences = Differences()
+
+    def hear(self, message: Change) -> None:
+        """Let go of what a change has made untrue."""
+        if isinstance(message, CaseOpened):
+            self._layers = Layers()
+            for kept in (self._framing, self.outlines, self._contours, self._differences):
+                kept.clear()
+        elif isinstance(message, VoxelsArrived):
+            self._layers.arrived(message.image_id)
+        elif isinstance(message, StructuresChanged):
+            self.outlines.forget(message.structure_ids)
+
+    def paint(self, painter: QPainter, port: Viewport | None, size: QRect, touched: Touched) -> None:
+        """Paint all of a view; size: its logical pixels. port: where things are, None without an image."""
+        painter.setFont(self.words.font)
+        colours = theme()
+        scene = self._session.scene
+        slices = self._framing.slices(scene)
+        if port is None or slices is None:
+            painter.fillRect(size, QColor(colours.canvas))
+            painter.setPen(QColor(colours.canvas_muted))
+            painter.drawText(size, Qt.AlignmentFlag.AlignCenter, "no image")
+            return
+        complete = late.ready()
+
+        _paint_picture(painter, self._layers.picture(scene, slices, port, touched.cursor, complete), port, size)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
+        to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
+        lines: tuple[Lines, ...] = ()
+        painter.save()
+        painter.setTransform(to_screen, True)
+        if scene.dose is not None and scene.dose.lines:
+            lines = self._layers.isodose_lines(scene.dose, slices, port)
+            self._contours.paint_isodoses(painter, lines)
+        self._contours.paint_structures(painter, scene, port, complete)
+        painter.restore()
+        if scene.compared is not None:
+            a, b = (self.outlines.of(d, port, complete) for d in (scene.compared.a, scene.compared.b))
+            self._differences.paint(painter, a, b, to_screen)
+
+        words, room, pointed = self.words, Room(port.size), touched.pointed
+        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
+        words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
+        paint_style_marks(painter, scene, port, touched.cursor)
+        if scene.crosshair:
+            paint_crosshair(painter, port, scene.point_mm)
+        paint_distances(painter, touched.distances, port, words)
+        words.paint_scale(painter, port)
+        if scene.compared is not None:
+            words.paint_compared_legend(painter, scene.compared, room)
+        words.paint_isodose_legend(painter, scene.dose, self._session.view.reference_gy, room)
+        words.paint_isodose_labels(painter, lines, port, room)
+        words.paint_facts(painter)
+        if pointed and pointed.structures and touched.cursor is not None and not touched.held:
+            words.paint_hover(painter, pointed.structures, touched.cursor, port.size)
+        if touched.focus:
+            paint_focus(painter, port.size)
+
+
+def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, size: QRect) -> None:
+    """The picture, and the canvas around it."""
+    black = QColor(theme().canvas)
+    if picture is None:
+        painter.fillRect(size, black)
+        return
+    pixels = picture.pixels
+    form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB32
+    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], form)
+    image.setDevicePixelRatio(port.ratio)
+    x, y = picture.lattice.corner
+    if port.ratio == 1:
+        for rect in QRegion(size) - QRegion(QRect(x, y, *picture.lattice.size)):
+            painter.fillRect(rect, black)
+    else:  # the border may be a fraction of a logical pixel
+        painter.fillRect(size, black)
+    painter.drawImage(QPointF(x / port.ratio, y / port.ratio), image)
