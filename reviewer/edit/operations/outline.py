@@ -1,0 +1,146 @@
+"""The outline of a region: cleaned, smoothed, simplified, grown; each plane by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import Polygon
+
+from reviewer.edit.operations.planes import Changes, each
+from reviewer.errors import GeometryError, InputError
+from reviewer.geometry.region import Region, region_of
+from reviewer.geometry.stack import Stack
+
+Floats = NDArray[np.float64]
+
+REPEATED_MM = 0.01
+"""Points nearer to each other than DICOM's usual decimals tell apart are one."""
+
+SLIVER_MM2 = 0.01
+"""Islands and holes below this area are what clipping left over."""
+
+ROUND = 16
+"""Segments of a quarter circle: the arc of 5 mm is met within 0.006 mm."""
+
+SAME_AREA = 1e-4
+"""Relative difference at which areas count as equal."""
+
+SMOOTH_DETAIL_MM = 0.01
+"""A smoothed outline is left with so many points that it runs within this of itself."""
+
+LARGEST_MM = 50.0
+
+
+def clean(stack: Stack, planes: Collection[int] | None = None) -> Changes:
+    """Without repeated points, slivers and pinholes; see `cleaned`."""
+    return each(stack, planes, cleaned)
+
+
+def cleaned(geometry: shapely.Geometry) -> Region | None:
+    """The valid region of any polygons: self-crossings resolved by the even-odd rule, overlapping polygons united, islands and holes below
+    SLIVER_MM2 and points nearer than REPEATED_MM to the one before taken away.
+
+    Raises GeometryError for coordinates that are not finite numbers.
+    """
+    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+        raise GeometryError("a contour has coordinates that are not finite numbers")
+    polygons = [shapely.make_valid(part) for part in shapely.get_parts(geometry) if not part.is_empty]
+    region = region_of(polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)) if polygons else None
+    if region is None:
+        return None
+    thinned = shapely.remove_repeated_points(region, REPEATED_MM)
+    if shapely.is_valid(thinned) and not thinned.is_empty:
+        region = thinned
+    parts = [
+        Polygon(part.exterior, [ring for ring in part.interiors if Polygon(ring).area >= SLIVER_MM2])
+        for part in shapely.get_parts(region)
+        if part.area >= SLIVER_MM2
+    ]
+    return region_of(shapely.union_all(parts)) if parts else None
+
+
+def grow(stack: Stack, mm: float, planes: Collection[int] | None = None) -> Changes:
+    """Each plane's region grown by a length within its plane, shrunk by a negative one. Raises InputError beyond 50 mm."""
+    if not abs(mm) <= LARGEST_MM:
+        raise InputError(f"a margin is at most {LARGEST_MM:g} mm", remedy=f"found {mm:g} mm")
+    return each(stack, planes, lambda region: region_of(shapely.buffer(region, mm, quad_segs=ROUND)))
+
+
+def simplify(stack: Stack, tolerance_mm: float, planes: Collection[int] | None = None) -> Changes:
+    """See `simplified`."""
+    return each(stack, planes, lambda region: simplified(region, tolerance_mm))
+
+
+def simplified(region: Region, tolerance_mm: float) -> Region:
+    """With as few points as leave no point of either outline farther than `tolerance_mm` from the other (Douglas-Peucker, topology kept).
+
+    Douglas & Peucker, Cartographica 1973;10:112-122. A region that cannot be simplified within the tolerance comes back as it was.
+    """
+    tolerance = tolerance_mm
+    for _ in range(4):
+        simple = shapely.simplify(region, tolerance, preserve_topology=True)
+        if (
+            isinstance(simple, Region)
+            and shapely.is_valid(simple)
+            and shapely.get_num_geometries(simple) == shapely.get_num_geometries(region)
+            and shapely.hausdorff_distance(region.boundary, simple.boundary) <= tolerance_mm
+        ):
+            return simple
+        tolerance /= 2
+    return region
+
+
+def smooth(stack: Stack, mm: float, planes: Collection[int] | None = None) -> Changes:
+    """See `smoothed`."""
+    return each(stack, planes, lambda region: smoothed(region, mm))
+
+
+def smoothed(region: Region, mm: float) -> Region | None:
+    """Every outline averaged along itself by a Gaussian of `mm` standard deviation, then moved out until it encloses its old area again.
+
+    Averaging alone pulls every bend inward, each time a little more; moved back by an offset, a circle stays the circle that it was however
+    often it is smoothed. Wiggles shorter than about four `mm` fade. Outlines too short for that are smoothed by a twelfth of their length.
+    """
+    if mm <= 0:
+        return region
+    parts = []
+    for part in shapely.get_parts(region):
+        outer = _smooth_ring(part.exterior, mm)
+        holes = [_smooth_ring(ring, mm) for ring in part.interiors]
+        parts.append(shapely.difference(outer, shapely.union_all(holes)) if holes else outer)
+    united = parts[0] if len(parts) == 1 else shapely.union_all(parts)
+    found = region_of(united)
+    return None if found is None else simplified(found, SMOOTH_DETAIL_MM)
+
+
+def _smooth_ring(ring: shapely.LinearRing, mm: float) -> shapely.Geometry:
+    """The area inside a ring, smoothed."""
+    length, area = ring.length, Polygon(ring).area
+    deviation = min(mm, length / 12)
+    count = max(64, math.ceil(4 * length / deviation))
+    points = shapely.get_coordinates(shapely.line_interpolate_point(ring, np.arange(count) * length / count))
+    waves = 2 * math.pi * np.fft.rfftfreq(count, length / count)
+    spectrum = np.fft.rfft(points, axis=0) * np.exp(-((waves * deviation) ** 2) / 2)[:, None]
+    polygon = shapely.polygons(np.fft.irfft(spectrum, count, axis=0))
+    if not shapely.is_valid(polygon):
+        polygon = shapely.make_valid(polygon)
+    return _with_area(polygon, area)
+
+
+def _with_area(polygon: shapely.Geometry, area: float) -> shapely.Geometry:
+    """A polygon moved out, or in, by the length at which it has an area; as near as a few steps come."""
+    offset, found = 0.0, polygon
+    for _ in range(8):
+        missing = area - found.area
+        if abs(missing) <= SAME_AREA * area or found.length == 0:
+            break
+        offset += missing / found.length
+        moved = shapely.buffer(polygon, offset, quad_segs=ROUND)
+        if moved.is_empty:
+            break
+        found = moved
+    return found
