@@ -1,0 +1,127 @@
+"""`Ground`: where a stroke may change anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import shapely
+
+from reviewer.edit.tools.tool import Floats, Limit, Target
+from reviewer.errors import InputError
+from reviewer.geometry.level import level_rings
+from reviewer.geometry.region import Region, region_of, region_of_rings
+from reviewer.geometry.reslice import Cut, cut
+from reviewer.geometry.section import section
+
+
+class Ground:
+    """The image's border and the limits of one target, looked up slice by slice and kept for the stroke."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._kept: dict[tuple[int, int], Region | None] = {}
+        self._cuts: dict[int, Cut | None] = {}
+
+    def footprints(self, shape: Region) -> dict[int, Region]:
+        """What an area drawn on the pane (pane coordinates, mm) covers on each slice that it crosses, within the image and the limits.
+
+        Plane index -> region in plane coordinates (u, v) mm.
+        """
+        return self.allowed(self._target.lie.footprints(shape))
+
+    def allowed(self, footprints: Mapping[int, Region]) -> dict[int, Region]:
+        """Footprints (plane -> region in (u, v) mm) cut back to where the stroke may change anything."""
+        found = {}
+        for k, footprint in footprints.items():
+            kept = self._allowed(k, footprint)
+            if kept is not None:
+                found[k] = kept
+        return found
+
+    def _allowed(self, plane: int, footprint: Region) -> Region | None:
+        kept: Region | None = footprint
+        border = self._target.border
+        if border is not None and not border.contains(footprint):
+            kept = region_of(shapely.intersection(footprint, border))
+        for number, limit in enumerate(self._target.limits):
+            if kept is None:
+                return None
+            other = self._limit(number, limit, plane)
+            if other is not None:
+                kept = region_of((shapely.intersection if limit.inside else shapely.difference)(kept, other))
+            elif limit.inside:
+                return None
+        return kept if kept is None or self._target.values is None else self._in_range(plane, kept)
+
+    def _limit(self, number: int, limit: Limit, plane: int) -> Region | None:
+        """The limit's region on one of the target's slices."""
+        key = (number, plane)
+        if key not in self._kept:
+            grid = self._target.structure.grid
+            if limit.structure.grid is grid:
+                self._kept[key] = limit.structure.planes.get(plane)
+            else:
+                self._kept[key] = section(limit.structure, limit.to_limit, self._on(plane), grid.axes[0], grid.axes[1])
+        return self._kept[key]
+
+    def _on(self, plane: int) -> Floats:
+        """A patient point of a slice."""
+        grid = self._target.structure.grid
+        return grid.point_mm(np.array([0.0, 0.0, grid.positions_mm[plane]]))
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        """The range of values as stored in the image."""
+        image, values = self._target.image, self._target.values
+        if image is None or values is None:
+            raise InputError("a range of values needs an image")
+        low, high = sorted((value - image.intercept) / image.slope for value in values)
+        return low, high
+
+    def _in_range(self, plane: int, footprint: Region) -> Region | None:
+        """The part of a footprint where the image's values, interpolated between the pixels, lie in the range."""
+        low, high = self._range
+        image = self._cut(plane)
+        if image is None:
+            return None
+        bounds = footprint.bounds
+        columns = _window(image.x_mm, bounds[0], bounds[2])
+        rows = _window(image.y_mm, bounds[1], bounds[3])
+        values = np.asarray(image.values[rows, columns], dtype=np.float64)
+        # The ends of the range belong to it.
+        margin = 1e-9 * max(1.0, abs(low), abs(high))
+        within = np.minimum(values - low, high - values)
+        if image.inside is not None:
+            within = np.where(image.inside[rows, columns], within, -1.0)
+        x_mm, y_mm = image.x_mm[columns], image.y_mm[rows]
+        at_x, at_y = np.arange(len(x_mm)), np.arange(len(y_mm))
+        rings = level_rings(within, -margin)
+        found = region_of_rings(
+            [np.column_stack([np.interp(ring[:, 0], at_x, x_mm), np.interp(ring[:, 1], at_y, y_mm)]) for ring in rings]
+        )
+        return None if found is None else region_of(shapely.intersection(footprint, found))
+
+    def _cut(self, plane: int) -> Cut | None:
+        """The image along a slice, in the slice's plane coordinates."""
+        if plane not in self._cuts:
+            image, grid = self._target.image, self._target.structure.grid
+            if image is None:
+                raise InputError("a range of values needs an image")
+            self._cuts[plane] = cut(
+                image.voxels,
+                image.grid,
+                self._target.to_image,
+                tuple(self._on(plane)),
+                tuple(grid.axes[0]),
+                tuple(grid.axes[1]),
+                present=None if image.pending is None else ~image.pending,
+            )
+        return self._cuts[plane]
+
+
+def _window(centres: Floats, low: float, high: float) -> slice:
+    """The samples about [low, high], and one more at each side, so that lines end beyond."""
+    first, last = np.searchsorted(centres, [low, high])
+    return slice(max(0, int(first) - 2), int(last) + 2)
