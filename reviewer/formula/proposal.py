@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -104,16 +103,6 @@ def propose(
             del made[wish]
             errors[wish] = circle
     return Proposal(case, set_id, made, errors, now)
-
-
-def free_name(wanted: str, taken: Collection[str]) -> str:
-    """The name itself, else with the first number from 2 that makes it new."""
-    return wanted if wanted not in taken else next(n for k in count(2) if (n := f"{wanted}_{k}") not in taken)
-
-
-def free_number(group: StructureSet) -> int:
-    """The first ROI number that is free, and all after it."""
-    return max((s.number for s in group.structures), default=0) + 1
 
 
 def _structures(case: Case, set_id: str) -> tuple[Structure, ...]:

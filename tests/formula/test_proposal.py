@@ -10,10 +10,11 @@ from shapely.affinity import translate
 
 from reviewer.case import Case, Structure, StructureSet
 from reviewer.edit import Edit, Swap
+from reviewer.edit.structures import free_name, free_number
 from reviewer.errors import CancelledError
 from reviewer.formula.derivations import Derivations, derive
 from reviewer.formula.grammar import FormulaError, needing
-from reviewer.formula.proposal import Wish, free_name, free_number, propose
+from reviewer.formula.proposal import Wish, propose
 from reviewer.geometry.volume import volume_cc
 from reviewer.session import Session
 

@@ -9,8 +9,9 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from reviewer.case import Structure, StructureSet
+from reviewer.edit.structures import free_name, free_number
 from reviewer.errors import ReviewerError
-from reviewer.formula.proposal import Proposal, Wish, free_name, free_number
+from reviewer.formula.proposal import Proposal, Wish
 from reviewer.session import Session
 
 from ..binding import Changes, follow

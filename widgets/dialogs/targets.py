@@ -27,9 +27,10 @@ from PySide6.QtWidgets import (
 )
 
 from reviewer.case import Structure, StructureSet
+from reviewer.edit.structures import free_name, free_number
 from reviewer.errors import CancelledError, ReviewerError
 from reviewer.formula.grammar import DIRECTIONS
-from reviewer.formula.proposal import Proposal, Wish, free_name, free_number
+from reviewer.formula.proposal import Proposal, Wish
 from reviewer.session import Session
 
 from ..binding import Changes, follow

@@ -1,0 +1,97 @@
+"""Edits of what structures there are, and what they are called: everything about them but their contours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from itertools import count
+from uuid import uuid4
+
+from reviewer.case import PALETTE, Case, Colour, Image, Structure, StructureSet
+from reviewer.edit.edit import Edit, Swap, set_of
+from reviewer.errors import InputError
+
+LONGEST_NAME = 64
+"""Characters of an ROI name (value representation LO, PS3.5 table 6.2-1)."""
+
+
+def add_structure(
+    case: Case, group: StructureSet | None, image: Image | None, name: str, kind: str, colour: Colour
+) -> Edit:
+    """A new, empty structure at the end of a set, on the slices that the others of the set lie on, else on those of `image`.
+
+    Without a set it comes with a new one on `image`. kind: RT ROI Interpreted Type (PS3.3 C.8.8.8.1).
+    Raises InputError for a name that cannot be taken, and where there are no slices to draw on.
+    """
+    added: tuple[StructureSet, ...] = ()
+    if group is None:
+        if image is None:
+            raise InputError("there is no image to draw on", where=name, remedy="open one")
+        label = free_name("Contours", {g.label for g in case.structure_sets})
+        group = StructureSet(new_uid(), label, (), image.id, image.grid.frame_of_reference_uid)
+        added = (group,)
+    refused = name_refusal(group, name)
+    if refused:
+        raise InputError(refused, where=name)
+    own = case.image(group.image_id) or image
+    if own is None:
+        raise InputError(
+            "there is no image to draw on", where=name, remedy="open the one that the structures belong to"
+        )
+    number = free_number(group)
+    fresh = Structure(f"{group.id}#{number}", name, own.grid, {}, kind, colour, own.id, number)
+    return Edit(f"New {name}", (Swap(group.id, None, fresh),), added)
+
+
+def duplicate(case: Case, structure: Structure) -> Edit:
+    """A copy right after the structure, drawn by hand from now on, in a colour of its own."""
+    group = set_of(case, structure)
+    number = free_number(group)
+    copy = replace(
+        structure,
+        id=f"{group.id}#{number}",
+        name=free_name(structure.name, {s.name for s in group.structures}),
+        number=number,
+        colour=PALETTE[number % len(PALETTE)],
+        formula=None,
+        frozen=False,
+        locked=False,
+    )
+    place = next(k for k, s in enumerate(group.structures) if s is structure) + 1
+    return Edit(f"Duplicate {structure.name}", (Swap(group.id, None, copy, place),))
+
+
+def copy_set(case: Case, group: StructureSet) -> Edit:
+    """A copy of a whole structure set that can be worked on, whatever the state of approval of the other; formulas stay formulas."""
+    label = free_name(f"{group.label} copy".strip(), {g.label for g in case.structure_sets})
+    fresh = replace(group, id=new_uid(), label=label, structures=(), approval="", path="")
+    copies = (replace(s, id=f"{fresh.id}#{s.number}", locked=False) for s in group.structures)
+    return Edit(f"Copy {group.label}", tuple(Swap(fresh.id, None, copy) for copy in copies), (fresh,))
+
+
+def name_refusal(group: StructureSet, name: str, of: Structure | None = None) -> str:
+    """Why a name cannot be taken in a set, by a new structure or by `of`; empty where it can."""
+    if not name.strip():
+        return "a structure needs a name"
+    if len(name) > LONGEST_NAME:
+        return f"a name has at most {LONGEST_NAME} characters"
+    if "\\" in name or not name.isprintable():
+        return "a name has no backslash and no control characters"
+    if any(s.name == name and s is not of for s in group.structures):
+        return f"there is a structure {name} already"
+    return ""
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """The name itself, else with the first number from 2 that makes it new."""
+    return wanted if wanted not in taken else next(n for k in count(2) if (n := f"{wanted}_{k}") not in taken)
+
+
+def free_number(group: StructureSet) -> int:
+    """The first ROI number that is free, and all after it."""
+    return max((s.number for s in group.structures), default=0) + 1
+
+
+def new_uid() -> str:
+    """A UID that nothing else has: 2.25 and a random UUID (PS3.5 B.2)."""
+    return f"2.25.{uuid4().int}"
