@@ -1,0 +1,39 @@
+"""Where an image's values lie in a range, within a limit, as regions with edges between the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import shapely
+from numpy.typing import ArrayLike
+
+from reviewer.case import Image
+from reviewer.edit.operations.sampling import band, samples, within
+from reviewer.errors import InputError
+from reviewer.geometry.grid import Grid
+from reviewer.geometry.region import Region, region_of
+
+
+def threshold(
+    image: Image, to_image: ArrayLike, grid: Grid, limit: Mapping[int, Region], low: float, high: float
+) -> dict[int, Region]:
+    """The regions with low <= value <= high on the planes of a limit, within its regions; planes without any are absent.
+
+    grid: of the structure that the regions are for; limit: plane of it -> region. to_image: (4, 4), the structure's frame to the image's.
+    Values are linear between samples. Where the image is unknown (NaN, not loaded yet, beyond its border) nothing is in the range.
+    Raises InputError for a range whose ends are swapped, or with an end that is not a number.
+    """
+    if not low <= high:
+        raise InputError(f"the range of values ends ({high:g}) before it begins ({low:g})", remedy="swap its ends")
+    found: dict[int, Region] = {}
+    for k, border in limit.items():
+        plane = samples(image, to_image, grid, float(grid.positions_mm[k]), border.bounds)
+        if plane is None:
+            continue
+        parts = within(band(plane, low, high), border)
+        region = region_of(shapely.multipolygons(parts)) if parts else None
+        if region is not None and not region.is_valid:
+            region = region_of(shapely.union_all(parts))
+        if region is not None:
+            found[k] = region
+    return found
