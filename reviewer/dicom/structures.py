@@ -13,10 +13,11 @@ from pydicom.dataset import Dataset
 from reviewer.case import Colour, Image, Structure, StructureSet
 from reviewer.case.structure import PALETTE
 from reviewer.case.uid import stand_in_uid
+from reviewer.dicom.annotation import annotations_in
 from reviewer.dicom.file import DicomFile
 from reviewer.dicom.planes import MAX_MM
 from reviewer.dicom.series import Report
-from reviewer.dicom.values import date, decimal_arrays, integer, items, numbers, text
+from reviewer.dicom.values import date, decimal_arrays, integer, items, lines, numbers, text
 from reviewer.errors import GeometryError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import Region, region_of_rings
@@ -59,6 +60,19 @@ class _Roi:
     number: int
     name: str
     frame_uid: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRoi:
+    """One ROI of a file as it was understood.
+
+    planes: of each item of its Contour Sequence the plane of `structure.grid` that it lies on; None where it is no part of the structure
+            (another type than closed planar, coordinates that are not valid).
+    """
+
+    structure: Structure
+    planes: tuple[int | None, ...]
 
 
 def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -> StructureSet:
@@ -68,15 +82,41 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
     there is none, the structure has planes of its own at the contours' positions. Nothing is moved but by rounding (SNAP_MM).
     """
     ds = file.dataset
+    rois = rois_of(file, images, report)
+    structures = tuple(roi.structure for roi in rois)
+    tied = Counter(s.image_id for s in structures if s.image_id is not None)
+    return StructureSet(
+        id=file.sop_uid,
+        label=text(ds, "StructureSetLabel") or text(ds, "StructureSetName") or "Structures",
+        structures=structures,
+        image_id=tied.most_common(1)[0][0] if tied else None,
+        frame_of_reference_uid=structures[0].grid.frame_of_reference_uid if structures else _set_frame(ds),
+        date=date(ds, "StructureSetDate", "SeriesDate", "StudyDate"),
+        approval=text(ds, "ApprovalStatus").upper(),
+        path=file.path,
+        referenced_series_uids=tuple(dict.fromkeys(uid for uid in _series(ds) if uid)),
+    )
+
+
+def _set_frame(ds: Dataset) -> str:
     frames = items(ds, "ReferencedFrameOfReferenceSequence")
-    series = [
+    return next((uid for frame in frames if (uid := text(frame, "FrameOfReferenceUID"))), "")
+
+
+def _series(ds: Dataset) -> list[str]:
+    return [
         text(s, "SeriesInstanceUID")
-        for frame in frames
+        for frame in items(ds, "ReferencedFrameOfReferenceSequence")
         for study in items(frame, "RTReferencedStudySequence")
         for s in items(study, "RTReferencedSeriesSequence")
     ]
-    set_frame = next((uid for frame in frames if (uid := text(frame, "FrameOfReferenceUID"))), "")
-    rois = _rois(ds, set_frame, file.path, report)
+
+
+def rois_of(file: DicomFile, images: Sequence[Image], report: Report) -> list[ReadRoi]:
+    """The ROIs of one file, in their order. The same file with the same images gives the same regions, bit for bit."""
+    ds = file.dataset
+    series = _series(ds)
+    rois = _rois(ds, _set_frame(ds), file.path, report)
     types = {
         integer(o, "ReferencedROINumber"): text(o, "RTROIInterpretedType").upper()
         for o in items(ds, "RTROIObservationsSequence")
@@ -99,7 +139,7 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
             f"the structure set refers to {_count(len(absent), 'image series', 'image series')} not among the opened files",
         )
 
-    structures = []
+    read = []
     remarks = _Remarks()
     used: Counter[str] = Counter()
     for k, roi in enumerate(rois):
@@ -110,32 +150,25 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
             own_id = f"{own_id}.{used[own_id]}"
         contours = _contours(entry, roi, file.path, report)
         candidates = _candidates(roi, series, images, remarks)
-        grid, planes, image_id = _placed(contours, candidates, roi, file.path, report, remarks)
-        structures.append(
-            Structure(
-                id=own_id,
-                name=roi.name,
-                grid=grid,
-                planes=planes,
-                type=types.get(roi.number, ""),
-                colour=_colour(entry, k),
-                image_id=image_id,
-                number=roi.number,
-            )
+        placed = _placed([c for c in contours if c is not None], candidates, roi, file.path, report, remarks)
+        own = annotations_in(roi.description)
+        structure = Structure(
+            id=own_id,
+            name=roi.name,
+            grid=placed.grid,
+            planes=placed.regions,
+            type=types.get(roi.number, ""),
+            colour=_colour(entry, k),
+            image_id=placed.image_id,
+            number=roi.number,
+            formula=own.formula,
+            locked=own.locked,
+            frozen=own.formula is not None,
         )
+        place = iter(placed.planes)
+        read.append(ReadRoi(structure, tuple(next(place, None) if c is not None else None for c in contours)))
     remarks.hand_on(file.path, report)
-    tied = Counter(s.image_id for s in structures if s.image_id is not None)
-    return StructureSet(
-        id=file.sop_uid,
-        label=text(ds, "StructureSetLabel") or text(ds, "StructureSetName") or "Structures",
-        structures=tuple(structures),
-        image_id=tied.most_common(1)[0][0] if tied else None,
-        frame_of_reference_uid=structures[0].grid.frame_of_reference_uid if structures else set_frame,
-        date=date(ds, "StructureSetDate", "SeriesDate", "StudyDate"),
-        approval=text(ds, "ApprovalStatus").upper(),
-        path=file.path,
-        referenced_series_uids=tuple(dict.fromkeys(uid for uid in series if uid)),
-    )
+    return read
 
 
 def _count(n: int, one: str, many: str) -> str:
@@ -156,7 +189,8 @@ def _rois(ds: Dataset, set_frame: str, path: str, report: Report) -> list[_Roi]:
                 f'the ROI "{name}" has the number {number} of another one: its contours cannot be told and were left out',
             )
             continue
-        rois.append(_Roi(number, name or f"ROI {number}", text(entry, "ReferencedFrameOfReferenceUID") or set_frame))
+        frame_uid = text(entry, "ReferencedFrameOfReferenceUID") or set_frame
+        rois.append(_Roi(number, name or f"ROI {number}", frame_uid, lines(entry, "ROIDescription")))
     if not rois:
         report(path, "warning", "the structure set has no ROIs")
     return rois
@@ -169,27 +203,29 @@ def _colour(entry: Dataset, k: int) -> Colour:
     return int(given[0]), int(given[1]), int(given[2])
 
 
-def _contours(entry: Dataset, roi: _Roi, path: str, report: Report) -> list[Points]:
-    """The closed contours of an ROI as (n, 3) patient points; one line for each kind of contour that is left out."""
-    contours = []
+def _contours(entry: Dataset, roi: _Roi, path: str, report: Report) -> list[Points | None]:
+    """The closed contours of an ROI as (n, 3) patient points, None for the others; one line for each kind that is left out."""
+    given = items(entry, "ContourSequence")
+    contours: list[Points | None] = [None] * len(given)
     refused: Counter[str] = Counter()
     closed = []
-    for contour in items(entry, "ContourSequence"):
+    for n, contour in enumerate(given):
         kind = text(contour, "ContourGeometricType").upper()
         if kind in CLOSED:
-            closed.append(contour)
+            closed.append(n)
         else:
             refused[f"{kind} contour"] += 1
-    for flat in decimal_arrays(closed, "ContourData"):
+    for n, flat in zip(closed, decimal_arrays([given[n] for n in closed], "ContourData"), strict=True):
         if flat is None or len(flat) % 3 or not np.abs(flat).max(initial=0) <= MAX_MM:  # NaN fails the comparison
             refused["contour with coordinates that are missing or not valid"] += 1
         elif len(flat) < 9:
             refused["contour of fewer than three points"] += 1
         else:
-            contours.append(flat.reshape(-1, 3))
+            contours[n] = flat.reshape(-1, 3)
+    nothing = all(c is None for c in contours)
     for what, n in refused.items():
         consequence = "was left out" if n == 1 else "were left out"
-        empty = "" if contours else "; the ROI is empty"
+        empty = "; the ROI is empty" if nothing else ""
         plural = what.replace("contour", "contours", 1) if n > 1 else what
         harmless = what.endswith(" contour")
         report(
@@ -217,17 +253,23 @@ def _candidates(roi: _Roi, series: Sequence[str], images: Sequence[Image], remar
 
 # -- contours onto planes -------------------------------------------------------------------------------------------------
 
-Placed = tuple[Grid, dict[int, Region], str | None]
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """planes: the plane of each contour, None where it could not be placed."""
+
+    grid: Grid
+    regions: dict[int, Region]
+    image_id: str | None
+    planes: Sequence[int | None] = ()
 
 
 def _placed(
     contours: list[Points], candidates: Sequence[Image], roi: _Roi, path: str, report: Report, remarks: _Remarks
-) -> Placed:
+) -> _Placed:
     """Grid, regions and image of an ROI. What cannot be placed is reported; the ROI is then empty."""
     if not contours:
-        if candidates:
-            return candidates[0].grid, {}, candidates[0].id
-        return _own_grid([0.0], np.eye(3), None, np.zeros((1, 2)), roi.frame_uid), {}, None
+        return _nowhere(candidates, roi)
 
     best: tuple[int, Image, NDArray[np.intp]] | None = None
     parallel: Image | None = None
@@ -247,15 +289,13 @@ def _placed(
         rings: dict[int, list[Points]] = defaultdict(list)
         for k, contour in zip(planes.tolist(), contours, strict=True):
             rings[k].append(image.grid.uvw_mm(contour)[:, :2])
-        return image.grid, _regions(rings, roi, path, report), image.id
+        return _Placed(image.grid, _regions(rings, roi, path, report), image.id, planes.tolist())
 
     axes = parallel.grid.axes if parallel else _axes_of(contours)
     reference = (best[1] if best else parallel) or None
     if axes is None:
         report(path, "error", f'ROI "{roi.name}": its contours do not lie in parallel planes; the ROI is empty')
-        return (candidates[0].grid, {}, candidates[0].id) if candidates else (
-            _own_grid([0.0], np.eye(3), None, np.zeros((1, 2)), roi.frame_uid), {}, None
-        )  # fmt: skip
+        return _nowhere(candidates, roi)
     if reference is not None and best is not None:
         remarks.add(
             "contours lie off the slices of the image; the planes that they were drawn on are kept",
@@ -268,10 +308,18 @@ def _placed(
     positions, index = _levels(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]))
     frame_uid = reference.grid.frame_of_reference_uid if reference else roi.frame_uid
     grid = _own_grid(positions, axes, reference.grid if reference else None, np.concatenate(uvw)[:, :2], frame_uid)
+    plane_of = [int(np.argmin(np.abs(grid.positions_mm - w))) for w in positions]
     rings = defaultdict(list)
     for level, points in zip(index.tolist(), uvw, strict=True):
-        rings[int(np.argmin(np.abs(grid.positions_mm - positions[level])))].append(points[:, :2])
-    return grid, _regions(rings, roi, path, report), None
+        rings[plane_of[level]].append(points[:, :2])
+    return _Placed(grid, _regions(rings, roi, path, report), None, [plane_of[level] for level in index.tolist()])
+
+
+def _nowhere(candidates: Sequence[Image], roi: _Roi) -> _Placed:
+    """An empty ROI, on the slices of the first image that it may belong to."""
+    if candidates:
+        return _Placed(candidates[0].grid, {}, candidates[0].id)
+    return _Placed(_own_grid([0.0], np.eye(3), None, np.zeros((1, 2)), roi.frame_uid), {}, None)
 
 
 def _flat(w: Points, spacing_mm: float) -> bool:

@@ -22,6 +22,10 @@ MAX_TEXT = 256
 """Longest text that is carried over; the longest VR of a name or label (LO, UI, PN) is shorter."""
 
 
+MAX_LINES = 4096
+"""Longest text of several lines; an ST, which descriptions are, holds 1024 characters."""
+
+
 def raw(dataset: Header, keyword: str) -> object:
     """The value as pydicom converts it, None where it is absent, empty or cannot be converted."""
     try:
@@ -47,6 +51,15 @@ def text(dataset: Header, keyword: str) -> str:
         return ""
     joined = "\\".join(parts)
     return "".join(c for c in joined if c.isprintable()).strip()[:MAX_TEXT]
+
+
+def lines(dataset: Header, keyword: str) -> str:
+    """A text of several lines (ST, LT, UT), its ends of line as \\n."""
+    value = raw(dataset, keyword)
+    if not isinstance(value, str):
+        return ""
+    cleaned = value[:MAX_LINES].replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in cleaned if c.isprintable() or c == "\n").strip()
 
 
 def numbers(dataset: Header, keyword: str, count: int | None = None) -> tuple[float, ...] | None:

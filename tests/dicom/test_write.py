@@ -408,7 +408,7 @@ def test_repeated_roi_numbers_are_replaced(case, tmp_path):
         case.structure_sets[0], structures=tuple(replace(s, number=3) for s in case.structure_sets[0].structures)
     )
     ds = pydicom.dcmread(write_structure_set(twins, case, tmp_path / "rs.dcm"))
-    assert [r.ROINumber for r in ds.StructureSetROISequence] == [1, 2, 3]
+    assert [r.ROINumber for r in ds.StructureSetROISequence] == [3, 4, 5]
 
 
 def test_a_contour_beyond_64_kib_stays_a_contour(case, tmp_path):

@@ -13,6 +13,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from reviewer import __version__
 from reviewer.case import Case, Image
+from reviewer.files import new_file
 
 STORAGE_CLASS = {"CT": CTImageStorage, "MR": MRImageStorage}
 """The classic image objects: one plane per file."""
@@ -56,6 +57,11 @@ def study_uid(case: Case, image: Image | None) -> UID:
     if image is None:
         return uid_of(case.patient.id or case.patient.name or "patient", "study")
     return uid_of(image.study_uid) if image.study_uid else uid_of(image.id, "study")
+
+
+def series_uid(image: Image) -> str:
+    """The series that an image is read from; where one series makes several images, their ids count them behind a #."""
+    return image.id.split("#")[0]
 
 
 def image_of_frame(case: Case, frame_uid: str) -> Image | None:
@@ -142,7 +148,7 @@ def plane_references(image: Image) -> list[Dataset]:
 
 
 def save(ds: Dataset, path: Path, transfer_syntax: UID = ExplicitVRLittleEndian) -> Path:
-    """Write a DICOM file (PS3.10), folders included."""
+    """Write a DICOM file (PS3.10), folders included. Raises InputError where a file is there already."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
@@ -150,6 +156,6 @@ def save(ds: Dataset, path: Path, transfer_syntax: UID = ExplicitVRLittleEndian)
     meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     meta.ImplementationVersionName = f"REVIEWER_{__version__}"[:16]
     ds.file_meta = meta
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ds.save_as(path, enforce_file_format=True)
+    with new_file(path) as unfinished:
+        ds.save_as(unfinished, enforce_file_format=True)
     return path

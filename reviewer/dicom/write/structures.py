@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
 from shapely import Polygon
 
 from reviewer.case import Case, Image, Structure, StructureSet
+from reviewer.dicom.annotation import Annotations, described
+from reviewer.dicom.values import integer, items, lines
 from reviewer.dicom.write.header import (
     date,
     frame_uid,
@@ -24,14 +27,24 @@ from reviewer.dicom.write.header import (
     plane_references,
     reference,
     save,
+    series_uid,
     study_uid,
     text,
     uid_of,
 )
+from reviewer.dicom.write.source import (
+    CONTOUR_DATA,
+    Report,
+    Source,
+    SourceRoi,
+    carried,
+    closed,
+    contour_data,
+    source_of,
+)
+from reviewer.errors import InputError
 from reviewer.geometry.grid import POSITION_TOLERANCE_MM
-from reviewer.geometry.region import Region
 
-CONTOUR_DATA = Tag(0x3006, 0x0050)
 DETACHED_STUDY_MANAGEMENT = UID("1.2.840.10008.3.1.2.3.1")
 """Retired, and still what ReferencedSOPClassUID of a study is in every structure set (PS3.3 C.8.8.5)."""
 
@@ -41,59 +54,266 @@ def image_of(structure_set: StructureSet, case: Case) -> Image | None:
     return case.image(structure_set.image_id) or image_of_frame(case, structure_set.frame_of_reference_uid)
 
 
-def write_structure_set(structure_set: StructureSet, case: Case, path: Path) -> Path:
+def write_structure_set(
+    structure_set: StructureSet,
+    case: Case,
+    path: Path,
+    *,
+    instance_uid: str = "",
+    made: datetime | None = None,
+    report: Report = lambda sentence: None,
+) -> Path:
     """An RTSTRUCT with one ROI per structure, empty ones included.
 
-    Contours are CLOSED_PLANAR. A hole is joined to its outline by a channel of no width (keyhole, PS3.3 C.8.8.6.3): unlike separate
+    What was read from an RTSTRUCT and is as it was read is written as it came: the items of every plane that nobody changed, byte for byte,
+    and whatever else the file says of patient, study and ROIs (see `_carry_header` and `_roi` for what is left out, and when).
+
+    Other contours are CLOSED_PLANAR. A hole is joined to its outline by a channel of no width (keyhole, PS3.3 C.8.8.6.3): unlike separate
     rings it means the same to readers that fill each contour, that unite contours and that apply the even-odd rule.
     Implicit VR little endian, because in explicit VR a contour of more than 64 KiB has no valid length.
     ROI numbers are kept where they are unique and positive.
+
+    instance_uid: of the new object; without one it is the id of the set, which then is written from the case alone.
+    made: when; without it the object has the date of the set. report: told what a reader of the file should know.
     """
+    source = source_of(structure_set, case, report) if instance_uid else None
     image = image_of(structure_set, case)
+    day = made.date().isoformat() if made else structure_set.date
     ds = new_object(
         case,
         RTStructureSetStorage,
-        uid_of(structure_set.id),
+        uid_of(instance_uid or structure_set.id),
         "RTSTRUCT",
         structure_set.label,
-        structure_set.date,
+        day,
         image,
     )
+    untouched = source is not None and source.untouched(structure_set)
+    if source is not None:
+        _carry_header(source, ds, private=untouched)
     ds.StructureSetLabel = text(structure_set.label, 16) or "RTSTRUCT"
     ds.StructureSetName = text(structure_set.label)
-    ds.StructureSetDate = date(structure_set.date)
-    ds.StructureSetTime = ""
+    ds.StructureSetDate = date(day)
+    ds.StructureSetTime = made.strftime("%H%M%S") if made else ""
     frame = frame_uid(structure_set.frame_of_reference_uid, structure_set.id)
     ds.FrameOfReferenceUID = frame
     ds.PositionReferenceIndicator = ""
-    ds.ReferencedFrameOfReferenceSequence = [_referenced_frame(frame, image, case)]
     ds.StructureSetROISequence, ds.ROIContourSequence, ds.RTROIObservationsSequence = [], [], []
+    drawn_on: dict[str, Image] = {}
+    observed = _observation_numbers(structure_set, source)
     for number, structure in zip(_numbers(structure_set.structures), structure_set.structures, strict=True):
-        roi = Dataset()
-        roi.ROINumber = number
-        roi.ReferencedFrameOfReferenceUID = frame
-        roi.ROIName = text(structure.name)
-        roi.ROIGenerationAlgorithm = ""
-        ds.StructureSetROISequence.append(roi)
+        own_frame = frame_uid(structure.grid.frame_of_reference_uid, structure_set.id)
+        known = source.rois.get(structure.id) if source is not None else None
+        changed = known.changed(structure) if known is not None else frozenset(structure.planes)
+        touched = known is None or bool(changed)
+        ds.StructureSetROISequence.append(_roi(structure, number, own_frame, known, touched, report))
 
-        contours = Dataset()
+        own_image = case.image(structure.image_id) or image
+        items_of_roi, written_anew = _contours(structure, own_image, known, changed, report)
+        if own_image is not None and written_anew:
+            drawn_on[own_image.id] = own_image
+        contours = carried(known.contours, _CONTOUR_OWN, private=not touched) if known is not None else Dataset()
         contours.ReferencedROINumber = number
-        contours.ROIDisplayColor = list(structure.colour)
-        items = list(_contours(structure, image))
-        if items:
-            contours.ContourSequence = items
+        if known is None or structure.colour != known.read.structure.colour:
+            contours.ROIDisplayColor = list(structure.colour)
+        if items_of_roi:
+            contours.ContourSequence = items_of_roi
         ds.ROIContourSequence.append(contours)
-
-        observation = Dataset()
-        observation.ObservationNumber = number
-        observation.ReferencedROINumber = number
-        observation.RTROIInterpretedType = text(structure.type, 16).upper()
-        observation.ROIInterpreter = ""
-        ds.RTROIObservationsSequence.append(observation)
-    ds.ApprovalStatus = structure_set.approval if structure_set.approval in ("APPROVED", "REJECTED") else "UNAPPROVED"
-    if ds.ApprovalStatus != "UNAPPROVED":
-        ds.ReviewDate, ds.ReviewTime, ds.ReviewerName = date(structure_set.date), "", ""
+        ds.RTROIObservationsSequence.extend(_observations(structure, number, known, touched, observed))
+    ds.ReferencedFrameOfReferenceSequence = _referenced_frames(source, frame, image, list(drawn_on.values()), case)
+    _approve(ds, structure_set, source, untouched or not instance_uid or not structure_set.path, day, report)
     return save(ds, path, ImplicitVRLittleEndian)
+
+
+# -- the set --------------------------------------------------------------------------------------------------------------
+
+
+_ITS_OWN = {
+    Tag(keyword)
+    for keyword in (
+        "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "InstanceCreationDate", "InstanceCreationTime", "InstanceCreatorUID",
+        "SeriesInstanceUID", "SeriesDate", "SeriesTime", "SeriesDescription", "SeriesNumber", "InstanceNumber", "Modality", "OperatorsName",
+        "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "StationName", "DeviceSerialNumber", "DeviceUID", "InstitutionName",
+        "InstitutionAddress", "InstitutionalDepartmentName", "ContributingEquipmentSequence", "OriginalAttributesSequence",
+        "DigitalSignaturesSequence", "MACParametersSequence", "EncryptedAttributesSequence",
+        "FrameOfReferenceUID", "PositionReferenceIndicator",
+        "StructureSetLabel", "StructureSetName", "StructureSetDate", "StructureSetTime", "PredecessorStructureSetSequence",
+        "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
+        "ApprovalStatus", "ReviewDate", "ReviewTime", "ReviewerName",
+    )
+}  # fmt: skip
+"""Top-level attributes that are a new object's own; all others describe patient and study and stay true."""
+
+
+def _carry_header(source: Source, ds: Dataset, *, private: bool) -> None:
+    """Patient, study and what else the source says at its top, and the reference to it.
+
+    private: attributes whose meaning we do not know come along only where the whole set is as it was, since they may describe it.
+    """
+    for element in carried(source.dataset, _ITS_OWN, private=private):
+        if element.tag not in ds or not element.is_empty:
+            ds[element.tag] = element
+    if source.sop_uid:
+        ds.PredecessorStructureSetSequence = [reference(RTStructureSetStorage, source.sop_uid)]
+
+
+def _referenced_frames(
+    source: Source | None, frame: UID, image: Image | None, drawn_on: list[Image], case: Case
+) -> list[Dataset]:
+    """The frames and images that the source refers to, and those that new contours lie on."""
+    frames = [carried(item) for item in items(source.dataset, "ReferencedFrameOfReferenceSequence")] if source else []
+    if source is None and image is not None and image not in drawn_on:
+        drawn_on = [image, *drawn_on]
+    wanted: list[tuple[UID, Image | None]] = [(frame, None)] if not frames else []
+    wanted += [(frame_uid(i.grid.frame_of_reference_uid, i.id) if i is not image else frame, i) for i in drawn_on]
+    for uid, referred in wanted:
+        entry = next((item for item in frames if item.get("FrameOfReferenceUID") == uid), None)
+        if entry is None:
+            entry = Dataset()
+            entry.FrameOfReferenceUID = uid
+            frames.append(entry)
+        if referred is not None and (references := plane_references(referred)):
+            _refer(entry, referred, references, case)
+    return frames
+
+
+def _refer(frame: Dataset, image: Image, references: list[Dataset], case: Case) -> None:
+    """Name an image in its frame of reference, unless it is named there."""
+    uid = uid_of(series_uid(image))
+    studies = items(frame, "RTReferencedStudySequence")
+    if any(s.get("SeriesInstanceUID") == uid for study in studies for s in items(study, "RTReferencedSeriesSequence")):
+        return
+    series = Dataset()
+    series.SeriesInstanceUID = uid
+    series.ContourImageSequence = references
+    study = reference(DETACHED_STUDY_MANAGEMENT, study_uid(case, image))
+    study.RTReferencedSeriesSequence = [series]
+    frame.RTReferencedStudySequence = [*studies, study]
+
+
+def _approve(
+    ds: Dataset, structure_set: StructureSet, source: Source | None, unchanged: bool, day: str, report: Report
+) -> None:
+    """The approval of the set; one that came with the source holds only for what the source says. unchanged: whether that is written."""
+    status = structure_set.approval if structure_set.approval in ("APPROVED", "REJECTED") else "UNAPPROVED"
+    before = source.dataset if source is not None else Dataset()
+    given_here = source is not None and text(str(before.get("ApprovalStatus", ""))).upper() != status
+    if status != "UNAPPROVED" and not unchanged and not given_here:
+        report(
+            f"{structure_set.label} was {status.lower()}, and what is written differs from it: written as unapproved"
+        )
+        status = "UNAPPROVED"
+    ds.ApprovalStatus = status
+    if status == "UNAPPROVED":
+        return
+    ds.ReviewDate, ds.ReviewTime, ds.ReviewerName = date(day), "", ""
+    if source is not None and not given_here:
+        for keyword in ("ReviewDate", "ReviewTime", "ReviewerName"):
+            if keyword in before:
+                setattr(ds, keyword, before[keyword].value)
+
+
+# -- one ROI --------------------------------------------------------------------------------------------------------------
+
+_CONTOUR_OWN = {Tag("ContourSequence"), Tag("ReferencedROINumber")}
+
+_OF_THE_SHAPE = {Tag("ROIVolume"), Tag("ROIDateTime"), Tag("ROICreatorSequence"), Tag("DerivationCodeSequence")}
+"""What a source says about the contours themselves: no longer true once they are changed."""
+
+ATTACHED = Tag(0x3006, 0x0049)
+"""AttachedContours, retired: numbers of other contours, which may be gone."""
+
+
+def _roi(
+    structure: Structure, number: int, frame: UID, known: SourceRoi | None, touched: bool, report: Report
+) -> Dataset:
+    """Item of the Structure Set ROI Sequence. Live formulas are AUTOMATIC; see `reviewer.dicom.annotation` for the formula itself."""
+    before = known.read.structure if known is not None else None
+    roi = carried(known.roi, _OF_THE_SHAPE if touched else (), private=not touched) if known is not None else Dataset()
+    roi.ROINumber = number
+    moved = before is None or before.grid.frame_of_reference_uid != structure.grid.frame_of_reference_uid
+    if moved or "ReferencedFrameOfReferenceUID" not in roi:
+        roi.ReferencedFrameOfReferenceUID = frame
+    if before is None or structure.name != before.name or not roi.get("ROIName"):
+        roi.ROIName = text(structure.name)
+    algorithm = str(roi.get("ROIGenerationAlgorithm") or "")
+    if structure.live:
+        algorithm = "AUTOMATIC"
+    elif touched and (structure.formula is not None or algorithm == "AUTOMATIC"):
+        algorithm = "SEMIAUTOMATIC"
+    roi.ROIGenerationAlgorithm = algorithm
+    now = Annotations(structure.formula, structure.locked)
+    if now != (Annotations(before.formula, before.locked) if before is not None else Annotations()):
+        description = lines(roi, "ROIDescription")
+        try:
+            described_anew = described(description, now)
+        except InputError as error:
+            report(f"{structure.name}: its formula was not written: {error.what}")
+            described_anew = described(description, Annotations(None, structure.locked))
+        roi.ROIDescription = described_anew
+        if not described_anew:
+            del roi.ROIDescription
+    return roi
+
+
+def _observations(
+    structure: Structure, number: int, known: SourceRoi | None, touched: bool, free: Iterator[int]
+) -> list[Dataset]:
+    """Items of the RT ROI Observations Sequence: those of the source, else a new one."""
+    before = known.read.structure if known is not None else None
+    observations = [carried(item, private=not touched) for item in known.observations] if known is not None else []
+    if not observations:
+        observations = [Dataset()]
+        observations[0].ObservationNumber = next(free)
+        observations[0].ROIInterpreter = ""
+    for observation in observations:
+        observation.ReferencedROINumber = number
+        if before is None or structure.type != before.type or "RTROIInterpretedType" not in observation:
+            observation.RTROIInterpretedType = text(structure.type, 16).upper()
+        if "ROIInterpreter" not in observation:
+            observation.ROIInterpreter = ""
+    return observations
+
+
+def _observation_numbers(structure_set: StructureSet, source: Source | None) -> Iterator[int]:
+    """Numbers that no observation of the source has, from 1 on."""
+    kept = [source.rois[s.id] for s in structure_set.structures if s.id in source.rois] if source is not None else []
+    taken = {integer(item, "ObservationNumber") for roi in kept for item in roi.observations}
+    return (number for number in count(1) if number not in taken)
+
+
+def _contours(
+    structure: Structure, image: Image | None, known: SourceRoi | None, changed: frozenset[int], report: Report
+) -> tuple[list[Dataset], bool]:
+    """Items of the Contour Sequence, and whether any of them is new.
+
+    Items of planes that did not change stay as they came and where they came; the items of a changed plane give way to new ones.
+    """
+    if known is None:
+        made = [item for k in structure.planes for item in _new_contours(structure, k, image, "CLOSED_PLANAR")]
+        return made, bool(made)
+    given = items(known.contours, "ContourSequence")
+    kept = [k is None or k not in changed for k in known.read.planes]
+    if changed:
+        # They were never on the screen: whoever changed the ROI did so without them.
+        lost = [k is None and closed(item) for k, item in zip(known.read.planes, given, strict=True)]
+        if any(lost):
+            report(
+                f"{structure.name}: contours that could not be opened ({sum(lost)}) were left out, since the ROI was edited"
+            )
+        kept = [keep and not gone for keep, gone in zip(kept, lost, strict=True)]
+    kinds = {text(str(item.get("ContourGeometricType", ""))) for item, keep in zip(given, kept, strict=True) if keep}
+    # Where one contour of an ROI is of the XOR type all have to be (C.8.8.6.3); a keyhole means the same in both.
+    kind = "CLOSEDPLANAR_XOR" if "CLOSEDPLANAR_XOR" in kinds else "CLOSED_PLANAR"
+    due = {k: _new_contours(structure, k, image, kind) for k in sorted(changed) if k in structure.planes}
+    anew = bool(due)
+    written: list[Dataset] = []
+    for k, item, keep in zip(known.read.planes, given, kept, strict=True):
+        if keep:
+            written.append(carried(item, {ATTACHED} if changed else ()))
+        elif k is not None:
+            written += due.pop(k, [])
+    return [*written, *(item for new in due.values() for item in new)], anew
 
 
 def keyholed(polygon: Polygon) -> NDArray[np.float64]:
@@ -131,50 +351,39 @@ def _starting_at(ring: NDArray[np.float64], point: NDArray[np.float64]) -> NDArr
     return np.concatenate([point[None], np.roll(ring, -(k + 1), axis=0)])
 
 
-def _contours(structure: Structure, image: Image | None) -> Iterator[Dataset]:
-    """Items of the Contour Sequence, plane by plane."""
+def _new_contours(structure: Structure, k: int, image: Image | None, kind: str) -> list[Dataset]:
+    """Items of the Contour Sequence for one plane: an item for each island, its holes joined to it."""
     references = plane_references(image) if image is not None else []
-    for k, region in structure.planes.items():
-        w = float(structure.grid.positions_mm[k])
-        nearest = image.grid.nearest_plane(w) if image is not None else 0
-        on_slice = (
-            image is not None
-            and bool(references)
-            and abs(float(image.grid.positions_mm[nearest]) - w) <= POSITION_TOLERANCE_MM
-            and bool(np.allclose(image.grid.axes, structure.grid.axes, atol=1e-6))
-        )
-        for polygon in _polygons(region):
-            ring = keyholed(polygon)
-            points = structure.grid.point_mm(np.column_stack([ring, np.full(len(ring), w)]))
-            item = Dataset()
-            if on_slice:
-                item.ContourImageSequence = [references[nearest]]
-            item.ContourGeometricType = "CLOSED_PLANAR"
-            item.NumberOfContourPoints = len(points)
-            value = "\\".join(millimetres(points.ravel())).encode("ascii")
-            value += b" " * (len(value) % 2)
-            # As bytes: pydicom would make an object of each of a million numbers.
-            item[CONTOUR_DATA] = RawDataElement(CONTOUR_DATA, "DS", len(value), value, 0, True, True)
-            yield item
-
-
-def _polygons(region: Region) -> list[Polygon]:
-    return list(shapely.get_parts(region))
+    w = float(structure.grid.positions_mm[k])
+    nearest = image.grid.nearest_plane(w) if image is not None else 0
+    on_slice = (
+        image is not None
+        and bool(references)
+        and abs(float(image.grid.positions_mm[nearest]) - w) <= POSITION_TOLERANCE_MM
+        and bool(np.allclose(image.grid.axes, structure.grid.axes, atol=1e-6))
+    )
+    made = []
+    for polygon in shapely.get_parts(structure.planes[k]):
+        ring = keyholed(polygon)
+        points = structure.grid.point_mm(np.column_stack([ring, np.full(len(ring), w)]))
+        item = Dataset()
+        if on_slice:
+            item.ContourImageSequence = [references[nearest]]
+        item.ContourGeometricType = kind
+        item.NumberOfContourPoints = len(points)
+        value = "\\".join(millimetres(points.ravel())).encode("ascii")
+        item[CONTOUR_DATA] = contour_data(value + b" " * (len(value) % 2))
+        made.append(item)
+    return made
 
 
 def _numbers(structures: tuple[Structure, ...]) -> list[int]:
-    given = [s.number for s in structures]
-    return given if len(set(given)) == len(given) and min(given, default=1) > 0 else list(range(1, len(given) + 1))
-
-
-def _referenced_frame(frame: UID, image: Image | None, case: Case) -> Dataset:
-    item = Dataset()
-    item.FrameOfReferenceUID = frame
-    if image is not None and (references := plane_references(image)):
-        series = Dataset()
-        series.SeriesInstanceUID = uid_of(image.id)
-        series.ContourImageSequence = references
-        study = reference(DETACHED_STUDY_MANAGEMENT, study_uid(case, image))
-        study.RTReferencedSeriesSequence = [series]
-        item.RTReferencedStudySequence = [study]
-    return item
+    """Each structure's own number where it is positive and no other has it before, else a free one."""
+    free = count(max((s.number for s in structures), default=0) + 1)
+    taken: set[int] = set()
+    numbers = []
+    for structure in structures:
+        number = structure.number if structure.number > 0 and structure.number not in taken else next(free)
+        taken.add(number)
+        numbers.append(number)
+    return numbers

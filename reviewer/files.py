@@ -1,0 +1,59 @@
+"""Files that appear whole or not at all, and never in the place of another."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from reviewer.errors import InputError
+
+KEPT_OF_NAME = 40
+"""Characters of a file's name that its unfinished form keeps: the suffixes, by which writers know the format."""
+
+
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raise InputError for the first path at which something lies, a dangling link included."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise InputError(
+                "the file exists and is not overwritten", where=str(path), remedy="choose another name or folder"
+            )
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A place to write to; when the block ends well, what was written there appears at `path`, else nothing does.
+
+    Folders above it are made. Raises InputError where something lies at `path`, also when it came meanwhile, and where the disk refuses.
+    """
+    refuse_existing([path])
+    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name[-KEPT_OF_NAME:]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        _sync(unfinished)
+        _appear(unfinished, path)
+    except OSError as error:
+        raise InputError(f"it could not be written: {error.strerror or error}", where=str(path)) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _appear(unfinished: Path, path: Path) -> None:
+    try:
+        os.link(unfinished, path)  # unlike a rename, never over a file
+    except FileExistsError:
+        refuse_existing([path])
+        raise
+    except OSError:  # a file system without hard links
+        refuse_existing([path])
+        os.rename(unfinished, path)
