@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import count
 from uuid import uuid4
 
-from reviewer.case import PALETTE, Case, Colour, Image, Structure, StructureSet
+from reviewer.case import PALETTE, Case, Image, Structure, StructureSet
 from reviewer.edit.edit import Edit, Swap, set_of
 from reviewer.errors import InputError
+from reviewer.names import Standard
 
 LONGEST_NAME = 64
 """Characters of an ROI name (value representation LO, PS3.5 table 6.2-1)."""
 
 
-def add_structure(
-    case: Case, group: StructureSet | None, image: Image | None, name: str, kind: str, colour: Colour
-) -> Edit:
-    """A new, empty structure at the end of a set, on the slices that the others of the set lie on, else on those of `image`.
+def add_structures(case: Case, group: StructureSet | None, image: Image | None, wanted: Sequence[Standard]) -> Edit:
+    """New, empty structures at the end of a set, on the slices that its others lie on, else on those of `image`.
 
-    Without a set it comes with a new one on `image`. kind: RT ROI Interpreted Type (PS3.3 C.8.8.8.1).
+    Without a set they come with a new one on `image`. wanted: name, type and colour of each.
     Raises InputError for a name that cannot be taken, and where there are no slices to draw on.
     """
     added: tuple[StructureSet, ...] = ()
     if group is None:
         if image is None:
-            raise InputError("there is no image to draw on", where=name, remedy="open one")
+            raise InputError("there is no image to draw on", remedy="open one")
         label = free_name("Contours", {g.label for g in case.structure_sets})
         group = StructureSet(new_uid(), label, (), image.id, image.grid.frame_of_reference_uid)
         added = (group,)
-    refused = name_refusal(group, name)
-    if refused:
-        raise InputError(refused, where=name)
     own = case.image(group.image_id) or image
     if own is None:
-        raise InputError(
-            "there is no image to draw on", where=name, remedy="open the one that the structures belong to"
-        )
-    number = free_number(group)
-    fresh = Structure(f"{group.id}#{number}", name, own.grid, {}, kind, colour, own.id, number)
-    return Edit(f"New {name}", (Swap(group.id, None, fresh),), added)
+        raise InputError("there is no image to draw on", remedy="open the one that the structures belong to")
+    set_id, extended = group.id, group
+    for each in wanted:
+        refused = name_refusal(extended, each.name)
+        if refused:
+            raise InputError(refused)
+        number = free_number(extended)
+        fresh = Structure(f"{set_id}#{number}", each.name, own.grid, {}, each.type, each.colour, own.id, number)
+        extended = replace(extended, structures=(*extended.structures, fresh))
+    fresh_ones = extended.structures[len(group.structures) :]
+    label = f"New {fresh_ones[0].name}" if len(fresh_ones) == 1 else f"{len(fresh_ones)} new structures"
+    return Edit(label, tuple(Swap(set_id, None, fresh) for fresh in fresh_ones), added)
 
 
 def duplicate(case: Case, structure: Structure) -> Edit:

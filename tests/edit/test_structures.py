@@ -8,14 +8,16 @@ from shapely import Point, box
 
 from reviewer.case import Case, Image, Structure, StructureSet
 from reviewer.edit import Edit, Swap
-from reviewer.edit.structures import add_structure, copy_set, duplicate, name_refusal
+from reviewer.edit.structures import add_structures, copy_set, duplicate, name_refusal
 from reviewer.errors import InputError
 from reviewer.formula.derivations import Derivations, derive
 from reviewer.formula.naming import rename
 from reviewer.geometry.grid import Grid
+from reviewer.names import Standard
 from reviewer.session import Session
 
 GRID = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (40, 40), np.arange(0.0, 30.0, 3.0), "frame")
+LIVER = Standard("Liver", "ORGAN", (1, 2, 3), "Liver")
 IMAGE = Image("image", "MR", "", GRID, np.zeros((10, 40, 40), np.int16))
 
 
@@ -32,7 +34,7 @@ def structure(number: int, name: str, **fields) -> Structure:
 def test_a_new_structure_lies_on_the_slices_of_its_set() -> None:
     other = Image("other", "CT", "", replace(GRID, size_uv=(20, 20)), np.zeros((10, 20, 20), np.int16))
     case = replace(case_of(structure(3, "GTV")), images=(other, IMAGE))
-    after = add_structure(case, case.structure_sets[0], other, "Liver", "ORGAN", (1, 2, 3)).applied_to(case)
+    after = add_structures(case, case.structure_sets[0], other, (LIVER,)).applied_to(case)
     made = after.structures[-1]
     assert (made.name, made.type, made.colour, made.number, made.id) == ("Liver", "ORGAN", (1, 2, 3), 4, "set#4")
     assert made.grid is GRID
@@ -42,14 +44,25 @@ def test_a_new_structure_lies_on_the_slices_of_its_set() -> None:
 
 def test_without_a_set_there_comes_one_and_without_an_image_a_sentence() -> None:
     case = Case(images=(IMAGE,))
-    after = add_structure(case, None, IMAGE, "Liver", "ORGAN", (1, 2, 3)).applied_to(case)
+    after = add_structures(case, None, IMAGE, (LIVER,)).applied_to(case)
     (group,) = after.structure_sets
     assert (group.image_id, group.frame_of_reference_uid) == ("image", "frame")
     assert group.id.startswith("2.25.")
     assert len(group.id) <= 64
     assert group.structures[0].id == f"{group.id}#1"
     with pytest.raises(InputError, match="no image to draw on"):
-        add_structure(Case(), None, None, "Liver", "ORGAN", (1, 2, 3))
+        add_structures(Case(), None, None, (LIVER,))
+
+
+def test_several_at_once_are_one_step_and_no_name_is_given_twice() -> None:
+    session = Session(Case(images=(IMAGE,)))
+    wanted = (LIVER, replace(LIVER, name="Stomach"))
+    session.apply(add_structures(session.case, None, IMAGE, wanted))
+    assert [(s.name, s.number) for s in session.case.structures] == [("Liver", 1), ("Stomach", 2)]
+    session.undo()
+    assert session.case.structure_sets == ()
+    with pytest.raises(InputError, match="already"):
+        add_structures(session.case, None, IMAGE, (LIVER, LIVER))
 
 
 def test_a_duplicate_stands_after_its_original_and_follows_nothing() -> None:
@@ -99,7 +112,7 @@ def test_names_that_cannot_be_taken(name: str, why: str) -> None:
     group = case.structure_sets[0]
     assert why in name_refusal(group, name)
     with pytest.raises(InputError, match=why):
-        add_structure(case, group, IMAGE, name, "", (0, 0, 0))
+        add_structures(case, group, IMAGE, (Standard(name, "", (0, 0, 0), ""),))
     with pytest.raises(InputError, match=why):
         rename(case, case.structures[1], name)
     assert name_refusal(group, "GTV", case.structures[0]) == ""
