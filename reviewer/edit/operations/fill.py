@@ -72,6 +72,7 @@ def fill(
     limit: Mapping[int, Region] | None = None,
     passage_mm: float = 0.0,
     near_mm: float = 0.0,
+    smallest_mm2: float = 0.0,
 ) -> dict[int, Region]:
     """The connected area, or body, of values from `low` to `high` that holds a seed.
 
@@ -79,6 +80,7 @@ def fill(
     first, last: planes of `grid` that the fill may spread to; the seed's alone by default. Areas of neighbouring planes are connected where
     they overlap.
     limit: plane -> region that the fill stays in. passage_mm: what is narrower is not passed through, though filled where it is reached.
+    smallest_mm2: holes and areas below it are left out, as noise makes them.
     near_mm: how far from the seed the area may lie (the seed itself may hit a noisy sample).
     Raises InputError where the seed lies in no such area.
     """
@@ -96,7 +98,7 @@ def fill(
         if here is not None and limit is not None:
             here = region_of(shapely.intersection(here, border))
         plane = None if here is None else samples(image, to_image, grid, float(grid.positions_mm[k]), box)
-        wide[k] = [] if plane is None else within(band(plane, low, high), here)
+        wide[k] = [] if plane is None else within(band(plane, low, high, smallest_mm2), here)
         narrow[k] = _passable(wide[k], passage_mm)
         if k == seed.plane and not narrow[k]:
             break

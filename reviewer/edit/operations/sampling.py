@@ -64,35 +64,40 @@ def samples(image: Image, to_image: ArrayLike, grid: Grid, w_mm: float, box: Box
     return Samples(x, y, np.pad(values, ((top, bottom), (left, right)), mode="edge"))
 
 
-def band(plane: Samples, low: float, high: float) -> list[Polygon]:
+def band(plane: Samples, low: float, high: float, smallest_mm2: float = 0.0) -> list[Polygon]:
     """The separate areas of a plane where low <= value <= high, values linear between samples, so that edges run between the samples.
 
-    Areas next to unknown samples end at the last known ones. Valid polygons, holes included.
+    Areas next to unknown samples end at the last known ones. Areas and holes below `smallest_mm2` are left out. Valid polygons.
     """
     known = plane.values[np.isfinite(plane.values)]
     if known.size == 0 or low > high or min(plane.values.shape) < 2:
         return []
     slack = ON_THE_LIMIT * max(float(np.abs(known).max()), min(abs(low), abs(high)))
-    least, most = float(known.min()) - 1, float(known.max()) + 1
-    low, high = max(low - slack, least), min(high + slack, most)
+    low, high = max(low - slack, float(known.min()) - 1), min(high + slack, float(known.max()) + 1)
     if low >= high:
         return []
     generator = contourpy.contour_generator(
         plane.x_mm,
         plane.y_mm,
         np.ma.masked_invalid(plane.values.astype(np.float64)),
-        fill_type=contourpy.FillType.OuterOffset,
+        fill_type=contourpy.FillType.ChunkCombinedOffsetOffset,
     )
     filled: Any = generator.filled(low, high)
-    parts: list[Polygon] = []
-    for points, starts in zip(*filled, strict=True):
-        outer, *holes = (points[a:b] for a, b in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
-        polygon = Polygon(outer, holes)
-        if polygon.is_valid:
-            parts.append(polygon)
-        else:
-            parts.extend(p for p in shapely.get_parts(shapely.make_valid(polygon)) if isinstance(p, Polygon))
-    return [p for p in parts if p.area > SMALLEST_PART_MM2]
+    (points,), (starts,), (outers,) = filled
+    if points is None:
+        return []
+    rings = shapely.linearrings(points, indices=np.repeat(np.arange(len(starts) - 1), np.diff(starts)))
+    owner = np.repeat(np.arange(len(outers) - 1), np.diff(outers))
+    area = np.abs(shapely.area(shapely.polygons(rings)))
+    large = area >= max(smallest_mm2, SMALLEST_PART_MM2)
+    kept = large & large[outers[:-1]][owner]
+    if not kept.any():
+        return []
+    _, number = np.unique(owner[kept], return_inverse=True)
+    polygons = shapely.polygons(rings[kept], indices=number)
+    valid = shapely.is_valid(polygons)
+    mended = shapely.get_parts(shapely.get_parts(shapely.make_valid(polygons[~valid])))
+    return [*polygons[valid], *(p for p in mended if isinstance(p, Polygon) and p.area > SMALLEST_PART_MM2)]
 
 
 def within(parts: list[Polygon], limit: Region | None) -> list[Polygon]:

@@ -15,12 +15,20 @@ from reviewer.geometry.region import Region, region_of
 
 
 def threshold(
-    image: Image, to_image: ArrayLike, grid: Grid, limit: Mapping[int, Region], low: float, high: float
+    image: Image,
+    to_image: ArrayLike,
+    grid: Grid,
+    limit: Mapping[int, Region],
+    low: float,
+    high: float,
+    *,
+    smallest_mm2: float = 0.0,
 ) -> dict[int, Region]:
     """The regions with low <= value <= high on the planes of a limit, within its regions; planes without any are absent.
 
     grid: of the structure that the regions are for; limit: plane of it -> region. to_image: (4, 4), the structure's frame to the image's.
     Values are linear between samples. Where the image is unknown (NaN, not loaded yet, beyond its border) nothing is in the range.
+    smallest_mm2: islands and holes below it are left out, as noise makes them.
     Raises InputError for a range whose ends are swapped, or with an end that is not a number.
     """
     if not low <= high:
@@ -30,7 +38,7 @@ def threshold(
         plane = samples(image, to_image, grid, float(grid.positions_mm[k]), border.bounds)
         if plane is None:
             continue
-        parts = within(band(plane, low, high), border)
+        parts = within(band(plane, low, high, smallest_mm2), border)
         region = region_of(shapely.multipolygons(parts)) if parts else None
         if region is not None and not region.is_valid:
             region = region_of(shapely.union_all(parts))
