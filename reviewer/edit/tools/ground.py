@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import shapely
 
-from reviewer.edit.tools.tool import Floats, Limit, Target
+from reviewer.edit.tools.tool import Floats, Limit, Place, Target, settled
 from reviewer.errors import InputError
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of, region_of_rings
@@ -39,6 +39,32 @@ class Ground:
             if kept is not None:
                 found[k] = kept
         return found
+
+    def confined(self, plane: int, before: Region | None, after: Region | None) -> Region | None:
+        """A new region of a slice with its gains and losses only where the stroke may change anything."""
+        gain, loss = _without(after, before), _without(before, after)
+        kept_gain = None if gain is None else self._allowed(plane, gain)
+        kept_loss = None if loss is None else self._allowed(plane, loss)
+        if kept_gain is gain and kept_loss is loss:
+            return after
+        region = before
+        if kept_gain is not None:
+            region = kept_gain if region is None else settled(shapely.union(region, kept_gain))
+        if kept_loss is not None and region is not None:
+            region = settled(shapely.difference(region, kept_loss))
+        return region
+
+    def why_nothing(self, at_mm: Place) -> str:
+        """A sentence on why a stroke at a place of the pane has no footprint at all."""
+        target = self._target
+        name = target.structure.name
+        if target.off_image(at_mm):
+            return f"this place lies beyond the image that {name} is drawn on"
+        if target.limits or target.values is not None:
+            return "the limits of the tool allow nothing to be changed here"
+        if target.plane is None:
+            return f"the stroke lies between two slices of {name}: make it larger"
+        return "the stroke encloses no area"
 
     def _allowed(self, plane: int, footprint: Region) -> Region | None:
         kept: Region | None = footprint
@@ -119,6 +145,12 @@ class Ground:
                 present=None if image.pending is None else ~image.pending,
             )
         return self._cuts[plane]
+
+
+def _without(one: Region | None, other: Region | None) -> Region | None:
+    if one is None or other is None:
+        return one
+    return region_of(shapely.difference(one, other))
 
 
 def _window(centres: Floats, low: float, high: float) -> slice:

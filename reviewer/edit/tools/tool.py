@@ -344,7 +344,9 @@ class Stroke:
         self.target = target
         self.finished = False
         self.note = ""
-        """One sentence for the hand, where something did not work as it looked ("the stroke lies outside the image"), else empty."""
+        """One sentence for the hand, where something did not work as it looked ("this place lies beyond the image"), else empty."""
+        self.erasing = False
+        """Whether the stroke takes area away, as the hand stands now (for the cursor)."""
 
     def hover(self, pen: Pen) -> None: ...
 

@@ -1,0 +1,176 @@
+"""What a round tool covers on its way: the Minkowski sum of its path with a disk or a ball."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import shapely
+
+from reviewer.case import Structure
+from reviewer.edit.tools.ground import Ground
+from reviewer.edit.tools.tool import DEBRIS_MM2, Draft, Floats, Guide, Pen, Place, Stroke, Target, circle, painted
+from reviewer.errors import InputError
+from reviewer.geometry.grid import Grid
+from reviewer.geometry.region import Region, region_of
+
+ROUND_MM = 0.01
+"""How far the sides of the polygon that stands for a disk lie within the circle through its corners."""
+
+STRAIGHT_MM = 0.02
+"""How far the outline of a finished stroke may be straightened. With ROUND_MM well below 0.05 mm from the true sweep."""
+
+SMALLEST_RADIUS_MM, LARGEST_RADIUS_MM = 0.25, 100.0
+
+STILL_MM = 0.02
+"""A hand that moved less has not moved."""
+
+
+def disk(centre_mm: Place | Floats, radius_mm: float) -> Floats:
+    """(n, 2) corners of a regular polygon with the area of the circle, within ROUND_MM of it."""
+    return np.asarray(centre_mm) + radius_mm * _unit_disk(_corners(radius_mm))
+
+
+def capsule(start_mm: Place | Floats, end_mm: Place | Floats, radius_mm: float) -> shapely.Polygon:
+    """What a disk covers on its way along a segment; the disk itself where it does not move."""
+    around = disk((0.0, 0.0), radius_mm)
+    return shapely.convex_hull(shapely.multipoints(np.concatenate([around + start_mm, around + end_mm])))
+
+
+def ball_footprints(grid: Grid, start_mm: Floats, end_mm: Floats, radius_mm: float) -> dict[int, Region]:
+    """What a ball covers of each plane on its way along a segment.
+
+    start_mm, end_mm: (3,) plane coordinates (u, v, w), mm. At a height h above the plane a ball cuts a disk of radius sqrt(r^2 - h^2) out of it.
+    Where the ball rises or sinks on its way, the disks at places 0.25 mm apart are wrapped: the cut of a capsule is convex.
+    """
+    way = end_mm - start_mm
+    low, high = sorted((start_mm[2], end_mm[2]))
+    first, last = np.searchsorted(grid.positions_mm, [low - radius_mm, high + radius_mm])
+    steps = 1 if abs(way[2]) < STILL_MM else max(1, math.ceil(np.linalg.norm(way) / 0.25))
+    places = start_mm + np.linspace(0, 1, steps + 1)[:, None] * way
+    around = _unit_disk(_corners(radius_mm))
+    found: dict[int, Region] = {}
+    for k in range(int(first), int(last)):
+        chords = radius_mm**2 - (grid.positions_mm[k] - places[:, 2]) ** 2
+        near = chords * math.pi > DEBRIS_MM2
+        if near.any():
+            disks = places[near, None, :2] + np.sqrt(chords[near])[:, None, None] * around
+            found[k] = shapely.convex_hull(shapely.multipoints(disks.reshape(-1, 2)))
+    return found
+
+
+def _corners(radius_mm: float) -> int:
+    return max(12, 4 * math.ceil(math.pi / 4 / math.acos(max(0.0, 1 - ROUND_MM / radius_mm))))
+
+
+@lru_cache(maxsize=64)
+def _unit_disk(corners: int) -> Floats:
+    angle = 2 * math.pi * np.arange(corners) / corners
+    radius = math.sqrt(2 * math.pi / corners / math.sin(2 * math.pi / corners))
+    return radius * np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+class Painting:
+    """Footprints gathered plane by plane, and what they make of a structure; each plane is worked out once after it was touched."""
+
+    def __init__(self, structure: Structure, *, erase: bool) -> None:
+        self._structure = structure
+        self._erase = erase
+        self._areas: dict[int, Region] = {}
+        self._pieces: dict[int, int] = {}
+        self._touched: set[int] = set()
+        self._draft: dict[int, Region | None] = {}
+
+    @property
+    def areas(self) -> dict[int, Region]:
+        """What was covered so far, plane -> region."""
+        return self._areas
+
+    def add(self, footprints: dict[int, Region]) -> None:
+        for k, footprint in footprints.items():
+            before = self._areas.get(k)
+            area = footprint if before is None else region_of(shapely.union(before, footprint))
+            if area is not None:
+                self._areas[k] = area
+                self._pieces[k] = self._pieces.get(k, 0) + 1
+                self._touched.add(k)
+
+    def straighten(self) -> None:
+        """Take corners away from the outlines of what was covered, by at most STRAIGHT_MM; a single footprint stays as it is."""
+        for k, area in self._areas.items():
+            if self._pieces[k] > 1:
+                simple = region_of(shapely.simplify(area, STRAIGHT_MM, preserve_topology=True))
+                if simple is not None and simple.is_valid:
+                    self._areas[k] = simple
+                    self._touched.add(k)
+
+    @property
+    def draft(self) -> Draft:
+        if self._touched:
+            found = painted(self._structure, {k: self._areas[k] for k in self._touched}, erase=self._erase)
+            self._draft = {k: r for k, r in self._draft.items() if k not in self._touched} | dict(found)
+            self._touched = set()
+        return self._draft
+
+
+class SweepStroke(Stroke):
+    """A round tool on its way. Subclasses say at the press whether it takes away."""
+
+    def __init__(self, target: Target, radius_mm: float, *, ball: bool = False) -> None:
+        super().__init__(target)
+        self._radius = radius_mm
+        self._ball = ball
+        self._ground = Ground(target)
+        self._painting: Painting | None = None
+        self._last: Place | None = None
+
+    def hover(self, pen: Pen) -> None:
+        self._last = pen.at_mm
+
+    def drag(self, pen: Pen) -> None:
+        if self._painting is not None and self._last is not None and math.dist(self._last, pen.at_mm) > STILL_MM:
+            self._cover(self._painting, self._last, pen.at_mm)
+
+    def release(self, pen: Pen) -> None:
+        if self._painting is None:
+            return
+        self.drag(pen)
+        self._painting.straighten()
+        self.finished = True
+        if not self._painting.areas:
+            self.note = self._ground.why_nothing(pen.at_mm)
+
+    @property
+    def draft(self) -> Draft:
+        return super().draft if self._painting is None else self._painting.draft
+
+    @property
+    def guides(self) -> tuple[Guide, ...]:
+        if self._last is None:
+            return ()
+        return (Guide("cursor", circle(self._last, self._radius), closed=True),)
+
+    def _begin(self, pen: Pen, *, erase: bool) -> None:
+        self.erasing = erase
+        self._painting = Painting(self.target.structure, erase=erase)
+        self._cover(self._painting, pen.at_mm, pen.at_mm)
+
+    def _cover(self, painting: Painting, start: Place, end: Place) -> None:
+        self._last = end
+        if not self._ball:
+            painting.add(self._ground.footprints(capsule(start, end, self._radius)))
+            return
+        grid = self.target.structure.grid
+        ends = self.target.uvw_mm(np.array([start, end]))
+        if self.target.plane is not None:
+            ends[:, 2] = grid.positions_mm[self.target.plane]
+        painting.add(self._ground.allowed(ball_footprints(grid, ends[0], ends[1], self._radius)))
+
+
+def checked_radius(radius_mm: float) -> None:
+    """Raises InputError for a radius that no tool can have."""
+    if not SMALLEST_RADIUS_MM <= radius_mm <= LARGEST_RADIUS_MM:
+        raise InputError(
+            f"a radius is {SMALLEST_RADIUS_MM:g} to {LARGEST_RADIUS_MM:g} mm", remedy=f"found {radius_mm:g} mm"
+        )
