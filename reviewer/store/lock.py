@@ -1,0 +1,98 @@
+"""Who holds a workspace: a lock that the system takes away from a process that dies, and a name in it for the others."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from reviewer.errors import InputError
+from reviewer.store.chain import me, now
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a workspace. since: UTC, ISO 8601."""
+
+    who: str
+    pid: int
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.who} (process {self.pid}) since {clock(self.since)}"
+
+
+class HeldError(InputError):
+    """Another process holds the workspace."""
+
+    def __init__(self, path: Path, holder: Holder | None) -> None:
+        self.holder = holder
+        super().__init__(f"it is held by {holder or 'another process'}", where=str(path), remedy="close it there first")
+
+
+class Lock:
+    """A lock beside a workspace (``x.reviewer.lock``), held until `release` or the end of the process.
+
+    left_by: who held it to the end without releasing it; None where it was free.
+    Raises HeldError; OSError where the folder cannot be written or knows no locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f"{path.name}.lock")
+        while True:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                holder = _holder(os.pread(self._fd, 4096, 0))
+                os.close(self._fd)
+                if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                    raise HeldError(path, holder) from error
+                raise
+            if self._is_the_file():
+                break
+            os.close(self._fd)  # its holder removed it between our opening and our locking
+        self.left_by = _holder(os.pread(self._fd, 4096, 0))
+        text = json.dumps(asdict(Holder(me(), os.getpid(), now()))).encode()
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, text, 0)
+        except OSError:
+            pass  # a full disk: the lock holds, only the name is missing
+
+    def release(self) -> None:
+        if self._fd < 0:
+            return
+        if self._is_the_file():
+            self._path.unlink(missing_ok=True)
+        os.close(self._fd)
+        self._fd = -1
+
+    def _is_the_file(self) -> bool:
+        try:
+            there = os.stat(self._path)
+        except FileNotFoundError:
+            return False
+        ours = os.fstat(self._fd)
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def clock(at: str) -> str:
+    """A UTC time as this computer's clock shows it: "14:02:11", with the date where it was another day."""
+    time = datetime.fromisoformat(at).astimezone()
+    today = datetime.now().astimezone().date()
+    return time.strftime("%H:%M:%S" if time.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def _holder(text: bytes) -> Holder | None:
+    try:
+        found = json.loads(text)
+        holder = Holder(str(found["who"]), int(found["pid"]), str(found["since"]))
+        datetime.fromisoformat(holder.since)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return holder

@@ -1,0 +1,182 @@
+"""The tables of a workspace file, the way from older ones to the present ones, and how such a file is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from reviewer.errors import InputError
+
+SUFFIX = ".reviewer"
+
+APPLICATION_ID = 0x52565752
+""""RVWR" in the header of the file, so that it is not taken for another program's database."""
+
+STEPS: tuple[str, ...] = (
+    # 1: the log (journal and audit trail in one chain), where the data lie, and settings.
+    """
+    CREATE TABLE entry (
+        number INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, kind TEXT NOT NULL, label TEXT NOT NULL,
+        body TEXT NOT NULL, shapes BLOB NOT NULL, hash BLOB NOT NULL
+    );
+    CREATE TABLE source (
+        path TEXT PRIMARY KEY, relative TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB
+    );
+    CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+    # 2: what cannot be replayed is kept aside, and a stroke that was begun is noted.
+    """
+    CREATE TABLE aside (
+        number INTEGER NOT NULL, at TEXT, who TEXT, kind TEXT, label TEXT, body TEXT, shapes BLOB, hash BLOB,
+        reason TEXT NOT NULL, put_aside TEXT NOT NULL
+    );
+    CREATE TABLE stroke (at TEXT NOT NULL, who TEXT NOT NULL, label TEXT NOT NULL);
+    """,
+)
+"""Each step leads from the version before to its own (counted from 1, kept in `user_version`). Never change one: add one."""
+
+VERSION = len(STEPS)
+
+OPTIONS = (
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA busy_timeout = 2000",
+)
+
+
+def create(path: Path) -> sqlite3.Connection:
+    """A new, empty workspace file. Raises sqlite3.Error and OSError; InputError where there is such a file."""
+    if path.exists():
+        raise InputError("the file exists and is not overwritten", where=str(path), remedy="choose another name")
+    connection = _connect(f"{path.absolute().as_uri()}?mode=rwc")
+    try:
+        _to_disk(connection)
+        _migrate(connection, 0)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """An existing workspace, brought to the present version. Raises InputError where it is none; sqlite3.Error of the disk."""
+    connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+    try:
+        version = _version(connection, path)
+        _to_disk(connection)
+        _migrate(connection, version)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise _refused(path, error) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """A copy in memory of a workspace, of the present version; the file is left as it is, whoever else writes it.
+
+    Raises InputError where it is no workspace or cannot be read.
+    """
+    problem: sqlite3.DatabaseError | None = None
+    # A log that its writer left behind can only be read where its index can be written; without one the file alone is complete.
+    for mode in ("mode=ro", "immutable=1"):
+        memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            with closing(_connect(f"{path.absolute().as_uri()}?{mode}")) as connection:
+                version = _version(connection, path)
+                connection.backup(memory)
+            for option in OPTIONS:
+                memory.execute(option)
+            _migrate(memory, version)
+        except sqlite3.DatabaseError as error:
+            memory.close()
+            problem = error
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                break
+        except BaseException:
+            memory.close()
+            raise
+        else:
+            return memory
+    assert problem is not None
+    raise _refused(path, problem)
+
+
+def connect_to_look(path: Path) -> sqlite3.Connection:
+    """For a quick look at the entries and sources of a workspace of any version. Raises InputError and sqlite3.Error."""
+    connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
+    try:
+        _version(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        for option in OPTIONS:
+            connection.execute(option)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _to_disk(connection: sqlite3.Connection) -> None:
+    """Every commit is on the disk when it returns, after a crash of the program and as far as the disk is honest after a loss of power."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the tables. Raises InputError for a file of another program or of a newer Reviewer."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if application != APPLICATION_ID or version < 1:
+        raise InputError("it is not a workspace of Reviewer", where=str(path), remedy="open the DICOM folder instead")
+    if version > VERSION:
+        raise InputError(
+            f"it was written by a newer Reviewer (format {version}, this one knows up to {VERSION})",
+            where=str(path),
+            remedy="open it with a newer version",
+        )
+    strange = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()
+    if strange:
+        raise InputError("it holds program code, which no workspace does", where=str(path), remedy="do not trust it")
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """All steps that are missing, or none."""
+    if version == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in STEPS[version:]:
+            for statement in filter(str.strip, step.split(";")):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _refused(path: Path, error: sqlite3.DatabaseError) -> InputError:
+    if "not a database" in str(error):
+        return InputError("it is not a workspace of Reviewer", where=str(path), remedy="open the DICOM folder instead")
+    if "no such table" in str(error) or "malformed" in str(error):
+        return InputError(
+            f"the workspace is damaged ({error})", where=str(path), remedy="keep the file; open a copy from a back-up"
+        )
+    return InputError(
+        f"the workspace cannot be opened ({error})", where=str(path), remedy="is the disk there and writable?"
+    )
