@@ -37,10 +37,15 @@ class HistoryChanged:
 
 
 @dataclass(frozen=True)
+class JournalChanged:
+    """What is kept on the disk is different: an edit was written down, or could not be."""
+
+
+@dataclass(frozen=True)
 class ViewChanged:
     """The user looks at something else. fields: names of the fields of `View` that differ."""
 
     fields: frozenset[str]
 
 
-Change = CaseOpened | VoxelsArrived | ProblemsFound | StructuresChanged | HistoryChanged | ViewChanged
+Change = CaseOpened | VoxelsArrived | ProblemsFound | StructuresChanged | HistoryChanged | JournalChanged | ViewChanged

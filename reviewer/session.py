@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from types import MappingProxyType
@@ -12,7 +12,15 @@ import numpy as np
 from psygnal import Signal
 
 from reviewer.case import Case, Dose, Image, Problem, StructureSet, Window
-from reviewer.changes import CaseOpened, HistoryChanged, ProblemsFound, StructuresChanged, ViewChanged, VoxelsArrived
+from reviewer.changes import (
+    CaseOpened,
+    HistoryChanged,
+    JournalChanged,
+    ProblemsFound,
+    StructuresChanged,
+    ViewChanged,
+    VoxelsArrived,
+)
 from reviewer.edit import Edit, History, Swap, edit_refusal, merged, swapped
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.scene import Point, Scene, View, resolve
@@ -25,6 +33,25 @@ class Formulas(Protocol):
         """What else changes in a case in which `swaps` were just done; raises where a formula cannot follow."""
 
 
+class Journal(Protocol):
+    """Takes down what is done, so that it outlives the program; `reviewer.store.Workspace` is one.
+
+    A disk that cannot be written is no error here: the journal keeps what it could not write, and says so when it is asked.
+    """
+
+    def applied(self, edit: Edit, case: Case, followed: Sequence[Swap]) -> None:
+        """`edit` is done to `case`; `followed` is what formulas make of it."""
+
+    def moved(self, position: int, label: str, followed: Sequence[Swap]) -> None:
+        """The history goes to a position; label: for whoever reads the journal."""
+
+    def stroke_begun(self, label: str) -> None:
+        """A hand has begun a stroke; label: "a stroke on Stomach"."""
+
+    def stroke_ended(self) -> None:
+        """It was given up."""
+
+
 class Session:
     """One case, one view, one history. `changed` emits a message of `reviewer.changes` after the state is consistent."""
 
@@ -35,6 +62,7 @@ class Session:
         self._view = first_view(self._case)
         self._history = History()
         self._formulas: Formulas | None = None
+        self._journal: Journal | None = None
         self._scene: Scene | None = None
 
     @property
@@ -55,9 +83,10 @@ class Session:
             self._scene = resolve(self._case, self._view)
         return self._scene
 
-    def open(self, case: Case) -> None:
-        """Replace the case; the history starts anew."""
-        self._case, self._view, self._history, self._scene = case, first_view(case), History(), None
+    def open(self, case: Case, history: History | None = None, journal: Journal | None = None) -> None:
+        """Replace the case. history: how it came about, else it starts anew; journal: as `keep`."""
+        self._case, self._view, self._scene = case, first_view(case), None
+        self._history, self._journal = history or History(), journal
         self.changed.emit(CaseOpened())
 
     def look(self, **wishes: Any) -> None:
@@ -80,6 +109,22 @@ class Session:
         """Let derived structures follow every edit from now on. A part of its own: it needs the geometry, which is slow to load."""
         self._formulas = formulas
 
+    def keep(self, journal: Journal | None) -> None:
+        """Take down everything that is done to this case from now on; before anybody hears of an edit, it is in the journal."""
+        self._journal = journal
+        self.changed.emit(JournalChanged())
+
+    def stroke_begun(self, label: str) -> None:
+        """A hand is about to draw ("a stroke on Stomach"): should the program end now, the next one can say what is missing."""
+        if self._journal is not None:
+            self._journal.stroke_begun(label)
+            self.changed.emit(JournalChanged())
+
+    def stroke_ended(self) -> None:
+        """The stroke was given up. One that becomes an edit is ended by `apply`."""
+        if self._journal is not None:
+            self._journal.stroke_ended()
+
     def apply(self, edit: Edit) -> None:
         """Carry out an edit, let derived structures follow, and record it. Where one of them cannot follow, nothing is changed.
 
@@ -89,7 +134,7 @@ class Session:
         if refused:
             raise InputError(refused, where=edit.label)
         edit = edit.placed_in(self._case)
-        changed = self._replace((edit,))
+        changed = self._replace((edit,), lambda journal, case, followed: journal.applied(edit, case, followed))
         self._history.record(edit)
         self._announce(changed)
 
@@ -110,7 +155,10 @@ class Session:
         """
         steps = self._history.steps_to(position)
         if steps:
-            changed = self._replace(steps)
+            back = position < self._history.position
+            one = f"Undo {self._history.undo_label}" if back else f"Redo {self._history.redo_label}"
+            label = one if len(steps) == 1 else f"Go to edit {position} in the history"
+            changed = self._replace(steps, lambda journal, case, followed: journal.moved(position, label, followed))
             self._history.move_to(position)
             self._announce(changed)
 
@@ -137,15 +185,23 @@ class Session:
                 point = (matrix @ [*self._view.point_mm, 1.0])[:3]
         return float(point[0]), float(point[1]), float(point[2])
 
-    def _replace(self, edits: tuple[Edit, ...]) -> StructuresChanged:
-        """Carry out edits one after the other, then let derived structures follow them all. Raises where that cannot be done, and changes nothing."""
+    def _replace(
+        self, edits: tuple[Edit, ...], take_down: Callable[[Journal, Case, tuple[Swap, ...]], None]
+    ) -> StructuresChanged:
+        """Carry out edits one after the other, let derived structures follow them all, and take it down.
+
+        Raises where that cannot be done, and changes nothing.
+        """
         case = self._case
+        followed: tuple[Swap, ...] = ()
         for edit in edits:
             case = edit.applied_to(case)
         swaps = merged(swap for edit in edits for swap in edit.swaps)
         if self._formulas is not None:
             followed = self._formulas.follow(case, swaps)
             case, swaps = swapped(case, followed), (*swaps, *followed)
+        if self._journal is not None:
+            take_down(self._journal, self._case, followed)
         self._case, self._scene = case, None
         touched = frozenset(swap.structure_id for swap in swaps)
         return StructuresChanged(touched, frozenset(k for swap in swaps for k in swap.planes))
@@ -153,6 +209,8 @@ class Session:
     def _announce(self, changed: StructuresChanged) -> None:
         self.changed.emit(changed)
         self.changed.emit(HistoryChanged())
+        if self._journal is not None:
+            self.changed.emit(JournalChanged())
         if self._view.structure_set is not None and self._case.structure_set(self._view.structure_set) is None:
             self.look(structure_set=next((group.id for group in self._case.structure_sets), None), active=None)
 

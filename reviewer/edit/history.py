@@ -59,6 +59,13 @@ class History:
     def redo_label(self) -> str | None:
         return self._labels[self._position] if self._position < len(self._labels) else None
 
+    @property
+    def formulas(self) -> bool:
+        """Whether an edit, done or undone, has to do with a structure that follows a formula."""
+        edits = (edit for edit in self._edits if edit is not None)
+        sides = (side for edit in edits for swap in edit.swaps for side in (swap.before, swap.after))
+        return any(side is not None and side.live for side in sides)
+
     def record(self, edit: Edit) -> None:
         for column in (self._labels, self._edits, self._bytes):
             del column[self._position :]
