@@ -17,8 +17,11 @@ from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import Region, region_of
 
-ROUND = 8
+ROUND = 4
 """Segments of a quarter circle of the discs that find narrow passages."""
+
+COARSE = 0.05
+"""Share of a passage's width within which outlines are simplified to measure it."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,9 @@ def fill(
 def _passable(parts: list[Polygon], passage_mm: float) -> list[Polygon]:
     if passage_mm <= 0:
         return parts
-    eroded = shapely.get_parts(shapely.buffer(np.asarray(parts, dtype=object), -passage_mm / 2, quad_segs=ROUND))
+    # Noise makes outlines of thousands of points, which the width of a passage does not depend on.
+    plain = shapely.simplify(np.asarray(parts, dtype=object), COARSE * passage_mm, preserve_topology=True)
+    eroded = shapely.get_parts(shapely.buffer(plain, -passage_mm / 2, quad_segs=ROUND))
     return [p for p in shapely.get_parts(eroded).tolist() if not p.is_empty]
 
 

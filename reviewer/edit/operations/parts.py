@@ -10,7 +10,7 @@ from shapely import Polygon
 
 from reviewer.edit.operations.planes import Changes, differing, drawn, each, slice_name
 from reviewer.errors import InputError
-from reviewer.geometry.region import SMALLEST_PART_MM2, Region, region_of
+from reviewer.geometry.region import Region, region_of
 from reviewer.geometry.stack import Stack
 
 Point = tuple[float, float]
@@ -83,7 +83,7 @@ def holes_of(region: Region) -> list[Polygon]:
 
 
 def connected(parts: Mapping[int, Sequence[Polygon]]) -> list[dict[int, list[Polygon]]]:
-    """Parts of planes in groups that hang together: those of neighbouring planes do where they overlap by an area."""
+    """Parts of planes in groups that hang together: those of neighbouring planes do where they overlap."""
     flat = [(k, part) for k in sorted(parts) for part in parts[k]]
     root = list(range(len(flat)))
 
@@ -102,9 +102,7 @@ def connected(parts: Mapping[int, Sequence[Polygon]]) -> list[dict[int, list[Pol
         lower, upper = list(parts[k]), list(parts[k + 1])
         above, below = shapely.STRtree(lower).query(upper, predicate="intersects")
         for j, i in zip(above.tolist(), below.tolist(), strict=True):
-            a, b = find(start + i), find(first[k + 1] + j)
-            if a != b and shapely.intersection(lower[i], upper[j]).area > SMALLEST_PART_MM2:
-                root[b] = a
+            root[find(first[k + 1] + j)] = find(start + i)
     groups: dict[int, dict[int, list[Polygon]]] = {}
     for i, (k, part) in enumerate(flat):
         groups.setdefault(find(i), {}).setdefault(k, []).append(part)
