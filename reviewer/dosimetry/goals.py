@@ -141,20 +141,21 @@ def evaluate(
 
     cache:    of DVHs, to take from and to add to. assigned: name in the sheet -> id of the structure that a person chose for it.
     """
-    work = _Work(delivery, cache or DvhCache())
-    results: list[GoalResult] = []
+    rows: list[tuple[Goal, tuple[str, ...], Structure | None]] = []
     for goal in sheet.goals:
         done: set[str] = set()
         for wanted in goal.structures:
             found = match(wanted, delivery.group.structures, assigned)
-            if not found:
-                results.append(
-                    GoalResult(goal, wanted[0], None, NOT_EVALUATED, reason=_missing(wanted, delivery.group))
-                )
-            for structure in found:
-                if structure.id not in done:
-                    done.add(structure.id)
-                    results.append(work.result(goal, wanted[0], structure))
+            rows += [(goal, wanted, s) for s in found if s.id not in done] if found else [(goal, wanted, None)]
+            done |= {s.id for s in found}
+    work = _Work(delivery, cache or DvhCache())
+    work.prepare([(goal, structure) for goal, _, structure in rows if structure is not None])
+    results = [
+        GoalResult(goal, wanted[0], None, NOT_EVALUATED, reason=_missing(wanted, delivery.group))
+        if structure is None
+        else work.result(goal, wanted[0], structure)
+        for goal, wanted, structure in rows
+    ]
     used = {r.structure.id for r in results if r.structure}
     left = tuple(s for s in delivery.group.structures if s.id not in used)
     return Evaluation(sheet, delivery, tuple(results), left)
