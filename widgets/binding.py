@@ -100,7 +100,7 @@ def couple_combo(combo: QComboBox, session: Session, field: str, choices: Callab
         combo.setEnabled(any(not e.refusal and e.value is not None for e in entries))
 
     def refresh(changes: Changes) -> None:
-        if changes.view(field, "base"):
+        if changes.view(field, "base") or changes.edited:
             show()
 
     def pick(row: int) -> None:

@@ -37,6 +37,7 @@ from .dialogs.keys import KeysDialog
 from .dialogs.palette import CommandPalette
 from .dialogs.problems import ProblemsDialog
 from .jobs import Job, Jobs, Progress
+from .managing import StructureManagement
 from .panels.banner import MODES, Banner
 from .panels.comparison_place import ComparisonPlace
 from .panels.fold import Fold
@@ -108,6 +109,14 @@ class MainWindow(QMainWindow):
         self.commands = SessionCommands(self.session, self.status.say)
         self.derived = DerivedCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
         self.views = ViewGrid()
+        self.management = StructureManagement(
+            self,
+            self.session,
+            self.status.say,
+            self.strip.tell,
+            lambda structure_id: self.structures.edit_name(structure_id),
+            self._structure_under_cursor,
+        )
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
         self._add_commands()
 
@@ -121,7 +130,7 @@ class MainWindow(QMainWindow):
         menu_button.setMenu(self._menu())
         self.banner = Banner(self.session, self.actions_, menu_button)
         self.layers = LayersPanel(self.session, self.actions_)
-        self.structures = StructuresPanel(self.session, self.jobs, self.actions_, self.commands)
+        self.structures = StructuresPanel(self.session, self.jobs, self.actions_, self.commands, self.management)
         self.isodoses = IsodosePanel(self.session, self.actions_)
         self.plan = PlanPanel(self.session)
         self._dvh_place = QWidget()
@@ -316,6 +325,10 @@ class MainWindow(QMainWindow):
         names = ", ".join(what.structures[:3])
         self.status.point("   ".join(p for p in (names, what.text, f"{x:.1f}, {y:.1f}, {z:.1f} mm") if p))
 
+    def _structure_under_cursor(self) -> str | None:
+        view = next((v for v in self._slices() if v.underMouse()), None)
+        return view.structure_under_cursor if view is not None else None
+
     def _use_tool(self, tool: str) -> None:
         """The same tool in all pictures; the one that is in hand, asked for again, is put down."""
         asked = self.sender() not in self._slices()
@@ -387,7 +400,7 @@ class MainWindow(QMainWindow):
         for command in session_commands(self.session, self.status.say):
             # Tab moves the focus elsewhere; over the pictures it goes from structure to structure.
             add(command, *((self.views,) if "Tab" in command.keys else ()))
-        for command in self.derived.commands():
+        for command in (*self.management.commands(), *self.derived.commands()):
             add(command)
         add(self.comparison.command())
         add(

@@ -155,6 +155,20 @@ def hex_colour(rgb: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
+def swatch(colour: tuple[int, int, int]) -> QIcon:
+    """A patch of colour with a border that both themes show."""
+    pixmap = QPixmap(32, 32)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(QColor(*colour))
+    painter.setPen(QColor(_current.line))
+    painter.drawRoundedRect(3, 3, 26, 26, 6, 6)
+    painter.end()
+    pixmap.setDevicePixelRatio(2)
+    return QIcon(pixmap)
+
+
 @cache
 def icon(name: str, size: int = 18) -> QIcon:
     """The icon resources/icons/`name`.svg in the theme's colours: text, disabled text, and accent where it is switched on."""

@@ -26,7 +26,7 @@ from reviewer_widgets.actions import GESTURES, VIEW_KEYS
 from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.dialogs.keys import as_markdown
 from reviewer_widgets.main_window import DOSE_FOR_IMAGE, MainWindow
-from reviewer_widgets.panels.structures import FILL, NAME, VISIBLE, VOLUME
+from reviewer_widgets.panels.structures_table import FILL, NAME, VISIBLE, VOLUME
 from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
 from shapely import box
@@ -423,7 +423,7 @@ def test_eye_fill_name_and_colour(shown, qtbot):
     click(qtbot, shown, 0, NAME)
     assert session.view.active == "gtv"
     assert session.view.point_mm == pytest.approx((5.0, 5.0, 20.0))
-    shown.structures.recolour("gtv", (1, 2, 3))
+    shown.management.recolour("gtv", (1, 2, 3))
     assert session.case.structure("gtv").colour == (1, 2, 3)
     shown.actions_.trigger("edit.undo")
     assert session.case.structure("gtv").colour == (255, 0, 0)

@@ -79,6 +79,20 @@ def _structures_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outli
     return tuple(name for _, name in sorted(near))
 
 
+def picked_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outlines, complete: bool) -> str | None:
+    """Id of the structure that a click means: the smallest one that the cursor is in, else the one whose outline is nearest within reach."""
+    point = shapely.Point(plane_mm)
+    around: list[tuple[float, float, str]] = []
+    for drawn in scene.drawn:
+        found = outlines.of(drawn, port, complete)
+        if found is not None:
+            inside = found[0].contains(point)
+            distance = found[0].boundary.distance(point) / port.mm_per_pixel
+            if inside or distance <= HOVER_PIXELS:
+                around.append((0.0 if inside else distance, found[0].area, drawn.structure.id))
+    return min(around)[2] if around else None
+
+
 def _value(layer: Layer, point_mm: Sequence[float]) -> float | None:
     image = layer.image
     present = None if image.pending is None or image.complete else ~image.pending

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QColorDialog,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -22,49 +17,48 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import Structure
-from reviewer.edit import Edit
+from reviewer.case import Structure, StructureSet
+from reviewer.edit import approved
+from reviewer.names import TYPES, standard
 from reviewer.session import Session
 
 from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
 from ..jobs import Jobs, Progress
 from ..loading import load
-from ..theme import RHYTHM, body_font, hex_colour, icon, theme, theme_changed
-from ..wording import structure_set_title
+from ..managing import StructureManagement
+from ..theme import RHYTHM, theme_changed
+from ..wording import approval, structure_set_title
 from .layers import ElidedCombo, tool_button
-
-VISIBLE, SWATCH, NAME, VOLUME, FILL = range(5)
-_HEADERS = ("", "", "Name", "cc", "")
-_TIPS = (
-    "Show or hide",
-    "Colour: click to change it",
-    "Click to go to the structure",
-    "Volume of the structure in cm³",
-    "Filled or outline",
-)
+from .structures_table import FILL, NAME, SWATCH, VISIBLE, VOLUME, StructureTable
 
 _MENU = (
-    "structure.visible", "structure.filled", "",
+    "structure.new", "structure.duplicate", "structure.rename", "structure.colour", "type", "structure.locked", "",
+    "structure.visible", "structure.filled", "structure.all", "structure.none", "",
     "structure.formula", "structure.frozen", "structure.derive", "structure.targets", "",
+    "structure.copy_set", "",
     "structure.delete",
 )  # fmt: skip
 """Of a row; empty for a line."""
-
-Index = QModelIndex | QPersistentModelIndex
 
 
 class StructuresPanel(QWidget):
     """Structure set, filter, and one row for each structure."""
 
     def __init__(
-        self, session: Session, jobs: Jobs, actions: Actions, commands: SessionCommands, parent: QWidget | None = None
+        self,
+        session: Session,
+        jobs: Jobs,
+        actions: Actions,
+        commands: SessionCommands,
+        management: StructureManagement,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session, self._jobs, self._commands = session, jobs, commands
+        self._session, self._jobs, self._commands, self._management = session, jobs, commands, management
         self._actions = actions
         self.tools = tuple(
-            tool_button(actions, name) for name in ("structure.targets", "structure.all", "structure.none")
+            tool_button(actions, name) for name in ("structure.new", "structure.targets", "structure.all")
         )
 
         self.set_combo = ElidedCombo()
@@ -82,6 +76,8 @@ class StructuresPanel(QWidget):
         self.table = QTableView()
         self.table.setObjectName("structures.table")
         self.table.setModel(self.model)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.model.renamed.connect(management.rename)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -104,11 +100,13 @@ class StructuresPanel(QWidget):
         self.table.entered.connect(self._hover)
         self.table.viewport().installEventFilter(self)
         self.table.clicked.connect(self._click)
+        self.table.doubleClicked.connect(self._double_click)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._show_menu)
         self.table.setMinimumHeight(5 * 22)
 
-        self.empty = QLabel("No structures in this case")
+        self.empty = QLabel()
+        self.empty.setObjectName("structures.empty")
         self.empty.setProperty("role", "muted")
         self.empty.setWordWrap(True)
 
@@ -130,7 +128,7 @@ class StructuresPanel(QWidget):
 
     def _sets(self) -> list[Choice]:
         return [
-            Choice(structure_set_title(g), g.id, tooltip=f"{structure_set_title(g)}   {g.date}\n{g.path}")
+            Choice(f"{structure_set_title(g)}{' ✓' if approved(g) else ''}", g.id, tooltip=_facts(g))
             for g in self._session.case.structure_sets
         ]
 
@@ -154,7 +152,7 @@ class StructuresPanel(QWidget):
             self._measure(structure)
         any_set = bool(self._commands.shown_set())
         self.empty.setVisible(not rows)
-        self.empty.setText("No structure holds this text" if any_set else "No structures in this case")
+        self.empty.setText("No structure holds this text" if any_set else "No structures yet: + makes one (Ctrl+N)")
         self.set_combo.setEnabled(bool(self._session.case.structure_sets))
         self._mark()
 
@@ -204,9 +202,20 @@ class StructuresPanel(QWidget):
         elif index.column() == FILL:
             self._session.look(filled=view.filled ^ {structure.id})
         elif index.column() == SWATCH:
-            self._choose_colour(structure)
+            self._session.look(active=structure.id)
+            self._management.choose_colour()
         else:
             self._commands.activate(structure)
+
+    def _double_click(self, index: QModelIndex) -> None:
+        if index.column() == NAME:
+            self.edit_name(self.model.rows[index.row()].id)
+
+    def edit_name(self, structure_id: str) -> None:
+        """Open the field of its name in the list."""
+        row = self.model.row_of(structure_id)
+        if row is not None:
+            self.table.edit(self.model.index(row, NAME))
 
     def _show_menu(self, where: QPoint) -> None:
         """Of the row under the pointer, or of the current one where the menu key asks."""
@@ -221,151 +230,30 @@ class StructuresPanel(QWidget):
         menu.setToolTipsVisible(True)
         self._actions.refresh()
         for name in _MENU:
-            if name:
+            if name == "type":
+                self._add_type_menu(menu)
+            elif name:
                 menu.addAction(self._actions[name])
             else:
                 menu.addSeparator()
         menu.popup(self.table.viewport().mapToGlobal(where))
 
-    def _choose_colour(self, structure: Structure) -> None:
-        dialog = QColorDialog(QColor(*structure.colour), self.window())
-        dialog.setWindowTitle(f"Colour of {structure.name}")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.colorSelected.connect(
-            lambda chosen: self.recolour(structure.id, (chosen.red(), chosen.green(), chosen.blue()))
-        )
-        dialog.open()
-
-    def recolour(self, structure_id: str, colour: tuple[int, int, int]) -> None:
-        """One undoable edit."""
-        structure = self._session.case.structure(structure_id)
-        if structure is not None and structure.colour != colour:
-            self._session.apply(
-                Edit.of(f"Recolour {structure.name}", self._session.case, structure, replace(structure, colour=colour))
-            )
+    def _add_type_menu(self, menu: QMenu) -> None:
+        """The types, and the standard name where another one is in use."""
+        active = self._session.case.structure(self._session.view.active)
+        meant = standard(active.name) if active else None
+        if active is not None and meant is not None and meant.name != active.name:
+            rename = menu.addAction(f"Rename to {meant.name}")
+            rename.setObjectName("structures.standard_name")
+            rename.setToolTip("The name of TG-263")
+            rename.triggered.connect(lambda _=False, i=active.id, n=meant.name: self._management.rename(i, n))
+        types = menu.addMenu(f"Type: {(active.type if active else '').replace('_', ' ').lower() or 'none'}")
+        types.setObjectName("structures.types")
+        for kind in TYPES:
+            types.addAction(self._actions[f"structure.type.{kind.lower()}"])
 
 
-class StructureTable(QAbstractTableModel):
-    """Rows of structures with what is known of them."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.rows: list[Structure] = []
-        self._volumes: dict[str, float] = {}
-        self._hidden: frozenset[str] = frozenset()
-        self._filled: frozenset[str] = frozenset()
-        self._highlighted: str | None = None
-
-    def show(self, rows: Sequence[Structure], volumes: dict[str, float]) -> None:
-        self.beginResetModel()
-        self.rows, self._volumes = list(rows), volumes
-        self.endResetModel()
-
-    def mark(self, hidden: frozenset[str], filled: frozenset[str], highlighted: str | None) -> None:
-        self._hidden, self._filled, self._highlighted = hidden, filled, highlighted
-        self.repaint()
-
-    def measured(self, structure: Structure, cc: float) -> None:
-        self._volumes[structure.id] = cc
-        self.repaint()
-
-    def repaint(self) -> None:
-        if self.rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, FILL))
-
-    def row_of(self, structure_id: str | None) -> int | None:
-        return next((i for i, s in enumerate(self.rows) if s.id == structure_id), None)
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section == VOLUME else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        structure, column = self.rows[index.row()], index.column()
-        shown = structure.id not in self._hidden and not structure.empty
-        if role == Qt.ItemDataRole.DisplayRole:
-            return {NAME: _title(structure), VOLUME: self._volume(structure)}.get(column)
-        if role == Qt.ItemDataRole.FontRole and column == NAME and structure.formula:
-            font = body_font()
-            font.setItalic(True)
-            return font
-        if role == Qt.ItemDataRole.DecorationRole:
-            return self._picture(structure, column, shown)
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return {VOLUME: Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter}.get(column)
-        if role == Qt.ItemDataRole.ForegroundRole and not shown:
-            return QColor(theme().muted)
-        if role == Qt.ItemDataRole.BackgroundRole and structure.id == self._highlighted:
-            return QColor(theme().hover)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(structure, column)
-        return None
-
-    def _volume(self, structure: Structure) -> str:
-        if structure.empty:
-            return "empty"
-        cc = self._volumes.get(structure.id)
-        if cc is None:
-            return "…"
-        if math.isnan(cc):
-            return "failed"
-        return f"{cc:.1f}" if cc < 9999.95 else f"{cc:.0f}"
-
-    def _picture(self, structure: Structure, column: int, shown: bool) -> QIcon | None:
-        if column == VISIBLE:
-            return icon("eye" if shown else "eye-off")
-        if column == SWATCH:
-            return _swatch(structure.colour)
-        if column == FILL:
-            return icon("filled" if structure.id in self._filled else "outline")
-        return None
-
-    def _tip(self, structure: Structure, column: int) -> str:
-        if column in (VISIBLE, SWATCH, FILL):
-            return _TIPS[column]
-        cc = self._volumes.get(structure.id)
-        lines = [
-            structure.name,
-            structure.type.lower(),
-            f"{cc:.2f} cc" if cc is not None and not math.isnan(cc) else "",
-            f"contours on {len(structure.planes)} slices" if structure.planes else "no contours",
-            f"= {structure.formula}" if structure.formula else "",
-            "frozen: made by this formula, does not follow it any more" if structure.frozen else "",
-            "follows its formula" if structure.live else "",
-            "locked" if structure.locked else "",
-        ]
-        return "\n".join(line for line in lines if line)
-
-
-def _title(structure: Structure) -> str:
-    """ƒ before what follows a formula."""
-    if structure.frozen:
-        return f"{structure.name} (frozen)"
-    return f"ƒ {structure.name}" if structure.live else structure.name
-
-
-def _swatch(colour: tuple[int, int, int]) -> QIcon:
-    pixmap = QPixmap(32, 32)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(QColor(hex_colour(colour)))
-    painter.setPen(QColor(theme().line))
-    painter.drawRoundedRect(3, 3, 26, 26, 6, 6)
-    painter.end()
-    pixmap.setDevicePixelRatio(2)
-    return QIcon(pixmap)
+def _facts(group: StructureSet) -> str:
+    """Of a structure set, for its tooltip."""
+    lines = (f"{structure_set_title(group)}   {group.date}", approval(group.approval), approved(group), group.path)
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,218 @@
+"""New structures: by standard name, one or several at once, or with a name of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QComboBox,
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from reviewer.case import PALETTE, StructureSet
+from reviewer.edit.structures import free_number, name_refusal
+from reviewer.errors import ReviewerError
+from reviewer.names import TYPES, Standard, standard, standards, suggestions, templates
+from reviewer.session import Session
+
+from ..managing import name_note
+from ..theme import RHYTHM, muted, swatch, theme
+
+WIDTH = 420
+
+
+class NewStructureDialog(QDialog):
+    """add: brings them into the case as one step; raises ReviewerError where that cannot be."""
+
+    def __init__(
+        self, session: Session, add: Callable[[Sequence[Standard]], None], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("new_structure")
+        self.setWindowTitle("New structure")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._session, self._add = session, add
+        self._group = session.case.structure_set(session.view.structure_set) or StructureSet("", "", ())
+        self._colour = PALETTE[free_number(self._group) % len(PALETTE)]
+
+        self.template = QComboBox()
+        self.template.setObjectName("new_structure.template")
+        for each in templates():
+            self.template.addItem(each.name, each.structures)
+            self.template.setItemData(self.template.count() - 1, each.meaning, Qt.ItemDataRole.ToolTipRole)
+        self.template.addItem("All standard names", standards())
+        self.template.activated.connect(lambda: self.name.clear())
+        self.template.currentIndexChanged.connect(self._list)
+        self.list = QListWidget()
+        self.list.setObjectName("new_structure.list")
+        self.list.setIconSize(QSize(15, 15))
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setToolTip("Click takes the name; Ctrl+click takes several; double click adds it at once")
+        self.list.itemSelectionChanged.connect(self._take)
+        self.list.itemDoubleClicked.connect(self._finish)
+        self.name = QLineEdit()
+        self.name.setObjectName("new_structure.name")
+        self.name.setPlaceholderText("type to find a name, for example duo")
+        self.name.setClearButtonEnabled(True)
+        self.name.textEdited.connect(self._typed)
+        self.colour = QToolButton()
+        self.colour.setObjectName("new_structure.colour")
+        self.colour.setToolTip("Colour")
+        self.colour.setFixedSize(30, 26)
+        self.colour.clicked.connect(self._choose_colour)
+        self.kind = QComboBox()
+        self.kind.setObjectName("new_structure.type")
+        self.kind.setToolTip("Type of the region of interest, as DICOM names them")
+        for kind in TYPES:
+            self.kind.addItem(kind.replace("_", " ").lower(), kind)
+        self.kind.setCurrentIndex(TYPES.index("ORGAN"))
+        self.note = QLabel()
+        self.note.setObjectName("new_structure.note")
+        self.note.setWordWrap(True)
+        self.note.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 2)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.keep = QPushButton("Add")
+        self.keep.setObjectName("new_structure.add")
+        self.keep.setProperty("role", "primary")
+        self.keep.setDefault(True)
+        self.keep.clicked.connect(self._finish)
+        cancel = QPushButton("Cancel")
+        cancel.setObjectName("new_structure.cancel")
+        cancel.setAutoDefault(False)
+        cancel.setToolTip("Change nothing   (Esc)")
+        cancel.clicked.connect(self.reject)
+
+        fields = QGridLayout()
+        fields.setHorizontalSpacing(RHYTHM)
+        fields.setVerticalSpacing(RHYTHM)
+        fields.setColumnStretch(1, 1)
+        fields.addWidget(QLabel("Name"), 0, 0)
+        fields.addWidget(self.name, 0, 1)
+        fields.addWidget(self.colour, 0, 2)
+        fields.addWidget(self.list, 1, 1, 1, 2)
+        fields.addWidget(muted("from"), 2, 0)
+        fields.addWidget(self.template, 2, 1, 1, 2)
+        fields.addWidget(QLabel("Type"), 3, 0)
+        fields.addWidget(self.kind, 3, 1, 1, 2)
+        fields.addWidget(self.note, 4, 1, 1, 2)
+        foot = QHBoxLayout()
+        foot.setSpacing(RHYTHM)
+        foot.addStretch(1)
+        foot.addWidget(cancel)
+        foot.addWidget(self.keep)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
+        column.setSpacing(RHYTHM)
+        column.addLayout(fields)
+        column.addLayout(foot)
+        self.resize(WIDTH, 460)
+        self._list()
+        self._show()
+        self.name.setFocus()
+
+    @property
+    def wanted(self) -> tuple[Standard, ...]:
+        """What would be added now."""
+        chosen = self._chosen
+        if len(chosen) > 1:
+            return chosen
+        name = self.name.text().strip()
+        return (Standard(name, self.kind.currentData(), self._colour, ""),) if name else ()
+
+    @property
+    def _chosen(self) -> tuple[Standard, ...]:
+        """Selected in the list, in the list's order."""
+        rows = sorted(self.list.row(item) for item in self.list.selectedItems())
+        return tuple(self.list.item(row).data(Qt.ItemDataRole.UserRole) for row in rows)
+
+    def _list(self) -> None:
+        """The names of the template; what is typed narrows them down from all names there are."""
+        typed = self.name.text().strip()
+        taken = {s.name for s in self._group.structures}
+        self.list.blockSignals(True)
+        self.list.clear()
+        for each in suggestions(typed, 12) if typed else self.template.currentData():
+            item = QListWidgetItem(swatch(each.colour), each.name, self.list)
+            item.setData(Qt.ItemDataRole.UserRole, each)
+            item.setToolTip(f"{each.meaning}\n{each.type.lower()}")
+            if each.name in taken:
+                item.setText(f"{each.name}   (is in the set)")
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+        self.list.blockSignals(False)
+
+    def _typed(self) -> None:
+        self._list()
+        meant = standard(self.name.text().strip())
+        if meant is not None:
+            self._look_like(meant)
+        self._show()
+
+    def _take(self) -> None:
+        chosen = self._chosen
+        if len(chosen) == 1:
+            self.name.setText(chosen[0].name)
+            self._look_like(chosen[0])
+        self._show()
+
+    def _look_like(self, each: Standard) -> None:
+        self._colour = each.colour
+        if each.type in TYPES:
+            self.kind.setCurrentIndex(TYPES.index(each.type))
+
+    def _choose_colour(self) -> None:
+        dialog = QColorDialog(QColor(*self._colour), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(self._coloured)
+        dialog.open()
+
+    def _coloured(self, chosen: QColor) -> None:
+        self._colour = chosen.red(), chosen.green(), chosen.blue()
+        self._show()
+
+    def _show(self) -> None:
+        """What would happen, and whether it can."""
+        wanted, several = self.wanted, len(self._chosen) > 1
+        self.colour.setIcon(swatch(self._colour))
+        for widget in (self.colour, self.kind):
+            widget.setEnabled(not several)
+        refused = next((r for s in wanted if (r := name_refusal(self._group, s.name))), "")
+        self.keep.setEnabled(bool(wanted) and not refused)
+        self.keep.setText(f"Add {len(wanted)}" if several else "Add")
+        if refused:
+            text, colour = f"✗ {refused[:1].upper()}{refused[1:]}", theme().bad
+        elif several:
+            text, colour = ", ".join(s.name for s in wanted), theme().muted
+        elif wanted and (note := name_note(wanted[0].name)):
+            text, colour = f"⚠ {note}", theme().caution
+        elif wanted and (meant := standard(wanted[0].name)) is not None:
+            where = "TG-263" if meant.tg263 else "a usual name, not of TG-263"
+            text, colour = f"✓ {meant.meaning} ({where})", theme().good
+        else:
+            text, colour = "", theme().muted
+        self.note.setStyleSheet(f"color: {colour};")
+        self.note.setText(text)
+
+    def _finish(self) -> None:
+        if not self.keep.isEnabled():
+            return
+        try:
+            self._add(self.wanted)
+        except ReviewerError as error:
+            self.note.setStyleSheet(f"color: {theme().bad};")
+            self.note.setText(f"✗ {error}")
+            return
+        self.accept()
