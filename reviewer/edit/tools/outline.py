@@ -60,7 +60,7 @@ class EnclosingStroke(Stroke):
             area = enclosed(self.outline)
             footprints = {} if area is None else self._ground.footprints(area)
             self._draft, self._stale = painted(self.target.structure, footprints, erase=self.erasing), False
-            self.note = "" if footprints or len(self.outline) < 3 else self._ground.why_nothing(self._path[-1])
+            self.note = self._ground.why_nothing(self._path[-1]) if area is not None and not footprints else ""
         return self._draft
 
     def _changed(self) -> None:
@@ -101,7 +101,7 @@ class FreehandStroke(EnclosingStroke):
         self._path = _straightened(self._path)
         self._changed()
         self.finished = True
-        if len(self._path) < 3:
+        if not self.draft and enclosed(self._path) is None:
             self.note = "the line encloses no area: draw around something"
 
     @property

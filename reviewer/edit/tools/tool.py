@@ -421,7 +421,8 @@ def settled(geometry: shapely.Geometry | None) -> Region | None:
     holes = shapely.area(shapely.polygons(shapely.get_rings(parts)))
     if holes.min() >= DEBRIS_MM2:
         return region
-    return region_of(shapely.multipolygons([_without_pinholes(p) for p in parts if p.area >= DEBRIS_MM2]))
+    kept = [_without_pinholes(part) for part in parts if part.area >= DEBRIS_MM2]
+    return region_of(shapely.multipolygons(kept)) if kept else None
 
 
 def _without_pinholes(part: shapely.Polygon) -> shapely.Polygon:

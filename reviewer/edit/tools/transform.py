@@ -158,7 +158,7 @@ class _PivotStroke(_TransformStroke):
 
     def _arm(self, at_mm: Place) -> Floats:
         """From the pivot to the hand, in the plane."""
-        return self._lie.to_slice(np.array([at_mm]))[0] - self._pivot
+        return np.asarray(self._lie.to_slice(np.array([at_mm]))[0] - self._pivot)
 
     def press(self, pen: Pen) -> None:
         if np.hypot(*self._arm(pen.at_mm)) < SMALLEST_ARM_MM:
