@@ -44,7 +44,7 @@ from .interaction import (
     zoomed,
 )
 from .painting import Painting, Touched
-from .pointed import Pointed, pointed_at
+from .pointed import Pointed, picked_at, pointed_at
 from .touch import touch_of
 from .viewport import Pair, Viewport
 from .window_editor import WindowEditor
@@ -416,6 +416,14 @@ class SliceView(QWidget):
             self.update()
         elif scene.overlay is not None and scene.style == "spyglass":
             self.update()
+
+    @property
+    def structure_under_cursor(self) -> str | None:
+        """Id of the structure that a click here would mean."""
+        port = self.viewport_now
+        if port is None or self._cursor is None:
+            return None
+        return picked_at(port.plane_mm(self._cursor), self._session.scene, port, self._painting.outlines, late.ready())
 
     # -- painting -------------------------------------------------------------------------------------------------------
 
