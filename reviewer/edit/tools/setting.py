@@ -17,7 +17,10 @@ KEY = "setting"
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as it is shown. unit, least, most and step are for numbers; a choice is told by the field's type (bool, Literal)."""
+    """One setting as it is shown.
+
+    unit, least, most and step are for numbers, which have both limits or none; a choice is told by the field's type (bool, Literal).
+    """
 
     label: str
     tooltip: str
@@ -49,11 +52,9 @@ def settings_of(tool: Any) -> dict[str, Setting]:
 def checked(tool: Any) -> None:
     """Raises InputError where a number of a tool's settings is beyond its least or most."""
     for name, each in settings_of(tool).items():
+        if each.least is None or each.most is None:
+            continue
         value = getattr(tool, name)
-        below = each.least is not None and not value >= each.least
-        above = each.most is not None and not value <= each.most
-        if below or above:
-            raise InputError(
-                f"{each.label.lower()} is from {each.least:g} to {each.most:g} {each.unit}".rstrip(),
-                remedy=f"found {value:g}",
-            )
+        if not each.least <= value <= each.most:
+            limits = f"{each.least:g} to {each.most:g} {each.unit}".rstrip()
+            raise InputError(f"{each.label.lower()} is from {limits}", remedy=f"found {value:g}")
