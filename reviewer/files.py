@@ -19,8 +19,19 @@ def refuse_existing(paths: Iterable[Path]) -> None:
     for path in paths:
         if os.path.lexists(path):
             raise InputError(
-                "the file exists and is not overwritten", where=str(path), remedy="choose another name or folder"
+                f"the {'folder' if path.is_dir() else 'file'} exists and is not overwritten",
+                where=str(path),
+                remedy="choose another name or folder",
             )
+
+
+def make_folder(path: Path) -> None:
+    """A new folder, and those above it. Raises InputError where something lies there, and where the disk refuses."""
+    refuse_existing([path])
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"the folder could not be made: {error.strerror or error}", where=str(path)) from error
 
 
 @contextmanager

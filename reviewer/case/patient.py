@@ -14,3 +14,8 @@ class Patient:
     sex: str = ""
     birth_date: str = ""
     age: str = ""
+
+
+@dataclass(frozen=True)
+class AnonymousPatient(Patient):
+    """Stands in for a patient whose identity was taken away; files of such a case say that it was, and how."""

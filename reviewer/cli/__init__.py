@@ -28,6 +28,7 @@ COMMANDS = {
     "info": "list what a case holds and what was wrong with its files",
     "dvh": "dose-volume values and curves of structures",
     "derive": "make structures by formulas (PTV = GTV + 5 mm) and write them",
+    "export": "write structures as RTSTRUCT, DICOM SEG and NIfTI",
     "compare": "how far the structures of two inputs agree",
     "screenshot": "render the window to a picture, without a screen",
     "check": "test this installation",

@@ -10,7 +10,7 @@ from reviewer.cli.output import Progress
 from reviewer.cli.paths import add_path_arguments, given_paths
 from reviewer.demo import demo_folder
 from reviewer.errors import InputError
-from reviewer.opening import SeveralPatientsError, begin
+from reviewer.opening import Opening, SeveralPatientsError, begin
 
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,13 +22,18 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_case(arguments: argparse.Namespace) -> Case:
     """The case that the arguments name, all but the voxels of its images."""
+    return load(arguments).case
+
+
+def load(arguments: argparse.Namespace) -> Opening:
+    """The case that the arguments name, and how the voxels of its images are read."""
     paths = given_paths(arguments)
     studies = frozenset(arguments.study) if arguments.study else None
     with Progress() as progress:
         if arguments.demo:
             paths = [demo_folder(progress=progress)]
         try:
-            return begin(paths, patient_id=arguments.patient, study_uids=studies, progress=progress).case
+            return begin(paths, patient_id=arguments.patient, study_uids=studies, progress=progress)
         except SeveralPatientsError as error:
             raise InputError(
                 f"there are {len(error.candidates)} patients",

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from reviewer.case import Case, StructureSet
-from reviewer.case.uid import stand_in_uid
 from reviewer.cli.commands.dvh import numbered
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import number, print_json, print_table, say
-from reviewer.dicom.write import write_structure_set
+from reviewer.dicom.write import fresh_uid, write_structure_set
 from reviewer.edit import Swap, swapped
 from reviewer.errors import InputError
+from reviewer.files import refuse_existing
 from reviewer.formula.derivations import Derived, derive
 from reviewer.formula.grammar import FUNCTIONS, mentions, parse, split_assignment
 from reviewer.geometry.volume import volume_cc
@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     assignments = [split_assignment(text) for text in formulas]
     for _, text in assignments:
         parse(text)  # a slip of the pen is told before a large case is read
-    if arguments.output is not None and arguments.output.exists():
-        raise InputError("the file exists and is not overwritten", where=str(arguments.output), remedy="choose another")
+    if arguments.output is not None:
+        refuse_existing([arguments.output])
     case = load_case(arguments)
     group = _structure_set(case, arguments.set, [text for _, text in assignments])
     made: list[Derived] = []
@@ -66,8 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
         "output": None,
     }
     if arguments.output is not None:
-        fresh = replace(group, id=stand_in_uid(group.id, "derived", *formulas), approval="")
-        document["output"] = str(write_structure_set(fresh, case, arguments.output))
+        document["output"] = str(
+            write_structure_set(
+                group, case, arguments.output, instance_uid=fresh_uid(), made=datetime.now(), report=say
+            )
+        )
     for derived in made:
         for warning in derived.warnings:
             say(f"{derived.structure.name}: {warning}")

@@ -2,17 +2,23 @@
 
 from reviewer.dicom.write.case import write_case
 from reviewer.dicom.write.dose import write_dose
-from reviewer.dicom.write.image import write_cine, write_image
+from reviewer.dicom.write.header import fresh_uid
+from reviewer.dicom.write.image import refusal_of_image, write_cine, write_image
 from reviewer.dicom.write.plan import write_plan
 from reviewer.dicom.write.registration import write_registration
-from reviewer.dicom.write.structures import write_structure_set
+from reviewer.dicom.write.segmentation import write_segmentation
+from reviewer.dicom.write.structures import image_of, write_structure_set
 
 __all__ = [
+    "fresh_uid",
+    "image_of",
+    "refusal_of_image",
     "write_case",
     "write_cine",
     "write_dose",
     "write_image",
     "write_plan",
     "write_registration",
+    "write_segmentation",
     "write_structure_set",
 ]

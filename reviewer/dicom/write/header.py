@@ -12,7 +12,7 @@ from pydicom.uid import RE_VALID_UID, UID, CTImageStorage, ExplicitVRLittleEndia
 from pydicom.valuerep import format_number_as_ds
 
 from reviewer import __version__
-from reviewer.case import Case, Image
+from reviewer.case import AnonymousPatient, Case, Image
 from reviewer.files import new_file
 
 STORAGE_CLASS = {"CT": CTImageStorage, "MR": MRImageStorage}
@@ -28,6 +28,11 @@ def uid_of(identity: str, *role: str) -> UID:
     if not role and len(identity) <= 64 and re.fullmatch(RE_VALID_UID, identity):
         return UID(identity)
     return UID(f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '/'.join((identity, *role))).int}")
+
+
+def fresh_uid() -> UID:
+    """A UID that nobody has (PS3.5 B.2)."""
+    return UID(f"2.25.{uuid.uuid4().int}")
 
 
 def decimal(number: float) -> str:
@@ -122,7 +127,29 @@ def new_object(
     ds.InstanceNumber = 1
     if not ds.SeriesDate:
         del ds.SeriesDate
+    mark_identity(ds, case)
     return ds
+
+
+DEIDENTIFICATION = (
+    ("113100", "Basic Application Confidentiality Profile"),
+    ("113105", "Clean Descriptors Option"),
+    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
+)
+"""PS3.16 CID 7050; what of PS3.15 annex E `reviewer.dicom.anonymous` follows."""
+
+
+def mark_identity(ds: Dataset, case: Case) -> None:
+    """Say in the object that the patient's identity was removed, where it was (C.7.1.1, C.12.1)."""
+    if not isinstance(case.patient, AnonymousPatient):
+        return
+    ds.PatientIdentityRemoved = "YES"
+    ds.LongitudinalTemporalInformationModified = "MODIFIED"
+    ds.DeidentificationMethodCodeSequence = []
+    for value, meaning in DEIDENTIFICATION:
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
+        ds.DeidentificationMethodCodeSequence.append(code)
 
 
 def _ids(case: Case) -> list[str]:

@@ -27,13 +27,22 @@ from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
 
 
+def refusal_of_image(image: Image) -> str:
+    """Why an image is not written, empty where it can be. A dose grid that stands in for an image is none."""
+    if image.modality not in STORAGE_CLASS:
+        return f"an image of modality {image.modality or '(none)'} is not written"
+    if image.voxels.dtype.kind not in "iu" or image.voxels.dtype.itemsize != 2:
+        return f"voxels of type {image.voxels.dtype} are not written, only 16-bit integers"
+    return ""
+
+
 def write_image(image: Image, case: Case, folder: Path) -> list[Path]:
     """One file per plane, in plane order, explicit VR little endian, stored values untouched.
 
     Raises InputError for modalities other than CT and MR, and for voxels that are not 16-bit integers.
     """
-    if image.modality not in STORAGE_CLASS:
-        raise InputError(f"an image of modality {image.modality or '(none)'} is not written", where=image.description)
+    if refusal := refusal_of_image(image):
+        raise InputError(refusal, where=image.description)
     sop_class = STORAGE_CLASS[image.modality]
     ds = new_object(case, sop_class, uid_of(image.id), image.modality, image.description, image.date, image)
     ds.SeriesInstanceUID = uid_of(image.id)

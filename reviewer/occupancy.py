@@ -1,0 +1,71 @@
+"""Structures as voxels of an image: what SEG and label maps are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reviewer.case import Case, Image, Structure
+from reviewer.errors import InputError, NotRegisteredError
+from reviewer.geometry.coverage import Coverage, coverage
+
+INSIDE = 0.5
+"""A voxel belongs to a structure that fills at least this part of it."""
+
+Progress = Callable[[float, str], None]
+
+
+def image_for(structures: Sequence[Structure], case: Case, image: Image | None) -> Image:
+    """`image`, checked. Raises InputError where structures can't be put on its voxels: there is none, a dose grid stands in, no registration."""
+    if image is None:
+        raise InputError("there is no image whose voxels could be filled", remedy="open the image with the structures")
+    if image.modality == "RTDOSE":
+        raise InputError(
+            "there is no image, only the dose grid that stands in for one; it is not exported",
+            remedy="open the image with the structures",
+        )
+    for structure in structures:
+        try:
+            to_structure(structure, image, case)
+        except NotRegisteredError as error:
+            raise InputError(
+                f"it is not registered to the image {image.description or image.id}",
+                where=structure.name,
+                remedy="open the registration (REG), or leave it out",
+            ) from error
+    return image
+
+
+def to_structure(structure: Structure, image: Image, case: Case) -> NDArray[np.float64] | None:
+    """(4, 4) map of patient points of the image to those of the structure, None where the frames are the same."""
+    here, there = image.grid.frame_of_reference_uid, structure.grid.frame_of_reference_uid
+    return None if here == there else case.transform(here, there)
+
+
+def filled(
+    structures: Sequence[Structure], image: Image, case: Case, progress: Progress = lambda share, what: None
+) -> Iterator[tuple[Structure, Coverage]]:
+    """Each structure with the exact part of each voxel that it fills, in their order."""
+    for n, structure in enumerate(structures):
+        progress(n / max(len(structures), 1), structure.name)
+        yield structure, coverage(structure, image.grid, to_structure(structure, image, case))
+
+
+def outside(structure: Structure, image: Image, case: Case) -> bool:
+    """Whether part of a structure lies beyond the image, so that its voxels are less than it."""
+    matrix = to_structure(structure, image, case)
+    grid = image.grid
+    half, size = np.array(grid.spacing_uv_mm) / 2, np.array(grid.size_uv) * grid.spacing_uv_mm
+    low = np.array([*(grid.origin_uv_mm - half), grid.slab_borders_mm[0]])
+    high = np.array([*(grid.origin_uv_mm - half + size), grid.slab_borders_mm[-1]])
+    to_image = np.eye(4) if matrix is None else np.linalg.inv(matrix)
+    for k, region in structure.planes.items():
+        u0, v0, u1, v1 = region.bounds
+        w = structure.grid.positions_mm[k]
+        corners = structure.grid.point_mm([[u, v, w] for u in (u0, u1) for v in (v0, v1)])
+        uvw = grid.uvw_mm(corners @ to_image[:3, :3].T + to_image[:3, 3])
+        if np.any(uvw < low - 1e-6) or np.any(uvw > high + 1e-6):
+            return True
+    return False
