@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +64,6 @@ class Workspace:
         self.sources = tuple(sources)
         self.settings = dict(settings or {})
         self.told: tuple[str, ...] = ()
-        self.automatic = place is not None
         self._place = place
         self._path: Path | None = None
         self._entries: list[Entry] = []
@@ -122,7 +121,6 @@ class Workspace:
                 lock.release()
             raise
         workspace._path, workspace._held = path, held
-        workspace.automatic = path.absolute().parent == automatic_folder()
         if refusal or workspace._refusal:
             connection.close()
             if lock is not None:
@@ -137,41 +135,44 @@ class Workspace:
 
     @classmethod
     def _loaded(cls, connection: sqlite3.Connection) -> Workspace:
+        """What can be read of a file; where a part of it cannot, `told` says so and the file will not be written."""
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        damage: list[str] = []
+
+        def rows(sql: str) -> Iterator[Any]:
+            try:
+                yield from connection.execute(sql)
+            except sqlite3.DatabaseError as error:
+                damage.append(str(error))
+
         settings: dict[str, Any] = {}
-        try:
-            for key, value in connection.execute("SELECT key, value FROM setting"):
-                with suppress(ValueError, RecursionError):
-                    settings[str(key)] = json.loads(value)
-            sources = tuple(
-                Source(str(path), str(name), int(size), sha if isinstance(sha, bytes) else None, str(relative))
-                for path, relative, name, size, sha in connection.execute(
-                    "SELECT path, relative, name, size, sha256 FROM source ORDER BY rowid"
-                )
+        for key, value in rows("SELECT key, value FROM setting"):
+            with suppress(ValueError, TypeError, RecursionError):
+                settings[str(key)] = json.loads(value)
+        sources = tuple(
+            Source(str(path), str(name), size, sha if isinstance(sha, bytes) else None, str(relative))
+            for path, relative, name, size, sha in rows(
+                "SELECT path, relative, name, size, sha256 FROM source ORDER BY rowid"
             )
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            raise InputError(f"the workspace is damaged ({error})", remedy="open a copy from a back-up") from error
+            if isinstance(size, int)
+        )
         workspace = cls(str(settings.get("id", "")), sources, settings=settings)
-        try:
-            for row in connection.execute(f"SELECT {_COLUMNS} FROM entry ORDER BY number"):
-                workspace._entries.append(_entry(row))
-        except sqlite3.DatabaseError as error:
-            workspace._refusal = f"the file is damaged ({error})"
-            workspace.told += (
-                f"the file is damaged behind entry {len(workspace._entries)} ({error}); it is left as it is: {ELSEWHERE}",
-            )
+        workspace._entries = [_entry(row) for row in rows(f"SELECT {_COLUMNS} FROM entry ORDER BY number")]
+        workspace._aside = list(rows("SELECT * FROM aside ORDER BY rowid"))
+        strokes = list(rows("SELECT at, label FROM stroke ORDER BY rowid"))
+        workspace._unfinished = (str(strokes[-1][0]), str(strokes[-1][1])) if strokes else None
         workspace._written = len(workspace._entries)
-        head = settings.get("head")
-        count = head.get("number") if isinstance(head, dict) else None
-        if isinstance(count, int) and count > len(workspace._entries):
-            workspace.told += (
-                f"the last {count - len(workspace._entries)} entries of the journal are missing from the file",
-            )
-        stroke = connection.execute("SELECT at, label FROM stroke ORDER BY rowid DESC").fetchone()
-        workspace._unfinished = (str(stroke[0]), str(stroke[1])) if stroke else None
-        workspace._aside = list(connection.execute("SELECT * FROM aside ORDER BY rowid"))
         workspace._aside_written = workspace._aside_noted = len(workspace._aside)
-        workspace._sources_written = workspace.sources
+        workspace._sources_written = sources
+        if damage:
+            workspace._refusal = f"the file is damaged ({damage[0]})"
+            workspace.told += (
+                f"the file is damaged ({damage[0]}): {len(workspace._entries)} entries could be read; it is left as it is: {ELSEWHERE}",
+            )
+        head = settings.get("head")
+        told = head.get("number") if isinstance(head, dict) else None
+        if isinstance(told, int) and told > max((e.number for e in workspace._entries), default=0):
+            workspace.told += ("the last entries of the journal are missing from the file",)
         return workspace
 
     def _tell_of_a_crash(self) -> None:
@@ -212,6 +213,11 @@ class Workspace:
     def edits(self) -> int:
         """How many entries changed the case."""
         return sum(entry.kind in JOURNAL for entry in self._entries)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether it lies, or will, where nobody has put it."""
+        return self._path is None or self._path.absolute().parent == automatic_folder()
 
     @property
     def head(self) -> bytes:
@@ -332,12 +338,13 @@ class Workspace:
             ) from error
         finally:
             _remove(unfinished, "", "-wal", "-shm")
+        old = self._path if self.automatic and self._path != path else None
         self._let_go()
-        if self.automatic and self._path is not None:
-            _remove(self._path, "", "-wal", "-shm")
+        if old is not None and _identity(old) == self._file:
+            _remove(old, "", "-wal", "-shm")
         self._connection, self._lock, self._path, self._file = fresh, lock, path, _identity(path)
         self._refusal = self._held = ""
-        self._for_good = self.automatic = False
+        self._for_good = False
         self._saved = now()
 
     def close(self) -> None:
