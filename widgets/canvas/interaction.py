@@ -17,7 +17,7 @@ from .viewport import Pair
 
 Button = Literal["left", "middle", "right"]
 Key = Literal["shift", "ctrl", "alt", "space"]
-Tool = Literal["point", "window", "distance"]
+Tool = Literal["point", "window", "distance", "draw"]
 
 EDGE_PIXELS = 6.0
 """How near the pointer has to come to an edge to grip it."""

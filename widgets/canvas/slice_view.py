@@ -20,11 +20,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from reviewer.case import Window
 from reviewer.changes import CaseOpened
+from reviewer.edit.tools.tool import Pane
 from reviewer.scene import Camera, Layer, Orientation, Point
 from reviewer.session import Session
 
 from ..binding import Changes, Follower
+from ..drawing import Drawing
 from . import late
+from .drawing import DrawingHand, paint_drawing, pane_of, pen_of
 from .facts import Placed
 from .framing import Framing
 from .interaction import (
@@ -61,7 +64,9 @@ class SliceView(QWidget):
 
     tool_changed = Signal(str)
 
-    def __init__(self, session: Session, orientation: Orientation, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, orientation: Orientation, drawing: Drawing | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName(f"{orientation}_view")
         self.setMouseTracking(True)
@@ -80,6 +85,10 @@ class SliceView(QWidget):
         self._tool: Tool = "point"
         self._ruler = Ruler()
         self._editor: WindowEditor | None = None
+        self._drawing = drawing
+        self._double = False
+        if drawing is not None:
+            drawing.moved.connect(self._drawing_moved)
         self._interaction = Interaction(
             [
                 Rule(lambda t: t.button == "middle" or (t.button == "left" and "space" in t.keys), lambda: Pan(self)),
@@ -87,6 +96,7 @@ class SliceView(QWidget):
                 Rule(lambda t: t.button == "left" and "alt" in t.keys, lambda: WindowLevel(self)),
                 Rule(lambda t: t.button == "left" and self._on_edge(t.pixel), lambda: Swipe(self)),
                 Rule(lambda t: t.button == "left" and self._tool == "window", lambda: WindowLevel(self)),
+                Rule(lambda t: t.button == "left" and self._drawn_in, self._drawing_hand),
                 Rule(lambda t: t.button == "left" and self._tool == "distance", lambda: Measuring(self._ruler)),
                 Rule(lambda t: t.button == "left", lambda: Pointing(self, self._session.view.point_mm)),
             ]
@@ -220,7 +230,7 @@ class SliceView(QWidget):
 
     @property
     def tool(self) -> Tool:
-        """What the left button does: set the crosshair, window/level or draw distances."""
+        """What the left button does: set the crosshair, window/level, draw distances, or draw contours."""
         return self._tool
 
     def set_tool(self, tool: Tool) -> None:
@@ -246,6 +256,32 @@ class SliceView(QWidget):
             and abs(pixel[0] - scene.swipe * self.width()) <= EDGE_PIXELS
         )
 
+    # -- drawing contours -----------------------------------------------------------------------------------------------
+
+    @property
+    def pane(self) -> Pane | None:
+        """The plane that is drawn in; None without an image."""
+        scene, port = self._session.scene, self.viewport_now
+        slices = self._framing.slices(scene)
+        return None if port is None or slices is None else pane_of(scene, slices, port)
+
+    @property
+    def _drawn_in(self) -> bool:
+        return self._tool == "draw" and self._drawing is not None and self._drawing.kind is not None
+
+    def _drawing_hand(self) -> DrawingHand:
+        assert self._drawing is not None
+        return DrawingHand(self._drawing, self, self.camera[0])
+
+    def _drawing_moved(self) -> None:
+        if self._drawn_in:
+            self.update()
+
+    def _hover(self, touch: Touch) -> None:
+        """What the tool would do here."""
+        if self._drawing is not None and self._drawn_in and not self._interaction.held:
+            self._drawing.hover(self, pen_of(touch, self.camera[0]))
+
     # -- events ---------------------------------------------------------------------------------------------------------
 
     def _touch(self, event: QMouseEvent) -> Touch | None:
@@ -267,6 +303,8 @@ class SliceView(QWidget):
             return
         if self._interaction.move(touch):
             self.update()
+        elif self._drawn_in:
+            self._hover(touch)
         elif "shift" in touch.keys and not event.buttons():
             self.point_to(touch.point_mm)
         self._look_under(touch.pixel)
@@ -276,6 +314,9 @@ class SliceView(QWidget):
         touch = self._touch(event)
         if touch is not None and self._interaction.release(touch):
             self.update()
+            if self._double and self._drawing is not None:
+                self._drawing.accept()
+        self._double = False
         self._set_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -284,6 +325,9 @@ class SliceView(QWidget):
         elif event.button() == Qt.MouseButton.LeftButton:
             if self._on_window_text((event.position().x(), event.position().y())):
                 self._open_editor()
+            elif self._drawn_in:  # the second press of two quick ones
+                self.mousePressEvent(event)
+                self._double = True
             elif self._tool != "distance":
                 self._interaction.cancel()
                 self.maximise_requested.emit()
@@ -296,7 +340,10 @@ class SliceView(QWidget):
             self._wheel = delta if self._wheel * delta < 0 else self._wheel + delta
             steps = int(self._wheel / WHEEL_STEP)
             self._wheel -= steps * WHEEL_STEP
-            self.scroll(steps)
+            if self._drawing is not None and self._drawn_in and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self._drawing.resize(steps)
+            elif self._drawing is None or not self._drawing.held:
+                self.scroll(steps)
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -319,12 +366,16 @@ class SliceView(QWidget):
                 self._set_cursor()
         elif key == Qt.Key.Key_Escape and self._escape():
             self.update()
+        elif self._drawn_in and self._drawing is not None and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._drawing.accept()
+        elif self._drawn_in and self._drawing is not None and key == Qt.Key.Key_Backspace:
+            self._drawing.step_back()
         else:
             super().keyPressEvent(event)
 
     def _escape(self) -> bool:
         """Undo the nearest thing: a gesture, then the distances, then the tool."""
-        if self._interaction.cancel() or self._ruler.clear():
+        if self._interaction.cancel() or (self._drawing is not None and self._drawing.cancel()) or self._ruler.clear():
             return True
         if self._tool != "point":
             self.set_tool("point")
@@ -350,6 +401,8 @@ class SliceView(QWidget):
     def leaveEvent(self, event: Any) -> None:
         super().leaveEvent(event)
         self._cursor, self._pointed = None, None
+        if self._drawing is not None:
+            self._drawing.leave(self)
         self.pointed.emit(None)
         self.update()
 
@@ -363,7 +416,7 @@ class SliceView(QWidget):
             shape = Qt.CursorShape.OpenHandCursor
         elif self._cursor is not None and self._on_edge(self._cursor):
             shape = Qt.CursorShape.SplitHCursor
-        elif self._tool == "distance":
+        elif self._tool in ("distance", "draw"):
             shape = Qt.CursorShape.CrossCursor
         elif self._cursor is not None and self._on_window_text(self._cursor):
             shape = Qt.CursorShape.IBeamCursor
@@ -432,11 +485,14 @@ class SliceView(QWidget):
             self._late.start()
         painter = QPainter(self)
         try:
-            self._painting.paint(painter, self.viewport_now, self.rect(), self._touched)
+            port = self.viewport_now
+            self._painting.paint(painter, port, self.rect(), self._touched)
+            if port is not None and self._drawing is not None and self._drawn_in:
+                paint_drawing(painter, port, self._drawing, self, self._cursor)
         finally:
             painter.end()
 
     @property
     def _touched(self) -> Touched:
-        held = self._interaction.held is not None
+        held = self._interaction.held is not None or self._drawn_in
         return Touched(self._cursor, self._pointed, self._ruler.shown, held, self.hasFocus())

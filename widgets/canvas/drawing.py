@@ -1,0 +1,133 @@
+"""The hand that draws: touches of a slice view become pens for the tool, and its guides are painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+
+from reviewer.case import Structure
+from reviewer.edit.tools.tool import Guide, Pane, Pen
+from reviewer.scene import Scene
+
+from ..drawing import Drawing, Easel
+from ..theme import theme
+from .interaction import Touch
+from .paths import path_of
+from .viewport import Pair, Slices, Viewport
+
+GRIP_PIXELS = 3.5
+LABEL_GAP = 10.0
+
+
+@dataclass
+class DrawingHand:
+    """A stroke between press and release. mm_per_pixel: of the view."""
+
+    drawing: Drawing
+    easel: Easel
+    mm_per_pixel: float
+
+    def press(self, touch: Touch) -> None:
+        self.drawing.press(self.easel, pen_of(touch, self.mm_per_pixel))
+
+    def drag(self, touch: Touch) -> None:
+        self.drawing.drag(pen_of(touch, self.mm_per_pixel))
+
+    def release(self, touch: Touch) -> None:
+        self.drawing.release(pen_of(touch, self.mm_per_pixel))
+
+    def cancel(self) -> None:
+        self.drawing.cancel()
+
+
+def pen_of(touch: Touch, mm_per_pixel: float) -> Pen:
+    return Pen(touch.plane_mm, mm_per_pixel, "shift" in touch.keys, "ctrl" in touch.keys)
+
+
+def pane_of(scene: Scene, slices: Slices, port: Viewport) -> Pane | None:
+    """The plane of a view; as thick as the image's voxels are across it."""
+    if scene.base is None:
+        return None
+    steps = np.diff(slices.positions_mm)
+    thickness = float(np.median(steps)) if len(steps) else scene.base.image.grid.thickness_mm
+    frame = scene.base.image.grid.frame_of_reference_uid
+    return Pane(port.plane.right, port.plane.down, port.point_mm((0.0, 0.0)), frame, thickness)
+
+
+def paint_drawing(painter: QPainter, port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None) -> None:
+    """Guides in the colour of the active structure, its name beside the hand, and why nothing can be drawn. Logical pixels."""
+    active = drawing.active
+    colour = QColor(*active.colour) if active is not None else QColor(theme().canvas_text)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    right = None
+    for guide in drawing.guides(easel):
+        _paint_guide(painter, port, guide, colour, drawing.erasing)
+        if guide.kind == "cursor":
+            right = max(x for x, _ in (port.pixel((float(p[0]), float(p[1]))) for p in guide.points_mm))
+    if cursor is not None:
+        refused = drawing.refused
+        _paint_name(painter, port, active, colour, refused, drawing.erasing, cursor, right)
+
+
+def _paint_guide(painter: QPainter, port: Viewport, guide: Guide, colour: QColor, erasing: bool) -> None:
+    pixels = np.array([port.pixel((float(x), float(y))) for x, y in guide.points_mm])
+    if not len(pixels):
+        return
+    if guide.kind in ("handle", "marked"):
+        marked = guide.kind == "marked"
+        painter.setPen(QPen(QColor(0, 0, 0, 200), 1.0))
+        painter.setBrush(QColor("white") if marked else colour)
+        size = GRIP_PIXELS * (1.4 if marked else 1.0)
+        for x, y in pixels:
+            painter.drawRect(QRectF(x - size, y - size, 2 * size, 2 * size))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        return
+    path = path_of([pixels], closed=guide.closed)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    shadow = QPen(QColor(0, 0, 0, 170), 3.4 if guide.kind != "ghost" else 2.4)
+    line = QPen(colour, 1.6 if guide.kind != "ghost" else 1.0)
+    if guide.kind == "ghost" or (guide.kind == "cursor" and erasing):
+        line.setDashPattern([4.0, 3.0])
+    for pen in (shadow, line):
+        painter.strokePath(path, pen)
+
+
+def _paint_name(
+    painter: QPainter,
+    port: Viewport,
+    active: Structure | None,
+    colour: QColor,
+    refused: str,
+    erasing: bool,
+    cursor: Pair,
+    right: float | None,
+) -> None:
+    """Beside the ring, or at the pointer: the structure that the stroke would change, − where it takes away; a sentence where it can't."""
+    metrics = QFontMetricsF(painter.font())
+    text = (
+        refused if refused else f"− {active.name}" if erasing and active is not None else active.name if active else ""
+    )
+    width = min(metrics.horizontalAdvance(text) + 12 + (0 if refused else 14), port.size[0] * 0.7)
+    lines = 1 if not refused else max(1, int(metrics.horizontalAdvance(text) // max(width - 12, 1)) + 1)
+    height = lines * metrics.height() + 4
+    x = (right if right is not None else cursor[0]) + LABEL_GAP
+    y = cursor[1] + (LABEL_GAP if right is None else -height / 2)
+    if x + width > port.size[0] - 4:
+        x = max(4.0, (2 * cursor[0] - right if right is not None else cursor[0]) - LABEL_GAP - width)
+    y = min(max(y, 4.0), port.size[1] - height - 4)
+    box = QRectF(x, y, width, height)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(0, 0, 0, 165))
+    painter.drawRoundedRect(box, 4, 4)
+    if refused:
+        painter.setPen(QColor(theme().canvas_accent))
+        painter.drawText(box.adjusted(6, 2, -6, -2), Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap, refused)
+        return
+    painter.setBrush(colour)
+    painter.drawEllipse(QPointF(x + 9, y + height / 2), 4, 4)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QColor(theme().canvas_text))
+    painter.drawText(box.adjusted(18, 0, -4, 0), Qt.AlignmentFlag.AlignVCenter, text)

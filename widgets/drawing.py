@@ -1,0 +1,447 @@
+"""`Drawing`: the tool in hand, its settings and the stroke that it makes. Views bring the hand's places, panels show and change the settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, Protocol, get_args, get_type_hints
+
+from PySide6.QtCore import QObject, Signal
+
+from reviewer.case import Structure
+from reviewer.edit.refusal import refusal
+from reviewer.edit.tools.setting import Setting, settings_of
+from reviewer.edit.tools.tool import Draft, Guide, Pane, Pen, Stroke, Target, Tool, drafted, edit_of
+from reviewer.errors import ReviewerError
+from reviewer.scene import default_window
+from reviewer.session import Session
+
+from .binding import Changes, follow
+from .loading import load
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A tool as it is chosen. fixed: settings that make it this tool and no other. hint: what mouse and keys do with it, one line.
+
+    proposes: it shows what it would do before it is pressed; Enter takes it.
+    """
+
+    name: str
+    text: str
+    keys: str
+    tip: str
+    hint: str
+    module: str
+    maker: str
+    icon: str
+    fixed: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    proposes: bool = False
+
+
+_SIZE = "[ ] or Shift+wheel size"
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "brush", "Brush", "B", "Paint with a disk, or with a ball through the slices",
+        f"drag to paint · Shift erases · {_SIZE} · Esc cancels", "brush", "Brush", "brush",
+    ),
+    Kind(
+        "eraser", "Eraser", "E", "Take away with a disk or a ball",
+        f"drag to erase · Shift paints · {_SIZE} · Esc cancels", "brush", "Brush", "eraser",
+        MappingProxyType({"erase": True}),
+    ),
+    Kind(
+        "nudge", "Nudge", "N", "Push the contour with a disk",
+        f"press inside and push the contour out, outside and push it in · Shift the other way · {_SIZE} · Esc cancels",
+        "nudge", "Nudge", "nudge",
+    ),
+    Kind(
+        "freehand", "Freehand", "D", "Draw around what belongs to the structure",
+        "drag around an area to add it · Shift takes it away · Esc cancels", "outline", "Freehand", "freehand",
+    ),
+    Kind(
+        "polygon", "Polygon", "P", "Corners by clicks",
+        "click corners · Enter or double click closes · Backspace takes one back · Shift at the first takes away · Esc cancels",
+        "outline", "PolygonTool", "polygon",
+    ),
+    Kind(
+        "livewire", "Livewire", "W", "Clicks along an edge of the image; the line finds its way between them",
+        "click along the edge · Ctrl straight · Enter or double click closes · Backspace takes one back · Esc cancels",
+        "livewire", "Livewire", "livewire",
+    ),
+    Kind(
+        "fill", "Smart fill", "G", "A click fills what has values like those around it",
+        "click what is to be filled, or drag a box for it to stay in · Shift takes away · Enter accepts · Esc cancels",
+        "smart_fill", "SmartFill", "fill",
+    ),
+    Kind(
+        "threshold", "Threshold", "T", "What lies in a range of values, within a box or a limit structure",
+        "drag a box, or click to use the limit structure · Shift takes away · Enter accepts · Esc cancels",
+        "threshold", "Threshold", "threshold",
+    ),
+    Kind(
+        "vertices", "Vertices", "Shift+P", "Pull the contour at its corners",
+        "drag a grip, or the line to put one there · Shift+click takes a grip away · Esc cancels", "vertices", "Vertices", "vertices",
+    ),
+    Kind(
+        "cut", "Cut", "K", "A line across takes the smaller side away",
+        "drag across the contour: the smaller side goes · Shift: the larger · Esc cancels", "cut", "Cut", "cut",
+    ),
+    Kind(
+        "island", "Island", "Shift+K", "Take an island away by a click, or keep it alone",
+        "click an island to take it away · Shift keeps it alone · Esc puts the tool down", "cut", "Island", "island",
+    ),
+    Kind(
+        "translate", "Move", "", "Move the contour by dragging",
+        "drag to move · Shift along one direction · Esc cancels", "transform", "Translate", "move",
+    ),
+    Kind(
+        "rotate", "Rotate", "", "Turn the contour about its middle",
+        "drag around the middle · Shift in steps of 15° · Esc cancels", "transform", "Rotate", "rotate",
+    ),
+    Kind(
+        "scale", "Scale", "", "Enlarge or shrink the contour about its middle",
+        "drag away from the middle to enlarge · Esc cancels", "transform", "Scale", "scale",
+    ),
+)  # fmt: skip
+"""In the order of the tool bar."""
+
+
+class Easel(Protocol):
+    """A view that is drawn in."""
+
+    @property
+    def pane(self) -> Pane | None:
+        """The plane that it shows; None without an image."""
+
+
+class Drawing(QObject):
+    """One tool, one stroke. tell: shows a passing sentence; warn: shows one that must be read.
+
+    changed: another tool or other settings. moved: the stroke or its guides look different.
+    """
+
+    changed = Signal()
+    moved = Signal()
+
+    def __init__(
+        self, session: Session, tell: Callable[[str], None], warn: Callable[[str], None], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._tell, self._warn = session, tell, warn
+        self.kind: Kind | None = None
+        self._tools: dict[str, Tool] = {}
+        self.within: str | None = None
+        self.outside: str | None = None
+        self.values: tuple[float, float] | None = None
+        self._default_easel: Easel | None = None
+        self._drop()
+        follow(self, session, self._heard)
+
+    # -- the tool and its settings --------------------------------------------------------------------------------------
+
+    def take(self, name: str | None) -> None:
+        """Into the hand, in place of the one before; None: none."""
+        kind = next((k for k in KINDS if k.name == name), None)
+        if kind is self.kind:
+            return
+        self.cancel()
+        self.kind = kind
+        self.changed.emit()
+        if kind is not None and kind.proposes and self._default_easel is not None:
+            self._ready(self._default_easel)
+            self._show()
+
+    def at(self, easel: Easel) -> None:
+        """Where a tool that needs no hand shows what it proposes."""
+        self._default_easel = easel
+
+    @property
+    def tool(self) -> Tool | None:
+        """The tool in hand with its settings."""
+        if self.kind is None:
+            return None
+        if self.kind.name not in self._tools:
+            maker = getattr(load(f"reviewer.edit.tools.{self.kind.module}"), self.kind.maker)
+            names = {f.name for f in fields(maker)}
+            seen = window_range(self._session)
+            values = {"low": seen[0], "high": seen[1]} if seen and {"low", "high"} <= names else {}
+            self._tools[self.kind.name] = maker(**self.kind.fixed, **values)
+        return self._tools[self.kind.name]
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """Of the tool in hand, by field name, without those that make it what it is."""
+        tool, kind = self.tool, self.kind
+        return (
+            {} if tool is None or kind is None else {n: s for n, s in settings_of(tool).items() if n not in kind.fixed}
+        )
+
+    def choices(self, name: str) -> tuple[Any, ...]:
+        """What a setting can be, where that is a list."""
+        return get_args(get_type_hints(type(self.tool))[name])
+
+    def set(self, **values: Any) -> None:
+        """Change settings of the tool in hand; a value out of range is told and not taken."""
+        tool, kind = self.tool, self.kind
+        if tool is None or kind is None or all(getattr(tool, n) == v for n, v in values.items()):
+            return
+        try:
+            self._tools[kind.name] = replace(tool, **values)  # type: ignore[type-var]
+        except ReviewerError as error:
+            self._tell(str(error))
+            return
+        self.changed.emit()
+        self._renew()
+
+    def limit(
+        self, within: str | None = None, outside: str | None = None, values: tuple[float, float] | None = None
+    ) -> None:
+        """Where strokes may change anything: ids of structures, and a range of values of the image shown."""
+        if (within, outside, values) != (self.within, self.outside, self.values):
+            self.within, self.outside, self.values = within, outside, values
+            self.changed.emit()
+            self._renew()
+
+    @property
+    def size(self) -> str | None:
+        """The field of the tool's settings that is its size in mm."""
+        return next((n for n, s in self.settings.items() if s.unit == "mm" and n.startswith("radius")), None)
+
+    def resize(self, steps: int) -> None:
+        """Larger or smaller, by about an eighth and at least half a millimetre for each step."""
+        name, tool = self.size, self.tool
+        if name is None or tool is None or self._held:
+            return
+        about = self.settings[name]
+        value = getattr(tool, name)
+        for _ in range(abs(steps)):
+            by = max(about.step or 0.5, value / 8)
+            value += math.copysign(by, steps)
+        value = round(value * 2) / 2
+        least, most = about.least if about.least is not None else 0.5, about.most or 100.0
+        self.set(**{name: min(max(value, least), most)})
+
+    # -- the stroke -----------------------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> Structure | None:
+        """The structure that a stroke would change."""
+        view = self._session.view
+        group = self._session.case.structure_set(view.structure_set)
+        return next((s for s in group.structures if s.id == view.active), None) if group else None
+
+    @property
+    def refused(self) -> str:
+        """Why nothing can be drawn, in one sentence; empty where something can."""
+        if self.active is None:
+            return "No structure is active: click one in the list, press Q over one, or make a new one with Ctrl+N"
+        return refusal(self._session.case, self.active) or self._refused
+
+    @property
+    def held(self) -> bool:
+        """Whether a button is down."""
+        return self._held
+
+    @property
+    def pending(self) -> bool:
+        """Whether a stroke has begun, or a proposal stands, that Enter takes and Esc drops."""
+        return self._begun or bool(self._draft)
+
+    @property
+    def erasing(self) -> bool:
+        return self._stroke is not None and self._stroke.erasing
+
+    def guides(self, easel: Easel) -> tuple[Guide, ...]:
+        """What is to be drawn over a view besides the contours."""
+        return self._stroke.guides if self._stroke is not None and easel is self._easel else ()
+
+    def hover(self, easel: Easel, pen: Pen) -> None:
+        if self.kind is None or self._held or (self._begun and easel is not self._easel):
+            return
+        self._pen = pen
+        self._ready(easel)
+        if self._stroke is not None:
+            self._stroke.hover(pen)
+        self._show()
+
+    def leave(self, easel: Easel) -> None:
+        """The hand has left a view."""
+        if easel is self._easel and not self._begun and not self._held and not self._draft:
+            self._drop()
+            self.moved.emit()
+
+    def press(self, easel: Easel, pen: Pen) -> None:
+        """Begin to draw, or go on; says why not."""
+        if self._begun and easel is not self._easel:
+            self._tell("Finish the stroke first: Enter takes it, Esc drops it")
+            return
+        self._pen = pen
+        active = self.active
+        if active is not None and active.id in self._session.view.hidden:
+            self._session.look(hidden=self._session.view.hidden - {active.id})
+            self._tell(f"{active.name} was hidden: it is shown now")
+        self._ready(easel)
+        if self._stroke is None:
+            self._warn(self.refused) if self.active is not None else self._tell(self.refused)
+            return
+        self._held = self._begun = True
+        self._stroke.press(pen)
+        self._show()
+
+    def drag(self, pen: Pen) -> None:
+        if self._held and self._stroke is not None:
+            self._pen = pen
+            self._stroke.drag(pen)
+            self._show()
+
+    def release(self, pen: Pen) -> None:
+        if self._held and self._stroke is not None:
+            self._pen, self._held = pen, False
+            self._stroke.release(pen)
+            self._settle()
+
+    def accept(self) -> None:
+        """Enter, or a double click."""
+        if self._stroke is not None and not self._held:
+            self._stroke.accept()
+            self._settle()
+
+    def step_back(self) -> None:
+        """Backspace."""
+        if self._stroke is not None and not self._held:
+            self._stroke.step_back()
+            self._begun = self._begun and bool(self._stroke.draft or self._stroke.guides)
+            self._show()
+
+    def cancel(self) -> bool:
+        """Throw the stroke away; False where there was none."""
+        was = self.pending or self._held
+        self._drop()
+        self.moved.emit()
+        return was
+
+    def _drop(self) -> None:
+        self._stroke: Stroke | None = None
+        self._key: tuple[Any, ...] = ()
+        self._easel: Easel | None = None
+        self._pen: Pen | None = None
+        self._held = self._begun = False
+        self._refused = ""
+        self._draft: Draft = {}
+        if self._session.view.stroke is not None:
+            self._session.look(stroke=None)
+
+    def _ready(self, easel: Easel) -> None:
+        """A stroke for where the hand is now: the one that is there, while it fits."""
+        if self._begun:
+            return
+        pane, active, tool = easel.pane, self.active, self.tool
+        if pane is None or active is None or tool is None:
+            self._stroke, self._key, self._easel = None, (), easel
+            return
+        proposal = self.kind is not None and self.kind.proposes and bool(self._draft)
+        key = (active, tool, self.within, self.outside, self.values, None if proposal else (easel, pane))
+        if key[:5] == self._key[:5] and (proposal or key == self._key):
+            return
+        self._stroke, self._refused = None, ""
+        try:
+            self._stroke = self._as_seen(tool).begin(self._target(active, pane))
+        except ReviewerError as error:
+            self._refused = str(error)
+        self._key, self._easel = (*key[:5], (easel, pane)), easel
+
+    def _as_seen(self, tool: Any) -> Tool:
+        """With the grey window of the picture, for a tool that goes by what the eye sees."""
+        base = self._session.scene.base
+        if base is None or not any(f.name == "window" for f in fields(tool)):
+            return tool  # type: ignore[no-any-return]
+        return replace(tool, window=base.window)  # type: ignore[no-any-return]
+
+    def _target(self, active: Structure, pane: Pane) -> Target:
+        case, view = self._session.case, self._session.view
+
+        def limits(structure_id: str | None) -> list[Structure]:
+            found = case.structure(structure_id)
+            return [found] if found is not None and found is not active else []
+
+        return Target.on(
+            case,
+            active,
+            pane,
+            image=case.image(view.base),
+            within=limits(self.within),
+            outside=limits(self.outside),
+            values=self.values,
+        )
+
+    def _renew(self) -> None:
+        """The settings or the structure are others: the stroke that has not begun is another."""
+        if self._held or self._easel is None or self.kind is None:
+            return
+        if self._begun:
+            return
+        easel, pen = self._easel, self._pen
+        self._key = ()
+        self._ready(easel)
+        if self._stroke is not None and pen is not None:
+            self._stroke.hover(pen)
+        self._show()
+
+    def _show(self) -> None:
+        """The draft into the views, and nothing else."""
+        draft = self._stroke.draft if self._stroke is not None else {}
+        if draft is not self._draft:
+            self._draft = draft
+            shown = drafted(self._stroke) if self._stroke is not None and draft else None
+            if shown is not None or self._session.view.stroke is not None:
+                self._session.look(stroke=shown)
+        self.moved.emit()
+
+    def _settle(self) -> None:
+        """After a release: apply what is finished and begin anew where the hand is."""
+        stroke = self._stroke
+        if stroke is None:
+            return
+        if stroke.note:
+            self._tell(stroke.note[:1].upper() + stroke.note[1:])
+        if not stroke.finished:
+            self._show()
+            return
+        easel, pen = self._easel, self._pen
+        try:
+            edit = edit_of(stroke, self._session.case)
+            if edit is not None:
+                self._session.apply(edit)
+        except ReviewerError as error:
+            self._warn(str(error))
+        self._drop()
+        if easel is not None and pen is not None:
+            self.hover(easel, pen)
+        else:
+            self.moved.emit()
+
+    def _heard(self, changes: Changes) -> None:
+        if changes.opened:
+            self.within = self.outside = self.values = None
+            self.take(None)
+            self.changed.emit()
+        elif changes.view("mode") and self._session.view.mode != "contour":
+            self.take(None)
+        elif self._stroke is not None and self._stroke.target.structure is not self.active:
+            self._begun = self._held = False  # undone, or another structure: what was drawn belongs to a state that is gone
+            self._renew()
+        elif self._easel is not None and self._pen is not None and changes.view("point_mm", "base"):
+            self.hover(self._easel, self._pen)
+
+
+def window_range(session: Session) -> tuple[float, float] | None:
+    """The values that the grey window of the base image spans, to begin with; whole numbers where they are large."""
+    base = session.case.image(session.view.base)
+    if base is None:
+        return None
+    window = session.view.windows.get(base.id) or default_window(base)
+    return window.level - window.width / 2, window.level + window.width / 2
