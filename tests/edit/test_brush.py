@@ -51,7 +51,7 @@ def test_a_long_crooked_stroke_is_the_sum_of_its_path_with_a_disk():
     true = shapely.LineString(path).buffer(4.0, quad_segs=64)
     assert shapely.hausdorff_distance(region.boundary, true.boundary, 0.2) < 0.05
     assert region.area == pytest.approx(true.area, rel=1e-3)
-    assert len(shapely.get_coordinates(region)) < 1.5 * len(path)
+    assert len(shapely.get_coordinates(region)) < 2 * len(path)
 
 
 def test_a_closed_stroke_leaves_a_hole():

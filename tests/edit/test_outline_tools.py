@@ -13,7 +13,7 @@ from reviewer.edit.tools.outline import Box, Freehand, PolygonTool, enclosed
 from reviewer.edit.tools.tool import Pen
 
 
-def ring(radius, centre=(0.0, 0.0), turns=1.0, points=200):
+def ring(radius, centre=(0.0, 0.0), turns=1.0, points=400):
     angle = np.linspace(0, 2 * np.pi * turns, points)
     return [(centre[0] + radius * math.cos(a), centre[1] + radius * math.sin(a)) for a in angle]
 

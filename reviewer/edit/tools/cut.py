@@ -137,7 +137,8 @@ class IslandStroke(Stroke):
         for k in regions:
             mine = {id(part) for part in body.get(k, ())}
             stay = [part for part in parts[k] if (id(part) in mine) is keep]
-            left[k] = regions[k] if len(stay) == len(parts[k]) else region_of(shapely.multipolygons(stay))
+            if len(stay) < len(parts[k]):
+                left[k] = region_of(shapely.multipolygons(stay)) if stay else None
         self._draft = changed(structure, left)
         self.finished = True
 

@@ -13,6 +13,9 @@ from reviewer.geometry.region import Region, region_of
 SMALLEST_FILL_MM2 = 0.02
 """Less than this is not worth a corner in the outline."""
 
+OVERLAP_MM = 0.002
+"""What fills a corner overlaps what is there by so much, or hair-thin gaps would stay between."""
+
 
 @dataclass(frozen=True)
 class Nudge:
@@ -82,7 +85,7 @@ class NudgeStroke(SweepStroke):
         ]
         if not corners:
             return region
-        filling = region_of(shapely.union_all(corners))
+        filling = region_of(shapely.buffer(shapely.union_all(corners), OVERLAP_MM, quad_segs=1))
         allowed = {} if filling is None else self._ground.allowed({plane: filling})
         if plane not in allowed:
             return region

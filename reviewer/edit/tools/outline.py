@@ -50,7 +50,7 @@ class EnclosingStroke(Stroke):
             self.erasing = self._erase ^ pen.shift
 
     @property
-    def outline(self) -> Sequence[Place]:
+    def outline(self) -> Sequence[Place] | Floats:
         """The path whose inside counts."""
         return self._path
 
@@ -113,10 +113,10 @@ class FreehandStroke(EnclosingStroke):
 
 
 def _straightened(path: Sequence[Place]) -> list[Place]:
-    """A path without the points that lie within 0.02 mm of the line through the others."""
+    """A path without the points that lie within 0.01 mm of the line through the others."""
     if len(path) < 3:
         return list(path)
-    line = shapely.simplify(shapely.linestrings(path), 0.02, preserve_topology=False)
+    line = shapely.simplify(shapely.linestrings(path), 0.01, preserve_topology=False)
     return [(float(x), float(y)) for x, y in shapely.get_coordinates(line)]
 
 

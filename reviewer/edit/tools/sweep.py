@@ -18,7 +18,7 @@ from reviewer.geometry.region import Region, region_of
 ROUND_MM = 0.01
 """How far the sides of the polygon that stands for a disk lie within the circle through its corners."""
 
-STRAIGHT_MM = 0.03
+STRAIGHT_MM = 0.01
 """How far the outline of a finished stroke may be straightened. With ROUND_MM well below 0.05 mm from the true sweep."""
 
 SMALLEST_RADIUS_MM, LARGEST_RADIUS_MM = 0.25, 100.0

@@ -410,13 +410,11 @@ def edit_of(stroke: Stroke, case: Case) -> Edit | None:
 
 def settled(geometry: shapely.Geometry | None) -> Region | None:
     """A valid region of whatever a computation gave, without specks and pinholes below DEBRIS_MM2; None when nothing is left."""
-    region = None if geometry is None else region_of(geometry)
+    if geometry is None:
+        return None
+    region = region_of(geometry if geometry.is_valid else shapely.make_valid(geometry))
     if region is None:
         return None
-    if not region.is_valid:
-        region = region_of(shapely.make_valid(region))
-        if region is None:
-            return None
     parts = shapely.get_parts(region)
     holes = shapely.area(shapely.polygons(shapely.get_rings(parts)))
     if holes.min() >= DEBRIS_MM2:
