@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from reviewer_widgets.canvas.compose import blended, grey, in_circle, in_squares, right_of, shown_in, wash
+from reviewer_widgets.canvas import compose, fused
 from reviewer_widgets.canvas.facts import Fact, Room, cut_short, facts_of, placed, scale_bar
 from reviewer_widgets.canvas.interaction import (
     Distance,
@@ -27,6 +27,7 @@ from reviewer_widgets.canvas.viewport import Slices, Viewport, fitting
 
 from reviewer.case import Dose, Image, Window
 from reviewer.geometry.grid import Grid
+from reviewer.geometry.reslice import Cut
 from reviewer.scene import DoseLayer, Isodose, Layer, Scene, view_planes
 
 GRID = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (40, 30), np.arange(10) * 2.0, "f")
@@ -40,49 +41,141 @@ def image_of(values=0, **changes):
 # -- compose ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_window_maps_its_ends_to_black_and_white_and_its_level_to_mid_grey():
-    values = np.array([[-1000, -140, 60, 260, 3000, 160]], np.float32)
-    assert grey(values, image_of(), Window(60, 400)).tolist() == [[0, 0, 128, 255, 255, 191]]
+def cut_of(values, x_mm=None, y_mm=None, inside=None):
+    """Samples 1 mm apart (or where told), that hold half a millimetre beyond the outermost."""
+    values = np.atleast_2d(np.asarray(values, np.float32))
+    y_mm = np.arange(values.shape[0]) * 1.0 if y_mm is None else np.asarray(y_mm)
+    x_mm = np.arange(values.shape[1]) * 1.0 if x_mm is None else np.asarray(x_mm)
+    reach = (x_mm[0] - 0.5, x_mm[-1] + 0.5), (y_mm[0] - 0.5, y_mm[-1] + 0.5)
+    return compose.known(Cut(x_mm, y_mm, values, inside, *reach))
 
 
-def test_slope_and_intercept_come_before_the_window():
-    stored = np.array([[0, 512, 1024]], np.float32)
-    assert grey(stored, image_of(slope=2.0, intercept=-1024), Window(0, 2048)).tolist() == [[0, 128, 255]]
+def of_values(values, inside=None):
+    """A source with one sample to a pixel."""
+    made = cut_of(values, inside=inside)
+    return compose.source(made, (0.0, 0.0), 1.0, made.values.shape[::-1])
 
 
-def test_blending_mixes_only_where_the_overlay_is():
-    base, over = np.full((2, 2), 100, np.uint8), np.full((2, 2), 200, np.uint8)
-    where = np.array([[True, False], [True, True]])
-    assert blended(base, over, where, 0.25).tolist() == [[125, 100], [125, 125]]
-    assert shown_in(base, over, where).tolist() == [[200, 100], [200, 200]]
+def grey_levels(values):
+    """An image that is shown as it is: 0 is black, 255 white."""
+    return compose.Toned(of_values(values), 1.0, 0.0)
 
 
-def test_the_shapes_in_which_an_overlay_shows():
-    where = np.ones((6, 8), bool)
-    assert right_of(where, 5)[0].tolist() == [False] * 5 + [True] * 3
-    assert right_of(where, -3).all()
-    circle = in_circle(where, (4.0, 3.0), 2.0)
+def channels(colours):
+    """(rows, columns, 3) red, green, blue."""
+    assert (colours >> 24 == 0xFF).all()
+    return np.stack([colours >> shift & 0xFF for shift in (16, 8, 0)], axis=-1).astype(int)
+
+
+@pytest.fixture(params=[compose.painted, fused.painted], ids=["plain", "compiled"])
+def paint(request):
+    """The picture of a base, and what else there may be."""
+
+    def painted(base, over=None, shown=None, dose=None):
+        size = len(base.source.column), len(base.source.row)
+        over = over or compose.Toned(compose.no_source(size), 1.0, 0.0)
+        return channels(
+            request.param(base, over, shown or compose.everywhere(size, 1.0), dose or compose.no_tint(size))
+        )
+
+    return painted
+
+
+def test_the_window_maps_its_ends_to_black_and_white_and_its_level_to_mid_grey(paint):
+    samples = of_values([-1000, -140, 60, 260, 3000, 160])
+    picture = paint(compose.toned(samples, image_of(), Window(60, 400)))
+    assert picture[0].tolist() == [[v] * 3 for v in (0, 0, 128, 255, 255, 191)]
+
+
+def test_slope_and_intercept_come_before_the_window(paint):
+    image = image_of(slope=2.0, intercept=-1024)
+    picture = paint(compose.toned(of_values([0, 512, 1024]), image, Window(0, 2048)))
+    assert picture[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_blending_mixes_only_where_the_overlay_is_known(paint):
+    base = grey_levels(np.full((2, 3), 100))
+    over = compose.Toned(of_values(np.full((2, 3), 200), np.array([[True, True, False], [True, True, True]])), 1, 0)
+    assert paint(base, over, compose.everywhere((3, 2), 0.25))[..., 0].tolist() == [[125, 100, 100], [125, 125, 125]]
+    over = grey_levels(np.full((2, 3), 200))
+    assert (paint(base, over, compose.everywhere((3, 2), 0.25)) == 125).all()
+    assert (paint(base, over, compose.everywhere((3, 2), 0.0)) == 100).all()
+
+
+def test_the_shapes_in_which_an_overlay_shows(paint):
+    base, over = grey_levels(np.zeros((6, 8))), grey_levels(np.ones((6, 8)))
+
+    def shown(shares):
+        return paint(base, over, shares)[..., 0]
+
+    assert shown(compose.right_of((8, 6), 5)).tolist() == [[0] * 5 + [1] * 3] * 6
+    assert shown(compose.right_of((8, 6), -3)).all()
+    circle = shown(compose.in_circle((8, 6), (4.0, 3.0), 2.0))
     assert circle[3, 4]
     assert not circle[0, 0]
     assert circle.sum() == 12  # pixel centres within 2 of the middle: 2 + 4 + 4 + 2
-    squares = in_squares(where, (0, 0), 2)
-    assert squares[0].tolist() == [False, False, True, True, False, False, True, True]
-    assert np.array_equal(squares[2:4], ~squares[0:2])
-    assert np.array_equal(in_squares(where, (2, 0), 2), ~squares)  # fixed to the view, not to the picture
+    squares = shown(compose.in_squares((8, 6), (0, 0), 2))
+    assert squares[0].tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+    assert np.array_equal(squares[2:4], 1 - squares[0:2])
+    assert np.array_equal(shown(compose.in_squares((8, 6), (2, 0), 2)), 1 - squares)  # fixed to the view
 
 
-def test_the_wash_is_transparent_below_the_lowest_level_and_where_the_dose_is_unknown():
+def test_the_wash_is_transparent_below_the_lowest_level_and_where_the_dose_is_unknown(paint):
     levels = (Isodose(20.0, (0, 0, 255)), Isodose(40.0, (255, 0, 0)))
-    dose = np.array([[19.99, 20.0, 30.0, 40.0, 90.0, 50.0]], np.float32)
-    inside = np.array([[True, True, True, True, True, False]])
-    picture = np.full((1, 6, 4), 100, np.uint8)
-    wash(picture, dose, inside, levels, 0.5)
-    assert picture[0, 0].tolist() == [100] * 4
-    assert picture[0, 5].tolist() == [100] * 4
-    assert picture[0, 1, :3].tolist() == pytest.approx([178, 50, 50], abs=1)  # blue, green, red
-    assert picture[0, 2, :3].tolist() == pytest.approx([114, 50, 114], abs=1)
-    assert picture[0, 3, :3].tolist() == pytest.approx([50, 50, 178], abs=1)
-    assert picture[0, 4].tolist() == picture[0, 3].tolist()
+    gray = of_values([19.99, 20.0, 30.0, 40.0, 90.0, 99.0, 50.0], np.array([[True] * 6 + [False]]))
+    row = paint(grey_levels([100] * 7), dose=compose.tinted(gray, levels, 0.5))[0]
+    assert row[0].tolist() == [100] * 3
+    assert row[6].tolist() == [100] * 3
+    assert row[1].tolist() == pytest.approx([50, 50, 178], abs=1)
+    assert row[2].tolist() == pytest.approx([114, 50, 114], abs=1)
+    assert row[3].tolist() == pytest.approx([178, 50, 50], abs=1)
+    assert row[4].tolist() == row[3].tolist()
+
+
+def test_between_the_samples_a_picture_is_linear_also_where_planes_are_uneven(paint):
+    """A plane a x + b y + c is reproduced by linear interpolation whatever the distances of the samples; at the border the end value holds."""
+    x, y = np.array([0.0, 1.0, 4.0, 6.0]), np.array([0.0, 3.0, 5.0])
+    made = cut_of(20 * x[None, :] + 15 * y[:, None] + 10, x, y)
+    start, step, size = (-0.9, -0.3), 0.3, (26, 20)
+    picture = paint(compose.Toned(compose.source(made, start, step, size), 1.0, 0.0))[..., 0]
+    px, py = (s + step * np.arange(n) for s, n in zip(start, size, strict=True))
+    wanted = 20 * px.clip(0, 6)[None, :] + 15 * py.clip(0, 5)[:, None] + 10
+    wanted[(py < -0.5) | (py > 5.5)] = 0
+    wanted[:, (px < -0.5) | (px > 6.5)] = 0
+    assert np.abs(picture - wanted).max() <= 0.51
+
+
+def test_a_picture_smaller_than_its_voxels_is_their_mean(paint):
+    values = np.random.default_rng(3).integers(0, 255, (12, 16)).astype(np.float32)
+    samples = compose.source(cut_of(values), (0.5, 0.5), 2.0, (8, 6), smooth=True)
+    wanted = values.reshape(6, 2, 8, 2).mean(axis=(1, 3))
+    assert np.abs(paint(compose.Toned(samples, 1.0, 0.0))[..., 0] - wanted).max() <= 0.51
+
+
+def test_next_to_an_unknown_sample_nothing_is_known_but_on_a_sample_itself(paint):
+    inside = np.ones((1, 5), bool)
+    inside[0, 3] = False
+    samples = compose.source(cut_of([[80.0] * 5], inside=inside), (0.0, 0.0), 0.5, (9, 1))
+    assert paint(compose.Toned(samples, 1.0, 0.0))[0, :, 0].tolist() == [80] * 4 + [0] * 4 + [80]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.2, 3.0), st.integers(1, 40), st.integers(1, 30), st.booleans())
+def test_the_compiled_picture_is_the_plain_one(seed, step, columns, rows, smooth):
+    rng = np.random.default_rng(seed)
+
+    def any_source():
+        h, w = rng.integers(1, 9, 2)
+        x, y = (np.cumsum(rng.uniform(0.4, 3, n)) for n in (w, h))
+        made = cut_of(rng.uniform(-50, 300, (h, w)), x, y, rng.random((h, w)) < 0.8)
+        return compose.source(made, tuple(rng.uniform(-2, 6, 2)), step, (columns, rows), smooth)
+
+    over = compose.Toned(any_source(), -1.0, 255.0)
+    shown = compose.in_circle((columns, rows), (columns / 2, rows / 2), 6.0)
+    dose = compose.tinted(any_source(), (Isodose(20.0, (0, 90, 255)), Isodose(200.0, (255, 0, 0))), 0.4)
+    given_ = compose.Toned(any_source(), 0.7, 20.0), over, shown, dose
+    apart = channels(fused.painted(*given_)) - channels(compose.painted(*given_))
+    assert np.abs(apart).max() <= 1  # a value halfway between two
 
 
 # -- layers -------------------------------------------------------------------------------------------------------------
@@ -103,7 +196,8 @@ def test_a_voxel_is_painted_where_it_lies_at_every_device_pixel_ratio(ratio):
     image.voxels[4, 10, 25] = 1000
     port, slices = port_of(ratio=ratio, size=(400.0, 300.0), scale=0.1)
     picture = Layers().picture(scene_of(image), slices, port, None, True)
-    bright = np.argwhere(picture.pixels == picture.pixels.max())
+    grey = picture.pixels[..., 0]
+    bright = np.argwhere(grey == grey.max())
     middle = (bright.mean(axis=0)[::-1] + 0.5 + picture.lattice.corner) / ratio
     assert port.plane_mm(tuple(middle)) == pytest.approx((25, 10), abs=0.06 / ratio)
 
@@ -114,12 +208,12 @@ def test_steps_are_reused_when_only_the_window_or_the_blend_changes():
     scene = scene_of(image, overlay=Layer(other, EYE, Window(500, 1000)), blend=0.5)
     first = layers.picture(scene, slices, port, None, True)
     assert layers.picture(scene, slices, port, None, True) is first
-    assert first.pixels[15, 20] == pytest.approx((0.3 + 0.7) / 2 * 255, abs=1)
+    assert first.pixels[15, 20, 0] == pytest.approx((0.3 + 0.7) / 2 * 255, abs=1)
     image.voxels[:] = 0  # nothing reads the voxels again
     brighter = Scene(scene.planes, Layer(image, EYE, Window(300, 600)), scene.overlay, blend=0.0)
-    assert layers.picture(brighter, slices, port, None, True).pixels[15, 20] == 128
+    assert layers.picture(brighter, slices, port, None, True).pixels[15, 20, 0] == 128
     layers.arrived(image.id)
-    assert layers.picture(brighter, slices, port, None, True).pixels[15, 20] == 0
+    assert layers.picture(brighter, slices, port, None, True).pixels[15, 20, 0] == 0
 
 
 def test_planes_that_have_not_arrived_show_nothing_of_the_overlay():
@@ -128,9 +222,9 @@ def test_planes_that_have_not_arrived_show_nothing_of_the_overlay():
     other = Image("o", "MR", "MR", GRID, np.full(GRID.shape_zyx, 900, np.int16), pending=pending)
     scene = scene_of(image_of(300), overlay=Layer(other, EYE, Window(500, 1000)), blend=1.0)
     port, slices = port_of()
-    assert Layers().picture(scene, slices, port, None, True).pixels[15, 20] == pytest.approx(77, abs=1)
+    assert Layers().picture(scene, slices, port, None, True).pixels[15, 20, 0] == pytest.approx(77, abs=1)
     port, _ = port_of(position=10.0)
-    assert Layers().picture(scene, slices, port, None, True).pixels[15, 20] == pytest.approx(230, abs=1)
+    assert Layers().picture(scene, slices, port, None, True).pixels[15, 20, 0] == pytest.approx(230, abs=1)
 
 
 def test_isodose_lines_lie_where_the_dose_is_and_stop_where_the_grid_ends():

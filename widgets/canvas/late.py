@@ -5,7 +5,9 @@ A slice view shows native planes with their contours at once; what is missing un
 
 from __future__ import annotations
 
+import gc
 import threading
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -16,6 +18,7 @@ from reviewer.geometry.grid import Grid
 from reviewer.geometry.reslice import warm_up
 
 from ..loading import load
+from .compose import Toned, everywhere, no_source, no_tint
 
 _ready = threading.Event()
 _lock = threading.Lock()
@@ -39,9 +42,16 @@ def wait() -> None:
     _ready.wait()
 
 
+@cache  # another thread may hold `load` for a second
 def section_module() -> ModuleType:
     """`reviewer.geometry.section`, whose import costs the second that a window has for its first paint."""
     return load("reviewer.geometry.section")
+
+
+@cache
+def fused_module() -> ModuleType:
+    """`fused`, the compiled way from cuts to pictures."""
+    return load(".fused", __package__)
 
 
 def _load() -> None:
@@ -52,5 +62,9 @@ def _load() -> None:
         cube = Structure("warm-up", "warm-up", grid, {0: square, 1: square, 2: square})
         section(cube, np.eye(4), (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
         warm_up()
+        size = (2, 2)
+        nothing = Toned(no_source(size), 1.0, 0.0)
+        fused_module().painted(nothing, nothing, everywhere(size, 0.0), no_tint(size))
+        gc.freeze()  # what is loaded stays: else the collector looks through all of numba every few seconds, 0.1 s at a time
     finally:
         _ready.set()

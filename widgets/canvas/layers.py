@@ -1,26 +1,26 @@
 """From a scene and a viewport to the picture of one slice, each step kept until what it depends on differs. No Qt.
 
-cut (the volume along the plane) -> sampled (at the device pixels) -> grey (through the window) -> mixed (base and overlay) -> picture (with
-wash). Window/level starts at grey, blending at mixed, panning at sampled.
+cut (the volume along the plane, of each image and of the dose) -> picture (`compose`: all of them at the device pixels, in one pass).
+Panning, window/level and blending start from the cuts; what lies above the picture starts from the picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import contourpy
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reviewer.case import Image
-from reviewer.geometry.reslice import Cut, cut
-from reviewer.scene import DoseLayer, Layer, Scene
+from reviewer.geometry.grid import Grid
+from reviewer.geometry.reslice import cut
+from reviewer.scene import DoseLayer, Layer, Matrix, Scene
 
-from .compose import Grey, Mask, blended, grey, in_circle, in_squares, right_of, shown_in, wash
+from . import compose, late
+from .compose import Known, Shown, Source, Toned, everywhere, in_circle, in_squares, no_source, no_tint, right_of
 from .viewport import Lattice, Pair, Slices, Viewport
 
 T = TypeVar("T")
@@ -61,30 +61,20 @@ class Lines:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Grey (rows, columns) or blue-green-red-opaque (rows, columns, 4) bytes, and the device pixels that they belong on."""
+    """Blue, green, red, opaque (rows, columns, 4) bytes, and the device pixels that they belong on."""
 
     pixels: NDArray[np.uint8]
     lattice: Lattice
-
-
-@dataclass
-class _Sampled:
-    """The steps of one image on its way to the screen."""
-
-    cuts: Kept[Cut | None] = field(default_factory=Kept)
-    samples: Kept[tuple[NDArray[np.float32], Mask] | None] = field(default_factory=Kept)
-    greys: Kept[Grey] = field(default_factory=Kept)
 
 
 class Layers:
     """The kept steps of one view."""
 
     def __init__(self) -> None:
-        self._base, self._overlay = _Sampled(), _Sampled()
-        self._mixed: Kept[Grey] = Kept()
+        self._base: Kept[Known | None] = Kept()
+        self._overlay: Kept[Known | None] = Kept()
+        self._dose: Kept[Known | None] = Kept()
         self._picture: Kept[Picture | None] = Kept()
-        self._dose_cut: Kept[Cut | None] = Kept()
-        self._dose_sample: Kept[tuple[NDArray[np.float32], Mask] | None] = Kept()
         self._lines: Kept[tuple[Lines, ...]] = Kept()
         self._arrivals: dict[str, int] = {}
 
@@ -92,78 +82,91 @@ class Layers:
         """Planes of an image have been filled."""
         self._arrivals[image_id] = self._arrivals.get(image_id, 0) + 1
 
-    def picture(self, scene: Scene, slices: Slices, port: Viewport, lens: Pair | None, oblique: bool) -> Picture | None:
+    def picture(
+        self, scene: Scene, slices: Slices, port: Viewport, lens: Pair | None, complete: bool
+    ) -> Picture | None:
         """The picture of the base image's part of the view; None where it is out of view.
 
-        lens: logical pixel under the cursor for the spyglass, None where it is not over the view. oblique: whether oblique overlays may
-        be drawn already (see `late`).
+        lens: logical pixel under the cursor for the spyglass, None where it is not over the view. complete: False while what is compiled
+        is not there yet (see `late`): then oblique overlays are left out.
         """
         lattice = port.lattice(slices.box_mm)
         if scene.base is None or lattice is None:
             return None
-        base_key, base = self._grey(self._base, scene.base, slices, port, lattice)
+        over = scene.overlay if complete or (scene.overlay and _straight(scene.overlay)) else None
+        dose = scene.dose if scene.dose and scene.dose.wash and scene.dose.isodoses else None
+        key = (
+            complete,
+            lattice,
+            self._plane_key(scene.base, port),
+            scene.base.window,
+            over and (self._plane_key(over, port), over.window, _style_key(scene, port, lens)),
+            dose and (*_dose_key(dose, slices, port), dose.isodoses, dose.wash_opacity),
+        )
+        return self._picture.get(key, lambda: self._composed(scene, over, dose, slices, port, lattice, lens, complete))
+
+    def _composed(
+        self,
+        scene: Scene,
+        over: Layer | None,
+        dose: DoseLayer | None,
+        slices: Slices,
+        port: Viewport,
+        lattice: Lattice,
+        lens: Pair | None,
+        complete: bool,
+    ) -> Picture | None:
+        assert scene.base is not None
+        base = self._cut(self._base, scene.base, slices, port)
         if base is None:
             return None
-        key: tuple[Any, ...] = (base_key,)
-        mixed = base
-        if scene.overlay is not None and (oblique or _straight(scene.overlay)):
-            over_key, over = self._grey(self._overlay, scene.overlay, slices, port, lattice)
-            sampled = self._overlay.samples.get(over_key[0], lambda: None)
-            if over is not None and sampled is not None:
-                where = sampled[1]
-                key = (base_key, over_key, *_style_key(scene, port, lens))
-                mixed = self._mixed.get(key, lambda: _mix(scene, port, lattice, lens, base, over, where))
-
-        dose = scene.dose
-        if dose is None or not dose.wash:
-            return self._picture.get(key, lambda: Picture(mixed, lattice))
-        made = self._dose(dose, slices, port)
-        if made is None:
-            return self._picture.get((key, "no dose here"), lambda: Picture(mixed, lattice))
-        part = _reaching(made, dose, port, lattice)
-        if part is None:
-            return self._picture.get((key, "no dose here"), lambda: Picture(mixed, lattice))
-        dose_key = (dose.dose, dose.to_layer, port.plane, port.position_mm, part)
-        values = self._dose_sample.get(dose_key, lambda: _sample(made, part))
-        assert values is not None
-        return self._picture.get(
-            (key, dose_key, dose.isodoses, dose.wash_opacity),
-            lambda: Picture(_washed(mixed, lattice, values, part, dose), lattice),
+        other = None if over is None else self._cut(self._overlay, over, slices, port)
+        gray = None if dose is None else self._dose_cut(dose, slices, port)
+        if dose is not None and gray is not None:
+            gray = compose.trimmed(gray, min(level.gy for level in dose.isodoses))
+        size = lattice.size
+        paint = late.fused_module().painted if complete else compose.painted
+        colours = paint(
+            _toned(base, scene.base, lattice),
+            Toned(no_source(size), 1.0, 0.0) if over is None or other is None else _toned(other, over, lattice),
+            everywhere(size, 0.0) if other is None else _shown(scene, port, lattice, lens),
+            compose.tinted(_source(gray, lattice), dose.isodoses, dose.wash_opacity)
+            if dose and gray
+            else no_tint(size),
         )
+        return Picture(colours.view(np.uint8).reshape(*colours.shape, 4), lattice)
 
     def isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
         """The isodose lines of the slice, from marching squares on the dose's own lattice; open where the dose grid ends."""
-        key = (dose.dose, dose.to_layer, port.plane, port.position_mm, dose.isodoses)
-        return self._lines.get(key, lambda: _isodose_lines(self._dose(dose, slices, port), dose))
+        key = (*_dose_key(dose, slices, port), dose.isodoses)
+        return self._lines.get(key, lambda: _isodose_lines(self._dose_cut(dose, slices, port), dose))
 
-    def _dose(self, dose: DoseLayer, slices: Slices, port: Viewport) -> Cut | None:
-        key = (dose.dose, dose.to_layer, port.plane, port.position_mm, slices.box_mm)
-        origin = port.point_mm((0.0, 0.0))
-        return self._dose_cut.get(
-            key,
-            lambda: cut(
-                dose.dose.gray,
-                dose.dose.grid,
-                dose.to_layer,
-                origin,
-                port.plane.right,
-                port.plane.down,
-                box_mm=slices.box_mm,
-            ),
-        )
+    def _plane_key(self, layer: Layer, port: Viewport) -> Hashable:
+        return layer.image, layer.to_layer, port.plane, port.position_mm, self._arrivals.get(layer.image.id, 0)
 
-    def _grey(
-        self, steps: _Sampled, layer: Layer, slices: Slices, port: Viewport, lattice: Lattice
-    ) -> tuple[tuple[Hashable, ...], Grey | None]:
+    def _cut(self, kept: Kept[Known | None], layer: Layer, slices: Slices, port: Viewport) -> Known | None:
         image = layer.image
-        plane_key = (image, layer.to_layer, port.plane, port.position_mm, self._arrivals.get(image.id, 0))
-        made = steps.cuts.get(plane_key, lambda: _cut(layer, slices, port))
-        sample_key = (plane_key, lattice)
-        sampled = steps.samples.get(sample_key, lambda: _sample(made, lattice, smooth=True))
-        if sampled is None:
-            return (sample_key, None), None
-        key = (sample_key, layer.window)
-        return key, steps.greys.get(key, lambda: _grey_where(*sampled, image, layer))
+        present = None if image.pending is None or image.complete else ~image.pending
+        key = self._plane_key(layer, port), slices.box_mm
+        return kept.get(key, lambda: _cut(image.voxels, image.grid, layer.to_layer, slices, port, present))
+
+    def _dose_cut(self, dose: DoseLayer, slices: Slices, port: Viewport) -> Known | None:
+        key = _dose_key(dose, slices, port)
+        return self._dose.get(key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices, port, None))
+
+
+def _cut(
+    array: NDArray[np.generic],
+    grid: Grid,
+    to_layer: Matrix,
+    slices: Slices,
+    port: Viewport,
+    present: NDArray[np.bool_] | None,
+) -> Known | None:
+    """A volume along the plane of a viewport, as far as the base image reaches."""
+    origin, plane = port.point_mm((0.0, 0.0)), port.plane
+    made = cut(array, grid, to_layer, origin, plane.right, plane.down, box_mm=slices.box_mm, present=present)
+    return None if made is None else compose.known(made)
 
 
 def _straight(layer: Layer) -> bool:
@@ -172,34 +175,16 @@ def _straight(layer: Layer) -> bool:
     return bool(np.all(np.abs(np.abs(turn).max(axis=1) - 1) < 1e-9))
 
 
-def _cut(layer: Layer, slices: Slices, port: Viewport) -> Cut | None:
-    image = layer.image
-    present = None if image.pending is None or image.complete else ~image.pending
-    origin = port.point_mm((0.0, 0.0))
-    plane = port.plane
-    return cut(
-        image.voxels,
-        image.grid,
-        layer.to_layer,
-        origin,
-        plane.right,
-        plane.down,
-        box_mm=slices.box_mm,
-        present=present,
-    )
+def _dose_key(dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Hashable, ...]:
+    return dose.dose, dose.to_layer, port.plane, port.position_mm, slices.box_mm
 
 
-def _sample(made: Cut | None, lattice: Lattice, smooth: bool = False) -> tuple[NDArray[np.float32], Mask] | None:
-    if made is None:
-        return None
-    return made.sample(lattice.start_mm, (lattice.step_mm, lattice.step_mm), lattice.size, smooth=smooth)
+def _source(made: Known, lattice: Lattice, smooth: bool = False) -> Source:
+    return compose.source(made, lattice.start_mm, lattice.step_mm, lattice.size, smooth)
 
 
-def _grey_where(values: NDArray[np.float32], inside: Mask, image: Image, layer: Layer) -> Grey:
-    result = grey(values, image, layer.window)
-    if not inside.all():
-        result[~inside] = 0
-    return result
+def _toned(made: Known, layer: Layer, lattice: Lattice) -> Toned:
+    return compose.toned(_source(made, lattice, smooth=True), layer.image, layer.window)
 
 
 def _style_key(scene: Scene, port: Viewport, lens: Pair | None) -> tuple[Hashable, ...]:
@@ -207,70 +192,33 @@ def _style_key(scene: Scene, port: Viewport, lens: Pair | None) -> tuple[Hashabl
         return ("blend", scene.blend)
     if scene.style == "swipe":
         return ("swipe", scene.swipe, port.size)
-    return (scene.style, lens)
+    return (scene.style, lens if scene.style == "spyglass" else None)
 
 
-def _mix(
-    scene: Scene, port: Viewport, lattice: Lattice, lens: Pair | None, base: Grey, over: Grey, where: Mask
-) -> Grey:
+def _shown(scene: Scene, port: Viewport, lattice: Lattice, lens: Pair | None) -> Shown:
+    size, corner = lattice.size, lattice.corner
     if scene.style == "blend":
-        return blended(base, over, where, scene.blend)
+        return everywhere(size, scene.blend)
     if scene.style == "swipe":
-        return shown_in(base, over, right_of(where, round(scene.swipe * port.size[0] * port.ratio) - lattice.corner[0]))
+        return right_of(size, round(scene.swipe * port.size[0] * port.ratio) - corner[0])
     if scene.style == "checkerboard":
-        return shown_in(base, over, in_squares(where, lattice.corner, max(8, round(CHECKER_PIXELS * port.ratio))))
+        return in_squares(size, corner, max(8, round(CHECKER_PIXELS * port.ratio)))
     if lens is None:
-        return base
-    centre = lens[0] * port.ratio - lattice.corner[0], lens[1] * port.ratio - lattice.corner[1]
-    return shown_in(base, over, in_circle(where, centre, SPYGLASS_PIXELS * port.ratio))
-
-
-def _reaching(made: Cut, dose: DoseLayer, port: Viewport, lattice: Lattice) -> Lattice | None:
-    """The part of a lattice where the dose may reach its lowest level, None where there is none: the rest need not be sampled."""
-    if not dose.isodoses or dose.wash_opacity <= 0:
-        return None
-    high = made.values >= np.float32(min(level.gy for level in dose.isodoses))
-    columns, rows = np.flatnonzero(high.any(axis=0)), np.flatnonzero(high.any(axis=1))
-    if columns.size == 0:
-        return None
-    x, y = made.x_mm, made.y_mm
-    box = (  # up to the next sample, which is below the level, or to where the dose ends
-        x[columns[0] - 1] if columns[0] > 0 else made.reach_x_mm[0],
-        y[rows[0] - 1] if rows[0] > 0 else made.reach_y_mm[0],
-        x[columns[-1] + 1] if columns[-1] + 1 < len(x) else made.reach_x_mm[1],
-        y[rows[-1] + 1] if rows[-1] + 1 < len(y) else made.reach_y_mm[1],
-    )
-    part = port.lattice((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
-    if part is None:
-        return None
-    first = [max(a, b) for a, b in zip(part.corner, lattice.corner, strict=True)]
-    last = [min(a + n, b + m) for a, n, b, m in zip(part.corner, part.size, lattice.corner, lattice.size, strict=True)]
-    if last[0] <= first[0] or last[1] <= first[1]:
-        return None
-    start = [s + (f - c) * lattice.step_mm for s, f, c in zip(lattice.start_mm, first, lattice.corner, strict=True)]
-    return Lattice(
-        (first[0], first[1]), (last[0] - first[0], last[1] - first[1]), (start[0], start[1]), lattice.step_mm
+        return everywhere(size, 0.0)
+    return in_circle(
+        size, (lens[0] * port.ratio - corner[0], lens[1] * port.ratio - corner[1]), SPYGLASS_PIXELS * port.ratio
     )
 
 
-def _washed(
-    mixed: Grey, lattice: Lattice, values: tuple[NDArray[np.float32], Mask], part: Lattice, dose: DoseLayer
-) -> NDArray[np.uint8]:
-    x, y = (p - c for p, c in zip(part.corner, lattice.corner, strict=True))
-    result: NDArray[np.uint8] = cv2.cvtColor(mixed, cv2.COLOR_GRAY2BGRA)
-    wash(result[y : y + part.size[1], x : x + part.size[0]], *values, dose.isodoses, dose.wash_opacity)
-    return result
-
-
-def _isodose_lines(made: Cut | None, dose: DoseLayer) -> tuple[Lines, ...]:
+def _isodose_lines(made: Known | None, dose: DoseLayer) -> tuple[Lines, ...]:
     if made is None or min(made.values.shape) < 2:
         return ()
-    values = np.asarray(made.values, dtype=np.float64)
-    known = np.isfinite(values) if made.inside is None else made.inside & np.isfinite(values)
-    if not known.any():
+    values = made.values.astype(np.float64)
+    unknown = ~np.isfinite(values)
+    if unknown.all():
         return ()
-    z: Any = values if known.all() else np.ma.masked_array(values, ~known)
-    highest = float(values[known].max())
+    z: Any = np.ma.masked_array(values, unknown) if unknown.any() else values
+    highest = float(z.max())
     generator = contourpy.contour_generator(made.x_mm, made.y_mm, z, corner_mask=False)
     return tuple(
         Lines(level.gy, level.colour, tuple(generator.lines(level.gy)))

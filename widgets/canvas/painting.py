@@ -114,8 +114,7 @@ def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, s
         painter.fillRect(size, black)
         return
     pixels = picture.pixels
-    form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB32
-    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], form)
+    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], QImage.Format.Format_RGB32)
     image.setDevicePixelRatio(port.ratio)
     x, y = picture.lattice.corner
     if port.ratio == 1:

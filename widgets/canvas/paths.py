@@ -72,10 +72,12 @@ class Outlines:
             self._kept.move_to_end(key)
             return self._kept[key]
         origin = port.point_mm((0.0, 0.0))
-        region = native_region(drawn.structure, drawn.to_structure, origin, port)
-        if region is None and not complete:
+        native = native_plane(drawn.structure, drawn.to_structure, origin, port)
+        if native is not None:  # an own plane without a contour is not met, whatever the structure does beside it
+            region = drawn.structure.planes.get(native)
+        elif not complete:
             return None
-        if region is None:
+        else:
             region = late.section_module().section(
                 drawn.structure, drawn.to_structure, origin, port.plane.right, port.plane.down
             )
@@ -86,12 +88,12 @@ class Outlines:
         return found
 
 
-def native_region(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> Region | None:
-    """The region on the plane of a viewport where that is one of the structure's own, seen along its own axes; else None."""
+def native_plane(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> int | None:
+    """The structure's own plane that a viewport shows, seen along the structure's own axes; else None."""
     grid = structure.grid
     axes = grid.axes.tolist()
     if to_structure != SAME_FRAME or list(port.plane.right) != axes[0] or list(port.plane.down) != axes[1]:
         return None
     w = float(grid.uvw_mm(origin_mm)[2])
     k = grid.nearest_plane(w)
-    return structure.planes.get(k) if abs(float(grid.positions_mm[k]) - w) < 1e-3 else None
+    return k if abs(float(grid.positions_mm[k]) - w) < 1e-3 else None
