@@ -1,4 +1,7 @@
-"""Results leave as files: RTSTRUCT always, DICOM SEG and NIfTI on demand. Nothing that exists is ever written over."""
+"""Results leave as files: RTSTRUCT always, DICOM SEG and NIfTI on demand. Nothing that exists is ever written over.
+
+What SEG (highdicom) and NIfTI (SimpleITK) need is slow to load, and is imported when one is asked for.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from reviewer.case import Case, Image, Structure, StructureSet
@@ -21,13 +25,11 @@ from reviewer.dicom.write import (
     image_of,
     refusal_of_image,
     write_case,
-    write_segmentation,
     write_structure_set,
 )
 from reviewer.errors import CancelledError, InputError, ReviewerError
 from reviewer.files import make_folder, new_file, refuse_existing
-from reviewer.label_maps import Label, write_labels, write_masks
-from reviewer.occupancy import image_for, outside
+from reviewer.occupancy import Label, image_for, outside
 
 Progress = Callable[[float, str], None]
 
@@ -170,7 +172,7 @@ class _OfSet:
         return [Written(path, "RTSTRUCT", self.group.label, tuple(s.name for s in self.group.structures))]
 
     def seg(self, path: Path, fractional: bool) -> list[Written]:
-        segments = write_segmentation(
+        segments = import_module("reviewer.dicom.write.segmentation").write_segmentation(
             self.drawn,
             self._voxels(),
             self.case,
@@ -187,7 +189,9 @@ class _OfSet:
     def masks(self, folder: Path) -> list[Written]:
         used: Counter[str] = Counter()
         paths = [folder / f"{_name(s.name, 'structure', used)}.nii.gz" for s in self.drawn]
-        labels = write_masks(self.drawn, self._voxels(), self.case, paths, self.progress)
+        labels = import_module("reviewer.label_maps").write_masks(
+            self.drawn, self._voxels(), self.case, paths, self.progress
+        )
         self._remark(labels)
         return [
             Written(path, "NIfTI", self.group.label, (label.structure.name,))
@@ -198,7 +202,9 @@ class _OfSet:
     def labels(self, folder: Path) -> list[Written]:
         """The map and, beside it, what its values mean."""
         path, table = folder / "labels.nii.gz", folder / "labels.txt"
-        labels = write_labels(self.drawn, self._voxels(), self.case, path, self.progress)
+        labels = import_module("reviewer.label_maps").write_labels(
+            self.drawn, self._voxels(), self.case, path, self.progress
+        )
         self._remark(labels)
         with new_file(table) as unfinished:
             unfinished.write_text(label_table(labels), encoding="utf-8")

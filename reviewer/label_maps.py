@@ -7,7 +7,6 @@ smaller one, so that a tumour is not lost in its organ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,7 @@ from reviewer.case import Case, Image, Structure
 from reviewer.errors import InputError
 from reviewer.files import new_file
 from reviewer.geometry.coverage import Coverage
-from reviewer.occupancy import INSIDE, Progress, filled, image_for
-
-
-@dataclass(frozen=True)
-class Label:
-    """One value of a map. hidden: voxels of the structure that show a smaller one."""
-
-    value: int
-    structure: Structure
-    voxels: int
-    hidden: int = 0
+from reviewer.occupancy import INSIDE, Label, Progress, filled, image_for
 
 
 def write_masks(

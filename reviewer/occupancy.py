@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,16 @@ INSIDE = 0.5
 """A voxel belongs to a structure that fills at least this part of it."""
 
 Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Label:
+    """One value of a map. hidden: voxels of the structure that show a smaller one."""
+
+    value: int
+    structure: Structure
+    voxels: int
+    hidden: int = 0
 
 
 def image_for(structures: Sequence[Structure], case: Case, image: Image | None) -> Image:

@@ -36,17 +36,21 @@ from .dialogs.about import AboutDialog
 from .dialogs.keys import KeysDialog
 from .dialogs.palette import CommandPalette
 from .dialogs.problems import ProblemsDialog
+from .drawing import KINDS, Drawing, drawing_commands
 from .jobs import Job, Jobs, Progress
+from .loading import load
 from .managing import StructureManagement
 from .panels.banner import MODES, Banner
 from .panels.comparison_place import ComparisonPlace
 from .panels.fold import Fold
+from .panels.history import HistoryPanel
 from .panels.isodoses import IsodosePanel
 from .panels.layers import LayersPanel
 from .panels.plan import PlanPanel
 from .panels.status import StatusStrip
 from .panels.strip import ErrorStrip
 from .panels.structures import StructuresPanel
+from .panels.tools import ToolsPanel
 from .panels.views import NAMES, ViewGrid
 from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
@@ -117,6 +121,8 @@ class MainWindow(QMainWindow):
             lambda structure_id: self.structures.edit_name(structure_id),
             self._structure_under_cursor,
         )
+        self.drawing = Drawing(self.session, self.status.say, self.strip.tell, self)
+        self.drawing.changed.connect(self._drawing_changed)
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
         self._add_commands()
 
@@ -133,6 +139,8 @@ class MainWindow(QMainWindow):
         self.structures = StructuresPanel(self.session, self.jobs, self.actions_, self.commands, self.management)
         self.isodoses = IsodosePanel(self.session, self.actions_)
         self.plan = PlanPanel(self.session)
+        self.tools = ToolsPanel(self.session, self.drawing, self.actions_)
+        self.history = HistoryPanel(self.session, self.actions_)
         self._dvh_place = QWidget()
         self.folds = {
             "layers": Fold("fold.layers", "Layers", self.layers, self.layers.tools),
@@ -140,11 +148,13 @@ class MainWindow(QMainWindow):
             "isodoses": Fold("fold.isodoses", "Isodoses", self.isodoses, self.isodoses.tools),
             "dvh": Fold("fold.dvh", "DVH", self._dvh_place),
             "plan": Fold("fold.plan", "Plan", self.plan),
+            "tools": Fold("fold.tools", "Tools", self.tools),
+            "history": Fold("fold.history", "History", self.history, self.history.tools),
         }
         for number, fold in enumerate(self.folds.values(), start=1):
             fold.set_tip(f"Fold or unfold   (Ctrl+{number})")
         self.left = _column(
-            "left", [self.folds[n] for n in ("layers", "structures", "isodoses")], LEFT_WIDTH, stretch=1
+            "left", [self.folds[n] for n in ("layers", "tools", "structures", "isodoses")], LEFT_WIDTH, stretch=2
         )
         self.right_splitter = QSplitter(Qt.Orientation.Vertical)
         self.right_splitter.setObjectName("right.splitter")
@@ -152,6 +162,7 @@ class MainWindow(QMainWindow):
         self.right_splitter.setChildrenCollapsible(False)
         self.right_splitter.addWidget(self.folds["dvh"])
         self.right_splitter.addWidget(self.folds["plan"])
+        self.right_splitter.addWidget(self.folds["history"])
         self.right_splitter.setSizes([380, 320])
         self.right = _column("right", [self.right_splitter], RIGHT_WIDTH, stretch=0)
         self.across = QSplitter(Qt.Orientation.Horizontal)
@@ -191,6 +202,7 @@ class MainWindow(QMainWindow):
         self._draw()
         self._restore()
         self._show_recent()
+        self._arrange()
         self._show_page()
 
     # -- opening --------------------------------------------------------------------------------------------------------
@@ -286,11 +298,12 @@ class MainWindow(QMainWindow):
         self._views_loaded = True
         slice_view = import_module(".canvas.slice_view", __package__)
         for orientation in ORIENTATIONS:
-            view = slice_view.SliceView(self.session, orientation)
+            view = slice_view.SliceView(self.session, orientation, self.drawing)
             view.setObjectName(f"views.{orientation}")
             view.pointed.connect(self._pointed)
             view.tool_changed.connect(self._use_tool)
             self._place(orientation, view)
+        self.drawing.at(self.views["axial"])  # type: ignore[arg-type]
         QTimer.singleShot(0, self._load_plots)
 
     def _load_plots(self) -> None:
@@ -333,9 +346,24 @@ class MainWindow(QMainWindow):
         """The same tool in all pictures; the one that is in hand, asked for again, is put down."""
         asked = self.sender() not in self._slices()
         self._tool = "point" if asked and tool == self._tool else tool
+        if self._tool != "draw":
+            self.drawing.take(None)
         for view in self._slices():
             view.set_tool(self._tool)
         self.actions_.refresh()
+
+    def _drawing_changed(self) -> None:
+        kind = self.drawing.kind
+        self._tool = "draw" if kind is not None else "point" if self._tool == "draw" else self._tool
+        for view in self._slices():
+            view.set_tool(self._tool)
+        self.status.hint(f"{kind.text}: {kind.hint}" if kind is not None else "")
+        self.actions_.refresh()
+
+    def _load_tools(self) -> None:
+        """Beside the window, so that the first stroke does not wait for them."""
+        modules = sorted({f"reviewer.edit.tools.{kind.module}" for kind in KINDS})
+        self.jobs.run("Loading the tools", lambda _: [load(name) for name in modules], lambda _: None, key="tools")
 
     def _slices(self) -> list[Any]:
         return [self.views[o] for o in ORIENTATIONS] if self._views_loaded else []
@@ -345,6 +373,18 @@ class MainWindow(QMainWindow):
     def _refresh(self, changes: Changes) -> None:
         if changes.opened:
             self._show_page()
+        if changes.view("mode"):
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """The panels of the mode."""
+        contour = self.session.view.mode == "contour"
+        for name in ("tools", "history"):
+            self.folds[name].setVisible(contour)
+        for name in ("isodoses", "plan"):
+            self.folds[name].setVisible(not contour)
+        if contour:
+            self._load_tools()
 
     def _jobs_changed(self) -> None:
         if self._asked is not None and self._asked.progress.cancelled():
@@ -374,6 +414,18 @@ class MainWindow(QMainWindow):
         add(Command("file.files", "Open files…", "File", self._ask_files, "Ctrl+Shift+O", icon="files"))
         add(
             Command(
+                "file.export",
+                "Export…",
+                "File",
+                self._export,
+                "Ctrl+E",
+                "Structures as RTSTRUCT, DICOM SEG or NIfTI; never over a file that is there",
+                refusal=self._nothing_to_export,
+                icon="export",
+            )
+        )
+        add(
+            Command(
                 "file.picture",
                 "Save a picture of the view…",
                 "File",
@@ -400,6 +452,8 @@ class MainWindow(QMainWindow):
         for command in session_commands(self.session, self.status.say):
             # Tab moves the focus elsewhere; over the pictures it goes from structure to structure.
             add(command, *((self.views,) if "Tab" in command.keys else ()))
+        for command in drawing_commands(self.session, self.drawing, self.commands):
+            add(command)
         for command in (*self.management.commands(), *self.derived.commands()):
             add(command)
         add(self.comparison.command())
@@ -455,6 +509,8 @@ class MainWindow(QMainWindow):
                 ("isodoses", "Isodoses"),
                 ("dvh", "DVH"),
                 ("plan", "Plan"),
+                ("tools", "Tools"),
+                ("history", "History"),
             ),
             start=1,
         ):
@@ -478,7 +534,7 @@ class MainWindow(QMainWindow):
             ("file.folder", "file.files", "recent", "file.demo"),
             ("edit.undo", "edit.redo"),
             ("structure.targets", "structure.derive", "structure.compare"),
-            ("file.picture", "file.problems"),
+            ("file.export", "file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
             ("help.palette", "help.keys", "help.about"),
             ("file.quit",),
@@ -495,6 +551,10 @@ class MainWindow(QMainWindow):
     def show_problems(self) -> None:
         ProblemsDialog(self.session.case.problems, self).show()
 
+    def _export(self) -> None:
+        dialog = import_module(".dialogs.export", __package__)
+        dialog.ExportDialog(self.session, self.jobs, self.status.say, self).open()
+
     def show_keys(self) -> None:
         KeysDialog(self.actions_, self).show()
 
@@ -510,16 +570,20 @@ class MainWindow(QMainWindow):
     def _no_case(self) -> str:
         return "" if self.session.view.base else NOTHING_OPEN
 
+    def _nothing_to_export(self) -> str:
+        return "" if self.session.case.structures else "there are no structures"
+
     def _no_problems(self) -> str:
         return "" if self.session.case.problems else "there were none"
 
     def _mode_refusal(self, mode: Mode) -> str:
         if mode == "review":
             return ""
+        if mode == "contour":
+            return "" if self.session.case.images else "there is no image to draw on"
         if mode == "gating" and self.session.case.images and not self.session.case.cines:
             return "this case has no cine"
         return {
-            "contour": "comes with contour editing",
             "day": "comes with the adaptive day",
             "gating": "comes with gating review",
             "practice": "comes with exercises and scoring",
