@@ -26,6 +26,7 @@ from shapely import MultiPolygon, Polygon
 
 from reviewer.geometry.edges import segments_of, square_distance
 from reviewer.geometry.level import level_edges
+from reviewer.geometry.memo import Memo
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -83,29 +84,17 @@ def steps(length_mm: float) -> int:
 class Between:
     """Finds the layers between the planes of one structure.
 
-    What it finds between two planes depends on nothing but the planes handed over and `lattice`, and may be kept for as long as these stay.
+    What it finds between two planes depends on nothing but the planes handed over and `cell_mm`, and may be kept for as long as these stay.
     """
 
-    def __init__(self, bounds_mm: Floats, margin_mm: float) -> None:
-        """bounds_mm: lowest u, v and highest u, v of all planes; margin_mm: the largest distance between two planes.
+    def __init__(self, bounds_mm: Floats) -> None:
+        """bounds_mm: lowest u, v and highest u, v of all planes.
 
         A GTV is sought in cells of 0.5 mm, a liver in 1 mm, a body in 2 mm; smooth outlines are met to a few hundredths of a cell.
         """
         extent = bounds_mm[2:] - bounds_mm[:2]
         size = math.sqrt(extent[0] * extent[1])
         self.cell_mm = 0.5 if size < 60 else 1.0 if size < 250 else 2.0
-        # In whole blocks of cells, so that a stroke seldom moves the lattice's borders.
-        block = BLOCK * self.cell_mm
-        first = np.floor((bounds_mm[:2] - margin_mm - 2 * self.cell_mm) / block).astype(int) * BLOCK
-        last = np.ceil((bounds_mm[2:] + margin_mm + 2 * self.cell_mm) / block).astype(int) * BLOCK
-        self._x, self._y = int(first[0]), int(first[1])
-        self._size = int(last[1] - first[1]) + 1, int(last[0] - first[0]) + 1
-        self._shapes: dict[tuple[int, ...], _Shape] = {}
-
-    @property
-    def lattice(self) -> tuple[float, int, int, tuple[int, int]]:
-        """Size of a cell, place of the first point, number of points."""
-        return self.cell_mm, self._x, self._y, self._size
 
     def layers(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> list[Layer]:
         """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
@@ -154,7 +143,7 @@ class Between:
         values = filling.at(t)
         values[np.abs(values) < ON_THE_EDGE] = ON_THE_EDGE
         edges, _ = level_edges(np.negative(values, out=values), 0.0)
-        corner = np.array([self._x + filling.box[1].start, self._y + filling.box[0].start] * 2)
+        corner = np.array([filling.box.x, filling.box.y] * 2)
         found: Floats = (edges + corner) * self.cell_mm
         return found
 
@@ -163,7 +152,9 @@ class Between:
         lower, upper = below[0].parts, above[0].parts
         met = _met(lower, upper)
         pits, peaks = _enclosed(lower, upper), _enclosed(upper, lower)
+        lattice = self._box([p for plane in (*below, *above) for p in plane.parts], length / 2, BLOCK)
         box = self._box(lower + upper, length / 2)
+        place = _Place(self.cell_mm, lattice, box)
         pair = None
         if met.any():
             pair = self._pair(
@@ -171,57 +162,48 @@ class Between:
                 _filled(_pick(upper, np.any(met, axis=0)), peaks),
                 below,
                 above,
-                box,
+                place,
             )
-        caps = [self._cap((p,), below, length, False, open_end, box) for p in _pick(lower, ~np.any(met, axis=1))]
-        caps += [self._cap((p,), above, length, True, open_end, box) for p in _pick(upper, ~np.any(met, axis=0))]
-        hollows = [self._cap((h,), _hollow(below), length, False, open_end, box) for h in pits]
-        hollows += [self._cap((h,), _hollow(above), length, True, open_end, box) for h in peaks]
+        caps = [self._cap((p,), below, length, False, open_end, place) for p in _pick(lower, ~np.any(met, axis=1))]
+        caps += [self._cap((p,), above, length, True, open_end, place) for p in _pick(upper, ~np.any(met, axis=0))]
+        hollows = [self._cap((h,), _hollow(below), length, False, open_end, place) for h in pits]
+        hollows += [self._cap((h,), _hollow(above), length, True, open_end, place) for h in peaks]
         return _Filling(pair, caps, hollows, box)
 
-    def _box(self, parts: Parts, margin: float) -> tuple[slice, slice]:
-        """Rows and columns of the lattice around parts."""
-        bounds = shapely.total_bounds(parts)
-        first = np.floor((bounds[:2] - margin) / self.cell_mm).astype(int) - 1
-        last = np.ceil((bounds[2:] + margin) / self.cell_mm).astype(int) + 1
-        columns = slice(max(int(first[0] - self._x), 0), min(int(last[0] - self._x) + 1, self._size[1]))
-        return slice(max(int(first[1] - self._y), 0), min(int(last[1] - self._y) + 1, self._size[0])), columns
+    def _box(self, parts: Sequence[Polygon], margin: float, block: int = 1) -> Box:
+        """Points of the lattice around parts; in whole blocks, so that a stroke seldom moves its borders."""
+        bounds = shapely.total_bounds(parts) / self.cell_mm
+        first = np.floor((bounds[:2] - margin / self.cell_mm - 1) / block).astype(int) * block
+        last = np.ceil((bounds[2:] + margin / self.cell_mm + 1) / block).astype(int) * block
+        return Box(int(first[0]), int(first[1]), int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1)
 
-    def _shape(self, parts: Parts, reach_mm: float) -> _Shape:
-        key = tuple(map(id, parts))
-        if key not in self._shapes:
-            self._shapes[key] = _Shape.of(parts, self._x, self._y, self._size, self.cell_mm, reach_mm)
-        return self._shapes[key]
-
-    def _pair(
-        self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], box: tuple[slice, slice]
-    ) -> _Pair:
+    def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: _Place) -> _Pair:
         """The parts that go on from one plane to the next."""
-        first, second = self._shape(lower, below[0].reach_mm), self._shape(upper, above[0].reach_mm)
-        before, gap_before, follows = self._next(lower, below)
-        after, gap_after, goes_on = self._next(upper, above)
+        first, second = place.shape(lower, below[0].reach_mm), place.shape(upper, above[0].reach_mm)
+        before, gap_before, follows = self._next(lower, below, place)
+        after, gap_after, goes_on = self._next(upper, above, place)
         length = above[0].w_mm - below[0].w_mm
         lower_slope, upper_slope = _slopes(
-            first.f[box],
-            second.f[box],
-            (before or first).f[box],
-            (after or second).f[box],
-            first.part[box],
-            second.part[box],
+            first.f,
+            second.f,
+            (before or first).f,
+            (after or second).f,
+            first.part,
+            second.part,
             follows,
             goes_on,
             length,
             gap_before,
             gap_after,
         )
-        return _Pair(first.f[box], second.f[box], first.d[box], second.d[box], lower_slope, upper_slope, length / 2)
+        return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2)
 
-    def _next(self, parts: Parts, planes: Sequence[Plane]) -> tuple[_Shape | None, float, Booleans]:
+    def _next(self, parts: Parts, planes: Sequence[Plane], place: _Place) -> tuple[_Shape | None, float, Booleans]:
         """Shape of the second of `planes`, its distance from the first, and which of the first's parts go on there."""
         if len(planes) < 2 or not planes[1].parts:
             return None, 1.0, np.zeros(len(parts), dtype=np.bool_)
         goes_on = np.asarray(_met(parts, planes[1].parts).any(axis=1))
-        return self._shape(planes[1].parts, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), goes_on
+        return place.shape(planes[1].parts, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), goes_on
 
     def _cap(
         self,
@@ -230,23 +212,23 @@ class Between:
         length: float,
         from_above: bool,
         open_end: bool,
-        box: tuple[slice, slice],
+        place: _Place,
     ) -> _Cap:
         """The end of parts of the first of `planes` that have no successor on the other side."""
-        last = self._shape(parts, planes[0].reach_mm)
-        f, d = last.f[box], last.d[box]
+        last = place.shape(parts, planes[0].reach_mm)
+        f, d = last.f, last.d
         slope: Singles = np.zeros_like(f)
         curvature: Singles = np.zeros_like(f)
         gap = 0.0
         ancestors = _touching(parts, planes[1].parts) if len(planes) > 1 else ()
         if ancestors:
             gap = abs(planes[1].w_mm - planes[0].w_mm)
-            before = self._shape(ancestors, planes[1].reach_mm).f[box]
+            before = place.shape(ancestors, planes[1].reach_mm).f
             slope = np.divide(f - before, gap, dtype=np.float32)
             older = _touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
             if older:
                 farther = abs(planes[2].w_mm - planes[1].w_mm)
-                steeper = np.divide(before - self._shape(older, planes[2].reach_mm).f[box], farther, dtype=np.float32)
+                steeper = np.divide(before - place.shape(older, planes[2].reach_mm).f, farther, dtype=np.float32)
                 curvature = np.divide(slope - steeper, gap + farther, dtype=np.float32)
         cap = _Cap(f, d, slope, curvature, gap, length, from_above, 1.0)
         inside = d < 0
@@ -310,17 +292,16 @@ class _Cap:
 
 @dataclass(frozen=True)
 class _Filling:
-    """What lies between two planes, in a box (rows, columns) of the lattice."""
+    """What lies between two planes, in a box of the lattice."""
 
     pair: _Pair | None
     caps: list[_Cap]
     hollows: list[_Cap]
-    box: tuple[slice, slice]
+    box: Box
 
     def at(self, t: float) -> Singles:
         """Negative inside, at the share t of the way."""
-        size = self.box[0].stop - self.box[0].start, self.box[1].stop - self.box[1].start
-        values = self.pair.at(t) if self.pair else np.full(size, OUTSIDE)
+        values = self.pair.at(t) if self.pair else np.full((self.box.rows, self.box.columns), OUTSIDE)
         for cap in self.caps:
             np.minimum(values, cap.at(t), out=values)
         for hollow in self.hollows:
@@ -329,26 +310,61 @@ class _Filling:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Points of a lattice: the first column and row, which are multiples of the cell from the origin, and how many there are."""
+
+    x: int
+    y: int
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class _Shape:
-    """f and d of the module's docstring on the lattice, the number of the part that each point is nearest to, and the parts themselves."""
+    """f and d of the module's docstring on the lattice, and the number of the part that each point is nearest to."""
 
     f: Singles
     d: Singles
     part: NDArray[np.int32]
-    parts: Parts
 
     @classmethod
-    def of(cls, parts: Parts, x: int, y: int, size: tuple[int, int], cell: float, reach_mm: float) -> _Shape:
+    def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float) -> _Shape:
         rings, part_of_ring = shapely.get_rings(np.asarray(parts, dtype=object), return_index=True)
         radius = np.sqrt(shapely.area(shapely.polygons(rings)) / math.pi)
         side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
         points, ring = shapely.get_coordinates(rings, return_index=True)
-        points = points / cell - (x, y)
+        points = points / cell - (lattice.x, lattice.y)
         same = ring[1:] == ring[:-1]
         ring = ring[:-1][same]
         segments = np.hstack([points[:-1][same], points[1:][same]])
-        f, d, nearest = _distances(segments, radius[ring], side[ring], size[0], size[1], cell, reach_mm / cell + 2)
-        return cls(f, d, part_of_ring[ring].astype(np.int32)[nearest], parts)
+        f, d, nearest = _distances(
+            segments, radius[ring], side[ring], lattice.rows, lattice.columns, cell, reach_mm / cell + 2
+        )
+        return cls(f, d, part_of_ring[ring].astype(np.int32)[nearest])
+
+
+_shapes: Memo[_Shape] = Memo(5_000_000)
+"""Shapes by their parts; the weight is the number of points, of 12 bytes each: 60 MB, about two livers."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where shapes are worked out, in all of the lattice near an interval, and the box of it that is asked for."""
+
+    cell_mm: float
+    lattice: Box
+    box: Box
+
+    def shape(self, parts: Parts, reach_mm: float) -> _Shape:
+        """The same parts are asked for by the intervals to either side, and again after an edit of another plane."""
+        setting = (self.cell_mm, self.lattice, reach_mm)
+        found = _shapes.get(parts, setting)
+        if found is None:
+            found = _Shape.of(parts, self.lattice, self.cell_mm, reach_mm)
+            found = _shapes.put(parts, found, self.lattice.rows * self.lattice.columns, setting)
+        x, y = self.box.x - self.lattice.x, self.box.y - self.lattice.y
+        there = slice(y, y + self.box.rows), slice(x, x + self.box.columns)
+        return _Shape(found.f[there], found.d[there], found.part[there])
 
 
 def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
@@ -370,11 +386,18 @@ def reaches(regions: Sequence[Floats], apart_mm: Sequence[float], gaps_mm: Seque
     for k, edges in enumerate(regions):
         reach = max(apart[k] + apart[k + 1], apart[k + 2] + apart[k + 3])
         if any(empty[k : k + 7]):  # a cap is near: its extrapolation looks into the middle of the region
-            u0, v0, u1, v1 = edges.T
-            reach = max(reach, math.sqrt(abs(float(np.sum(u0 * v1 - u1 * v0))) / (2 * math.pi)))
+            reach = max(reach, math.sqrt(_area(edges) / math.pi))
         reach = math.ceil(reach / REACH_STEP_MM) * REACH_STEP_MM
         found.append(min(reach, FARTHEST_MM) + max(gaps_mm[k : k + 2]) / 2)
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _area(edges):  # type: ignore[no-untyped-def]
+    doubled = 0.0
+    for m in range(len(edges)):
+        doubled += edges[m, 0] * edges[m, 3] - edges[m, 2] * edges[m, 1]
+    return abs(doubled) / 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -388,6 +411,14 @@ def apart(some, others):  # type: ignore[no-untyped-def]
                 square = min(square, square_distance(other, n, one[m, 0], one[m, 1]))
             farthest = max(farthest, square)
     return np.sqrt(farthest)
+
+
+def simple(lower: Parts, upper: Parts) -> bool:
+    """Whether all parts of two planes go on from the one to the other, and no hole ends: then no third plane bears on what lies between."""
+    met = _met(lower, upper)
+    if not met.size or not (met.any(axis=1).all() and met.any(axis=0).all()):
+        return False
+    return not _enclosed(lower, upper) and not _enclosed(upper, lower)
 
 
 def _met(some: Parts, others: Parts) -> Booleans:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import shapely
 
-from reviewer.geometry.between import Between, Layer, Plane, apart, reaches, steps
+from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
 from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region, region_of_rings
@@ -38,9 +38,9 @@ class Solid:
     @cached_property
     def bounds_mm(self) -> tuple[Floats, Floats]:
         """Lowest and highest (u, v, w); a Solid without prisms has none and raises ValueError."""
-        ends = self.segments.reshape(-1, 2)
-        low = np.append(ends.min(axis=0), self.borders_mm[0, 0])
-        return low, np.append(ends.max(axis=0), self.borders_mm[-1, 1])
+        u, v = self.segments[:, 0], self.segments[:, 1]  # every point is the start of an edge
+        low = np.array([u.min(), v.min(), self.borders_mm[0, 0]])
+        return low, np.array([u.max(), v.max(), self.borders_mm[-1, 1]])
 
     @cached_property
     def areas_mm2(self) -> Floats:
@@ -79,10 +79,31 @@ def solid(stack: Stack) -> Solid:
     return found
 
 
+def prisms_between(body: Solid, low: float, high: float) -> slice:
+    """The prisms that reach into low to high, w mm."""
+    first = int(np.searchsorted(body.borders_mm[:, 1], low, side="right"))
+    return slice(first, max(first, int(np.searchsorted(body.borders_mm[:, 0], high, side="left"))))
+
+
+def alike(one: Solid, other: Solid, low: float, high: float) -> bool:
+    """Whether two solids are exactly the same from low to high, w mm."""
+    if one is other:
+        return True
+    here, there = prisms_between(one, low, high), prisms_between(other, low, high)
+    if not np.array_equal(one.borders_mm[here], other.borders_mm[there]):
+        return False
+    first, second = one.starts[here.start : here.stop + 1], other.starts[there.start : there.stop + 1]
+    return np.array_equal(first - first[0], second - second[0]) and np.array_equal(
+        one.segments[first[0] : first[-1]], other.segments[second[0] : second[-1]]
+    )
+
+
 _edges: Memo[Floats] = Memo(500_000)
 _apart: Memo[float] = Memo(50_000)
+_parts: Memo[Parts] = Memo(50_000)
+_simple: Memo[bool] = Memo(50_000)
 _layers: Memo[list[Layer]] = Memo(2_000_000)
-"""Edges of regions, how far two lie apart, and what is between planes (64 MB): all that an edit of one plane leaves as it was."""
+"""Edges of regions, how far two lie apart, their parts, and what is between planes (64 MB): all that an edit of one plane leaves as it was."""
 
 
 def _build(stack: Stack) -> Solid:
@@ -102,12 +123,12 @@ def _build(stack: Stack) -> Solid:
     reach = (0.0, *(far[k] if k in edges else 0.0 for k in range(len(w))), 0.0)
     heights = positions.tolist()
     bounds = shapely.total_bounds([planes[k] for k in occupied])
-    between = Between(bounds, float(max(gaps[k : k + 2].max() for k in occupied)))
+    between = Between(bounds)
 
-    @cache  # `Between` knows the parts of a plane by identity, too
+    @cache
     def plane(k: int) -> Plane:
         region = regions[k]
-        return Plane(heights[k], () if region is None else tuple(shapely.get_parts(region).tolist()), reach[k])
+        return Plane(heights[k], () if region is None else _parts_of(region), reach[k])
 
     pieces: list[tuple[float, float, Floats, Region | None]] = []
     for k in occupied:
@@ -115,10 +136,11 @@ def _build(stack: Stack) -> Solid:
         high = w[k] + gaps[k + 1] / steps(gaps[k + 1]) / 2
         pieces.append((float(low), float(high), edges[k], planes[k]))
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
-        # Planes k and k + 1 of the lists that begin with the imagined one, and two more to either side.
-        near = slice(max(k - 2, 0), k + 4)
+        # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.
+        beyond = 1 if _goes_on(regions[k], regions[k + 1]) else 2
+        near = slice(max(k - beyond, 0), k + beyond + 2)
         open_end = k in (0, len(w))
-        setting = (between.lattice, open_end, k - near.start, tuple(heights[near]), reach[near])
+        setting = (between.cell_mm, open_end, k - near.start, tuple(heights[near]), reach[near])
         layers = _layers.get(regions[near], setting)
         if layers is None:
             layers = between.layers(
@@ -148,6 +170,20 @@ def _edges_of(planes: Mapping[int, Region]) -> dict[int, Floats]:
         for k, edges in zip(new, np.split(segments, starts[1:-1]), strict=True):
             found[k] = _edges.put((planes[k],), edges.copy(), len(edges))
     return {k: edges for k, edges in found.items() if edges is not None}
+
+
+def _parts_of(region: Region) -> Parts:
+    """The same objects for the same region: what is known of parts goes by identity, too."""
+    found = _parts.get((region,))
+    return _parts.put((region,), tuple(shapely.get_parts(region).tolist())) if found is None else found
+
+
+def _goes_on(below: Region | None, above: Region | None) -> bool:
+    """Whether all there is in one plane goes on in the next."""
+    if below is None or above is None:
+        return False
+    found = _simple.get((below, above))
+    return _simple.put((below, above), simple(_parts_of(below), _parts_of(above))) if found is None else found
 
 
 def _distance(planes: Mapping[int, Region], edges: Mapping[int, Floats], k: int) -> float:

@@ -84,14 +84,13 @@ def regions_between(grid: Grid, kept: dict[int, Region], wanted: Sequence[Gap]) 
         Plane(height, tuple(shapely.get_parts(kept[k]).tolist()), far)
         for height, k, far in zip(heights, numbers, reach, strict=True)
     ]
-    widest = max(float(w[b] - w[a]) for a, b in wanted)
-    between = Between(shapely.total_bounds([kept[k] for k in numbers]), widest)
+    between = Between(shapely.total_bounds([kept[k] for k in numbers]))
     found: dict[int, Region | None] = {}
     for gap in wanted:
         n = numbers.index(gap[0])
         near = slice(max(n - 2, 0), n + 4)
         regions = tuple(kept[k] for k in numbers[near])
-        setting = (between.lattice, gap, tuple(heights[near]), tuple(reach[near]))
+        setting = (between.cell_mm, gap, tuple(heights[near]), tuple(reach[near]))
         filled = _found.get(regions, setting)
         if filled is None:
             below = [planes[j] for j in range(n, near.start - 1, -1)]
