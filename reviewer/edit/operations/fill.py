@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from shapely import Polygon
 
 from reviewer.case import Image
@@ -49,7 +49,7 @@ def values_near(
     Raises InputError where the image has no values.
     """
     plane = samples(image, to_image, grid, float(grid.positions_mm[seed.plane]), seed.around(radius_mm))
-    if plane is None:
+    if plane is None or not _spans(plane.x_mm, seed.u_mm) or not _spans(plane.y_mm, seed.v_mm):
         raise InputError("the image has no values here", remedy="click on the image")
     square = (plane.x_mm[None, :] - seed.u_mm) ** 2 + (plane.y_mm[:, None] - seed.v_mm) ** 2
     near = plane.values[(square <= max(radius_mm**2, float(square.min()))) & np.isfinite(plane.values)]
@@ -114,6 +114,10 @@ def fill(
     body = next(b for b in connected(narrow) if any(part is begin for part in b.get(seed.plane, ())))
     found = {k: _regrown(parts, wide[k], passage_mm) for k, parts in sorted(body.items())}
     return {k: region for k, region in found.items() if region is not None}
+
+
+def _spans(centres: NDArray[np.float64], place: float) -> bool:
+    return bool(centres[0] <= place <= centres[-1])
 
 
 def _passable(parts: list[Polygon], passage_mm: float) -> list[Polygon]:

@@ -67,7 +67,8 @@ def samples(image: Image, to_image: ArrayLike, grid: Grid, w_mm: float, box: Box
 def band(plane: Samples, low: float, high: float, smallest_mm2: float = 0.0) -> list[Polygon]:
     """The separate areas of a plane where low <= value <= high, values linear between samples, so that edges run between the samples.
 
-    Areas next to unknown samples end at the last known ones. Areas and holes below `smallest_mm2` are left out. Valid polygons.
+    Areas next to unknown samples end at the last known ones. Areas (counted with their holes) and holes below `smallest_mm2` are left out.
+    Valid polygons.
     """
     known = plane.values[np.isfinite(plane.values)]
     if known.size == 0 or low > high or min(plane.values.shape) < 2:

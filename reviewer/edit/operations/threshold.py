@@ -38,7 +38,8 @@ def threshold(
         plane = samples(image, to_image, grid, float(grid.positions_mm[k]), border.bounds)
         if plane is None:
             continue
-        parts = within(band(plane, low, high, smallest_mm2), border)
+        # What the limit cuts off a larger area may be a speck, too.
+        parts = [p for p in within(band(plane, low, high, smallest_mm2), border) if p.area >= smallest_mm2]
         region = region_of(shapely.multipolygons(parts)) if parts else None
         if region is not None and not region.is_valid:
             region = region_of(shapely.union_all(parts))
