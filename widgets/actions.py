@@ -63,12 +63,18 @@ GESTURES = (
     Gesture("Shift+move", "crosshair follows in all views"),
     Gesture("Double click", "one view alone, and back"),
     Gesture("Home / End", "first / last slice"),
+    Gesture("Shift+wheel, [ ]", "size of the drawing tool"),
+    Gesture("Shift while drawing", "the other way round: erase for draw, draw for erase"),
+    Gesture("Enter, double click", "take a polygon, a proposal"),
+    Gesture("Backspace", "take back the last corner"),
     Gesture("R", "fit this view"),
-    Gesture("Esc", "drop the gesture, the distances, the tool"),
+    Gesture("Esc", "drop the stroke or gesture, the distances, the tool"),
 )
 
 
-VIEW_KEYS = frozenset({"Up", "Down", "PgUp", "PgDown", "Home", "End", "R", "Space", "Esc"})
+VIEW_KEYS = frozenset(
+    {"Up", "Down", "PgUp", "PgDown", "Home", "End", "R", "Space", "Esc", "Return", "Enter", "Backspace"}
+)
 """Keys that the views listen to themselves; no command may take one."""
 
 
@@ -171,8 +177,8 @@ class SessionCommands:
 
     def history(self) -> Iterator[Command]:
         session = self._session
-        yield Command("edit.undo", "Undo", "Edit", session.undo, "Ctrl+Z", refusal=self._no_undo)
-        yield Command("edit.redo", "Redo", "Edit", session.redo, "Ctrl+Shift+Z", refusal=self._no_redo)
+        yield Command("edit.undo", "Undo", "Edit", session.undo, "Ctrl+Z", refusal=self._no_undo, icon="undo")
+        yield Command("edit.redo", "Redo", "Edit", session.redo, "Ctrl+Shift+Z", refusal=self._no_redo, icon="redo")
 
     def pictures(self) -> Iterator[Command]:
         yield Command(
@@ -216,12 +222,8 @@ class SessionCommands:
             checked=lambda: self._session.view.overlay_on,
             icon="eye",
         )
-        yield Command(
-            "overlay.less", "Less overlay", "Overlay", lambda: self._blend(-0.1), "[", refusal=self._no_overlay
-        )
-        yield Command(
-            "overlay.more", "More overlay", "Overlay", lambda: self._blend(0.1), "]", refusal=self._no_overlay
-        )
+        yield Command("overlay.less", "Less overlay", "Overlay", lambda: self.blend(-0.1), refusal=self.no_overlay)
+        yield Command("overlay.more", "More overlay", "Overlay", lambda: self.blend(0.1), refusal=self.no_overlay)
         styles: tuple[tuple[OverlayStyle, str, str, str], ...] = (
             ("blend", "Blend", "Shift+O", "Both images at once; [ and ] change the share"),
             ("swipe", "Swipe", "X", "The overlay to the right of an edge that can be dragged"),
@@ -236,7 +238,7 @@ class SessionCommands:
                 lambda style=style: self._style(style),
                 key,
                 tip,
-                refusal=self._no_overlay,
+                refusal=self.no_overlay,
                 checked=lambda style=style: self._session.view.style == style,
                 icon=style,
             )
@@ -379,7 +381,7 @@ class SessionCommands:
         """Into a style, or out of it back to blending."""
         self._session.look(style="blend" if self._session.view.style == style else style)
 
-    def _blend(self, by: float) -> None:
+    def blend(self, by: float) -> None:
         self._session.look(blend=min(1.0, max(0.0, round(self._session.view.blend + by, 2))))
 
     def _default_window(self) -> None:
@@ -404,7 +406,7 @@ class SessionCommands:
     def _no_overlay_chosen(self) -> str:
         return self._no_case() or ("" if self._session.view.overlay else "no overlay is chosen")
 
-    def _no_overlay(self) -> str:
+    def no_overlay(self) -> str:
         return self._no_overlay_chosen() or ("" if self._session.view.overlay_on else "the overlay is off")
 
     def _no_dose(self) -> str:

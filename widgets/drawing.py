@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, Protocol, get_args, get_type_hints
+from typing import Any, Protocol
 
 from PySide6.QtCore import QObject, Signal
 
@@ -18,6 +18,7 @@ from reviewer.errors import ReviewerError
 from reviewer.scene import default_window
 from reviewer.session import Session
 
+from .actions import NOTHING_OPEN, Command, SessionCommands
 from .binding import Changes, follow
 from .loading import load
 
@@ -179,10 +180,6 @@ class Drawing(QObject):
         return (
             {} if tool is None or kind is None else {n: s for n, s in settings_of(tool).items() if n not in kind.fixed}
         )
-
-    def choices(self, name: str) -> tuple[Any, ...]:
-        """What a setting can be, where that is a list."""
-        return get_args(get_type_hints(type(self.tool))[name])
 
     def set(self, **values: Any) -> None:
         """Change settings of the tool in hand; a value out of range is told and not taken."""
@@ -432,7 +429,9 @@ class Drawing(QObject):
         elif changes.view("mode") and self._session.view.mode != "contour":
             self.take(None)
         elif self._stroke is not None and self._stroke.target.structure is not self.active:
-            self._begun = self._held = False  # undone, or another structure: what was drawn belongs to a state that is gone
+            self._begun = self._held = (
+                False  # undone, or another structure: what was drawn belongs to a state that is gone
+            )
             self._renew()
         elif self._easel is not None and self._pen is not None and changes.view("point_mm", "base"):
             self.hover(self._easel, self._pen)
@@ -445,3 +444,37 @@ def window_range(session: Session) -> tuple[float, float] | None:
         return None
     window = session.view.windows.get(base.id) or default_window(base)
     return window.level - window.width / 2, window.level + window.width / 2
+
+
+def drawing_commands(session: Session, drawing: Drawing, others: SessionCommands) -> Iterator[Command]:
+    """One for each tool, and the brackets, which change the size of the tool in hand, else the share of the overlay."""
+
+    def refused() -> str:
+        if not session.view.base:
+            return NOTHING_OPEN
+        return "" if session.view.mode == "contour" else "choose the mode Contour to draw"
+
+    for kind in KINDS:
+        yield Command(
+            f"draw.{kind.name}",
+            kind.text,
+            "Contouring",
+            lambda kind=kind: drawing.take(None if drawing.kind is kind else kind.name),  # type: ignore[misc]
+            kind.keys,
+            f"{kind.tip}\n{kind.hint}",
+            refusal=refused,
+            checked=lambda kind=kind: drawing.kind is kind,  # type: ignore[misc]
+            icon=kind.icon,
+        )
+    for name, text, key, by in (
+        ("smaller", "Smaller tool; without one, less overlay", "[", -1),
+        ("larger", "Larger tool; without one, more overlay", "]", 1),
+    ):
+        yield Command(
+            f"draw.{name}",
+            text,
+            "Contouring",
+            lambda by=by: drawing.resize(by) if drawing.size else others.blend(0.1 * by),  # type: ignore[misc]
+            key,
+            refusal=lambda: "" if drawing.size else others.no_overlay(),
+        )

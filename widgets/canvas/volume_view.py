@@ -183,7 +183,8 @@ class VolumeView(QWidget):
             self._failures.clear()
             self._isodoses = (None, (), {})
             self._orbit, self._fitted = Orbit(), None
-        if self._awake:
+        # While a stroke is drawn the solid stays as it was: to build it anew at every move would take the time of the stroke.
+        if self._awake and self._session.view.stroke is None:
             self._build()
             self._ask()
 
@@ -246,7 +247,9 @@ class VolumeView(QWidget):
         self._ask()
 
     def _missing(self) -> list[Structure]:
-        """Structures to be drawn whose surface is not there or is that of another shape."""
+        """Structures to be drawn whose surface is not there or is that of another shape; none while a stroke is drawn."""
+        if self._session.view.stroke is not None:
+            return []
         return [d.structure for d in self._session.scene.drawn if not self._is_known(d.structure)]
 
     def _is_known(self, structure: Structure) -> bool:

@@ -73,7 +73,8 @@ class StatusStrip(QWidget):
         self._silence = QTimer(self)
         self._silence.setSingleShot(True)
         self._silence.setInterval(8000)
-        self._silence.timeout.connect(lambda: self.said.say(""))
+        self._hint = ""
+        self._silence.timeout.connect(lambda: self.said.say(self._hint))
         jobs.changed.connect(self._jobs_changed)
         follow(self, session, self._refresh)
         theme_changed.connect(self._draw)
@@ -84,6 +85,12 @@ class StatusStrip(QWidget):
         """A passing remark that nobody has to read."""
         self.said.say(sentence)
         self._silence.start()
+
+    def hint(self, sentence: str) -> None:
+        """What the hand can do now: stands where remarks pass, whenever there is none."""
+        if not self._silence.isActive() or self.said.whole() == self._hint:
+            self.said.say(sentence)
+        self._hint = sentence
 
     def point(self, text: str) -> None:
         """What is under the cursor."""

@@ -1,0 +1,221 @@
+"""`ToolsPanel`: the active structure, the drawing tools, the settings of the one in hand, and what limits it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from reviewer.edit.refusal import refusal
+from reviewer.session import Session
+
+from ..actions import Actions
+from ..binding import Changes, follow
+from ..drawing import KINDS, Drawing, window_range
+from ..theme import RHYTHM, swatch
+from .banner import Elided
+from .layers import ElidedCombo
+from .settings_form import SettingsForm
+
+COLUMNS = 7
+
+
+class ToolsPanel(QWidget):
+    """What is drawn on, with what, and where it may change anything."""
+
+    def __init__(self, session: Session, drawing: Drawing, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._drawing, self._actions = session, drawing, actions
+
+        self.mark = QLabel()
+        self.mark.setFixedSize(16, 16)
+        self.active = Elided("tools.active")
+        bold = self.active.font()
+        bold.setBold(True)
+        self.active.setFont(bold)
+        self.state = QLabel()
+        self.state.setObjectName("tools.state")
+        self.state.setWordWrap(True)
+        self.new = QPushButton("New structure…")
+        self.new.setObjectName("tools.new")
+        self.new.clicked.connect(lambda: actions.trigger("structure.new"))
+        self.freeze = QPushButton("Freeze it: do not follow the formula")
+        self.freeze.setObjectName("tools.freeze")
+        self.freeze.clicked.connect(lambda: actions.trigger("structure.frozen"))
+        self.copy = QPushButton("Work on a copy of the set")
+        self.copy.setObjectName("tools.copy")
+        self.copy.clicked.connect(lambda: actions.trigger("structure.copy_set"))
+        self.unlock = QPushButton("Unlock")
+        self.unlock.setObjectName("tools.unlock")
+        self.unlock.clicked.connect(lambda: actions.trigger("structure.locked"))
+
+        grid = QGridLayout()
+        grid.setSpacing(2)
+        for place, kind in enumerate(KINDS):
+            grid.addWidget(_button(actions, f"draw.{kind.name}"), place // COLUMNS, place % COLUMNS)
+        grid.setColumnStretch(COLUMNS, 1)
+        self.form = SettingsForm("tools.settings", drawing.set)
+
+        self.within = self._structure_combo("tools.within", "Strokes stay within this structure")
+        self.outside = self._structure_combo("tools.outside", "Strokes keep off this structure")
+        self.by_value = QCheckBox("only values")
+        self.by_value.setObjectName("tools.by_value")
+        self.by_value.setToolTip("Strokes change only what has values of the image shown in this range")
+        self.by_value.toggled.connect(self._value_switched)
+        self.low, self.high = (self._value_field(f"tools.{end}") for end in ("low", "high"))
+        limits = QGridLayout()
+        limits.setHorizontalSpacing(RHYTHM // 2)
+        limits.setVerticalSpacing(RHYTHM // 2)
+        limits.setColumnStretch(1, 1)
+        limits.addWidget(QLabel("inside"), 0, 0)
+        limits.addWidget(self.within, 0, 1, 1, 2)
+        limits.addWidget(QLabel("off"), 1, 0)
+        limits.addWidget(self.outside, 1, 1, 1, 2)
+        values = QHBoxLayout()
+        values.setSpacing(RHYTHM // 2)
+        values.addWidget(self.by_value, 1)
+        values.addWidget(self.low)
+        values.addWidget(self.high)
+        limits.addLayout(values, 2, 0, 1, 3)
+        self._limits = QWidget()
+        self._limits.setLayout(limits)
+        limits.setContentsMargins(0, 0, 0, 0)
+
+        self.accept = QPushButton("Take it   Enter")
+        self.accept.setObjectName("tools.accept")
+        self.accept.setProperty("role", "primary")
+        self.accept.clicked.connect(drawing.accept)
+        self.drop = QPushButton("Drop it   Esc")
+        self.drop.setObjectName("tools.drop")
+        self.drop.clicked.connect(drawing.cancel)
+        self._pending = QWidget()
+        pending = QHBoxLayout(self._pending)
+        pending.setContentsMargins(0, 0, 0, 0)
+        pending.setSpacing(RHYTHM // 2)
+        pending.addWidget(self.accept)
+        pending.addWidget(self.drop)
+
+        top = QHBoxLayout()
+        top.setSpacing(RHYTHM // 2)
+        top.addWidget(self.mark)
+        top.addWidget(self.active)
+        top.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(RHYTHM // 2, 0, 0, 0)
+        column.setSpacing(RHYTHM // 2)
+        column.addLayout(top)
+        for widget in (self.state, self.new, self.freeze, self.copy, self.unlock):
+            column.addWidget(widget)
+        column.addLayout(grid)
+        column.addWidget(self.form)
+        column.addWidget(self._pending)
+        column.addWidget(self._limits)
+
+        drawing.changed.connect(self._show)
+        drawing.moved.connect(self._show_pending)
+        follow(self, session, self._refresh)
+        self._show()
+
+    def _structure_combo(self, name: str, tip: str) -> QComboBox:
+        combo = ElidedCombo()
+        combo.setObjectName(name)
+        combo.setToolTip(tip)
+        combo.activated.connect(self._limit)
+        return combo
+
+    def _value_field(self, name: str) -> QDoubleSpinBox:
+        field = QDoubleSpinBox()
+        field.setObjectName(name)
+        field.setProperty("role", "cell")
+        field.setRange(-100_000, 100_000)
+        field.setDecimals(0)
+        field.setFixedWidth(54)
+        field.setKeyboardTracking(False)
+        field.setToolTip("In the units of the image shown")
+        field.valueChanged.connect(self._limit)
+        return field
+
+    # -- keeping up -----------------------------------------------------------------------------------------------------
+
+    def _refresh(self, changes: Changes) -> None:
+        if changes.edited or changes.view("active", "structure_set", "mode"):
+            self._show()
+
+    def _show(self) -> None:
+        drawing, active = self._drawing, self._drawing.active
+        self.mark.setVisible(active is not None)
+        self.active.say(active.name if active else "No structure is active")
+        reason = ""
+        if active is not None:
+            self.mark.setPixmap(swatch(active.colour).pixmap(16, 16))
+            reason = refusal(self._session.case, active)
+        elif self._session.view.base:
+            reason = "Click one in the list, press Q over one in a picture, or make a new one."
+        self.state.setText(reason[:1].upper() + reason[1:])
+        self.state.setVisible(bool(reason))
+        self.new.setVisible(active is None)
+        self.copy.setVisible("is approved" in reason)
+        self.freeze.setVisible(active is not None and active.live and not self.copy.isVisibleTo(self))
+        self.unlock.setVisible(active is not None and active.locked and not self.copy.isVisibleTo(self))
+        kind = drawing.kind
+        self.form.show_settings(drawing.tool, frozenset(kind.fixed) if kind else frozenset())
+        self._limits.setVisible(kind is not None and kind.module != "transform")
+        for combo, chosen in ((self.within, drawing.within), (self.outside, drawing.outside)):
+            self._fill(combo, chosen)
+        with QSignalBlocker(self.by_value):
+            self.by_value.setChecked(drawing.values is not None)
+        for field, place in ((self.low, 0), (self.high, 1)):
+            field.setEnabled(drawing.values is not None)
+            if drawing.values is not None:
+                with QSignalBlocker(field):
+                    field.setValue(drawing.values[place])
+        self._show_pending()
+
+    def _fill(self, combo: QComboBox, chosen: str | None) -> None:
+        group = self._session.case.structure_set(self._session.view.structure_set)
+        with QSignalBlocker(combo):
+            combo.clear()
+            combo.addItem("–", None)
+            for structure in group.structures if group else ():
+                if structure is not self._drawing.active and not structure.empty:
+                    combo.addItem(swatch(structure.colour), structure.name, structure.id)
+            combo.setCurrentIndex(max(0, combo.findData(chosen)))
+
+    def _show_pending(self) -> None:
+        self._pending.setVisible(self._drawing.kind is not None and self._drawing.pending and not self._drawing.held)
+
+    # -- hands ----------------------------------------------------------------------------------------------------------
+
+    def _value_switched(self, on: bool) -> None:
+        seen = window_range(self._session) if on else None
+        if seen is not None:
+            for field, value in zip((self.low, self.high), seen, strict=True):
+                with QSignalBlocker(field):
+                    field.setValue(value)
+        self._limit()
+
+    def _limit(self) -> None:
+        values = (self.low.value(), self.high.value()) if self.by_value.isChecked() else None
+        self._drawing.limit(self.within.currentData(), self.outside.currentData(), values)
+
+
+def _button(actions: Actions, name: str) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName(f"button.{name}")
+    button.setDefaultAction(actions[name])
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+    button.setProperty("role", "small")
+    button.setIconSize(QSize(18, 18))
+    button.setFixedSize(26, 26)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return button
