@@ -1,11 +1,16 @@
-"""Opening: any mix of files and folders becomes a `Case`, in two steps: everything but the voxels at once, the voxels as they come."""
+"""Opening: any mix of files and folders becomes a `Case`, in two steps: everything but the voxels at once, the voxels as they come.
+
+A workspace among them brings the files that it builds on, and what was edited.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 
 from reviewer.case import Case, Image, Patient, Problem, StructureSet
@@ -14,7 +19,10 @@ from reviewer.dicom.pixels import release
 from reviewer.dicom.read import patient_of, read
 from reviewer.dicom.series import Load
 from reviewer.dicom.values import date, text
+from reviewer.edit import History, Swap, swapped
 from reviewer.errors import CancelledError, InputError, ReviewerError
+from reviewer.store import SUFFIX, Located, Source, Workspace, located, source
+from reviewer.store.followed import Fingerprint, difference, fingerprint
 from reviewer.volumes import Volume, image_of, is_volume, read_volume, structures_of
 
 ARRIVED_EVERY = 8
@@ -63,10 +71,16 @@ class SeveralPatientsError(InputError):
 
 @dataclass
 class Opening:
-    """A case whose images may still be without voxels. `case` gains problem lines when planes turn out to be unreadable."""
+    """A case whose images may still be without voxels. `case` gains problem lines when planes turn out to be unreadable.
+
+    sources: the files that the case is made of. workspace, history: where it was edited before.
+    """
 
     case: Case
     _loads: dict[str, Load] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    workspace: Workspace | None = None
+    history: History | None = None
 
     def read_voxels(
         self, arrived: Callable[[str], None], cancelled: Cancelled | None = None, first: str | None = None
@@ -138,13 +152,96 @@ def begin(
     study_uids: frozenset[str] | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    hold: bool = False,
 ) -> Opening:
     """Everything that these files and folders (searched recursively) hold of one patient, but for the voxels of DICOM images.
 
     patient_id: which patient, where there are several; study_uids: only these studies. progress: (0 to 1, what is being done).
+    hold: a workspace is opened to be written, else only to be read.
     Raises InputError when a path does not exist or nothing is usable, SeveralPatientsError when the caller must choose,
     CancelledError when `cancelled` says so. Everything else that is wrong is a line in `Case.problems`.
     """
+    kept = [Path(p) for p in paths if _is_workspace(Path(p))]
+    if not kept:
+        return _begin(paths, patient_id, study_uids, progress, cancelled)
+    if len(kept) > 1:
+        raise InputError(f"{len(kept)} workspaces cannot be opened at once", remedy="open one of them")
+    workspace = Workspace.open(kept[0], hold)
+    try:
+        found = located(workspace.sources, kept[0].parent)
+        others = [p for p in paths if not _is_workspace(Path(p))]
+        if not found.paths and not others:
+            raise InputError(
+                f"none of the {len(workspace.sources)} files that it builds on is where it was"
+                + (f" ({workspace.sources[0].path} …)" if workspace.sources else ""),
+                where=str(kept[0]),
+                remedy="open the workspace together with the folder that holds them",
+            )
+        opening = _begin([*found.paths, *others], patient_id, study_uids, progress, cancelled)
+        return _edited(opening, workspace, found)
+    except BaseException:
+        workspace.release()
+        raise
+
+
+def _is_workspace(path: Path) -> bool:
+    return path.suffix == SUFFIX and path.is_file()
+
+
+def _edited(opening: Opening, workspace: Workspace, found: Located) -> Opening:
+    """The case as the workspace left it."""
+    names = {s.name for s in opening.sources}
+    by_path = {s.path: s.name for s in workspace.sources}
+    problems = [
+        p
+        for p in found.problems
+        if p.severity != "error" or found.renamed.get(by_path[p.file], by_path[p.file]) not in names
+    ]
+    workspace.build_on(opening.sources, found.renamed)
+    replay = workspace.replay(opening.case, found.renamed)
+    case, remarks = _followed(replay.case, replay.followed)
+    where = str(workspace.keeping.path)
+    problems += [Problem(where, "warning", sentence) for sentence in (*workspace.told, *remarks)]
+    workspace.told = (*workspace.told, *remarks)
+    case = replace(case, problems=(*case.problems, *problems))
+    return replace(opening, case=case, workspace=workspace, history=replay.history)
+
+
+def _followed(case: Case, then: Mapping[str, Fingerprint]) -> tuple[Case, list[str]]:
+    """Structures that follow a formula are made anew by it; sentences where they come out differently, or cannot be made.
+
+    then: what they were, where that is known better than from the contours in the case.
+    """
+    remarks: list[str] = []
+    for group in case.structure_sets:
+        live = [s for s in group.structures if s.live]
+        if not live:
+            continue
+        derivations = import_module("reviewer.formula.derivations").Derivations()  # loads what takes a second
+        try:
+            swaps = derivations.follow(case, [Swap(group.id, s, s) for s in live])
+        except ReviewerError as error:
+            names = ", ".join(s.name for s in live)
+            remarks.append(f"the formulas of {names} cannot be evaluated ({error}): they are shown without contours")
+            swaps = tuple(Swap(group.id, s, replace(s, planes={})) for s in live)
+            case = swapped(case, swaps)
+            continue
+        case = swapped(case, swaps)
+        for before in live:
+            after = case.structure(before.id)
+            apart = difference(fingerprint(after), then.get(before.id, fingerprint(before))) if after else ""
+            if apart:
+                remarks.append(f"{before.name} does not come out of its formula as it did when it was edited: {apart}")
+    return case, remarks
+
+
+def _begin(
+    paths: Sequence[Path | str],
+    patient_id: str | None,
+    study_uids: frozenset[str] | None,
+    progress: Progress | None,
+    cancelled: Cancelled | None,
+) -> Opening:
     say = progress or (lambda fraction, what: None)
 
     def check() -> None:
@@ -188,7 +285,14 @@ def begin(
         cines=tuple(found.cines),
         problems=tuple(problems),
     )
-    return Opening(case, {load.image.id: load for load in found.loads})
+    sources = tuple(_sources([(file.path, file.sop_uid) for file in chosen], volumes))
+    return Opening(case, {load.image.id: load for load in found.loads}, sources)
+
+
+def _sources(dicom: Sequence[tuple[str, str]], volumes: Sequence[str]) -> Iterator[Source]:
+    for path, name in (*dicom, *((volume, "") for volume in volumes)):
+        with suppress(OSError):
+            yield source(path, name)
 
 
 def _nothing_usable(paths: Sequence[Path | str], total: int, problems: Sequence[Problem]) -> InputError:
@@ -242,6 +346,8 @@ def _scan(
         if n % 20 == 0:
             say(0.6 * n / len(names), f"Reading headers, {n} of {len(names)} files")
         stem, suffix = os.path.splitext(name)
+        if suffix.startswith(SUFFIX) or stem.endswith(SUFFIX):
+            continue  # a workspace that lies beside the data, its log, its lock
         if is_volume(name):
             volumes.append(name)
             continue

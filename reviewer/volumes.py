@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import Colour, Image, Problem, Structure, StructureSet
 from reviewer.case.structure import PALETTE
-from reviewer.case.uid import stand_in_uid
+from reviewer.case.uid import frame_of_volume
 from reviewer.errors import InputError
 from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
 from reviewer.geometry.region import Region, region_of_rings
@@ -94,7 +94,7 @@ def read_volume(path: str) -> Volume:
         w = uvw[2] + steps
     grid = Grid(
         axes, (float(uvw[0]), float(uvw[1])), (spacing[0], spacing[1]), (voxels.shape[2], voxels.shape[1]), w,
-        stand_in_uid("frame", path), spacing[2],
+        frame_of_volume(path), spacing[2],
     )  # fmt: skip
     labels, reason = _is_label_map(path, voxels)
     return Volume(path, grid, voxels, labels, reason)

@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "write structures as RTSTRUCT, DICOM SEG and NIfTI",
     "compare": "how far the structures of two inputs agree",
     "screenshot": "render the window to a picture, without a screen",
+    "verify": "whether a workspace and the files that it builds on are as they were written",
     "check": "test this installation",
 }
 """Name and one line of each command, in the order of the help. `a-b` is the module ``a_b``."""

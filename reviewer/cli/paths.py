@@ -15,7 +15,7 @@ def add_path_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="PATH",
-        help="DICOM files, NIfTI or MetaImage volumes, folders (searched recursively)",
+        help="DICOM files, NIfTI or MetaImage volumes, folders (searched recursively), or a workspace (.reviewer)",
     )
     parser.add_argument("--demo", action="store_true", help="the embedded case instead of PATH")
 

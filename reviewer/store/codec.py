@@ -26,6 +26,8 @@ Key = tuple[str, str]
 
 Document = dict[str, Any]
 
+Rename = Callable[[str], str]
+
 T = TypeVar("T")
 
 _LENGTH = struct.Struct("<I")
@@ -41,15 +43,18 @@ class UnreadableError(ReviewerError):
 # -- to text --------------------------------------------------------------------------------------------------------------
 
 
-def encoded(edit: Edit, case: Case, known: Collection[Key]) -> tuple[Document, bytes]:
-    """The edit as JSON document and regions. case: before the edit; known: structures that the journal has told of already."""
+def encoded(edit: Edit, case: Case, known: Collection[Key], named: Rename) -> tuple[Document, bytes]:
+    """The edit as JSON document and regions.
+
+    case: before the edit; known: structures that the journal has told of already; named: an id as the journal calls it.
+    """
     regions: list[Region] = []
-    document: Document = {"swaps": [_swap(s, known, regions) for s in edit.swaps]}
+    document: Document = {"swaps": [_swap(s, known, regions, named) for s in edit.swaps]}
     for name, groups in (("added", edit.added), ("removed", edit.removed)):
         if groups:
-            document[name] = [_group(g) for g in groups]
+            document[name] = [_group(g, named) for g in groups]
     touched = {s.set_id for s in edit.swaps} - {set_id for set_id, _ in known}
-    sets = [_group(g) for g in case.structure_sets if g.id in touched]
+    sets = [_group(g, named) for g in case.structure_sets if g.id in touched]
     if sets:
         document["sets"] = sets
     return document, packed(regions)
@@ -64,53 +69,58 @@ def packed(regions: Sequence[Region]) -> bytes:
     return b"".join(_LENGTH.pack(len(wkb)) + wkb for wkb in map(bytes, shapely.to_wkb(np.array(regions, dtype=object))))
 
 
-def _swap(swap: Swap, known: Collection[Key], regions: list[Region]) -> Document:
+def _swap(swap: Swap, known: Collection[Key], regions: list[Region], named: Rename) -> Document:
     before, after = swap.before, swap.after
-    document: Document = {"set": swap.set_id, "structure": swap.structure_id}
+    document: Document = {"set": named(swap.set_id), "structure": named(swap.structure_id)}
     if swap.place is not None:
         document["place"] = swap.place
     if before is not None and (swap.set_id, before.id) not in known:
-        document["before"] = _whole(before, regions)
+        document["before"] = _whole(before, regions, named)
     if after is None:
         return document
     if before is None:
-        document["new"] = _whole(after, regions)
+        document["new"] = _whole(after, regions, named)
     elif before.live and not after.live:
-        document["after"] = _whole(after, regions)
+        document["after"] = _whole(after, regions, named)
     elif after.live and before.live:  # its planes are what its formula makes of the others
-        document["change"] = {"attributes": _differing(before, after), "planes": [], "emptied": []}
+        document["change"] = {"attributes": _differing(before, after, named), "planes": [], "emptied": []}
     elif not _same_grid(before.grid, after.grid):
-        document["after"] = _whole(after, regions)
+        document["after"] = _whole(after, regions, named)
     else:
         changed = sorted(swap.planes)
         filled = [k for k in changed if k in after.planes]
         regions += [after.planes[k] for k in filled]
         document["change"] = {
-            "attributes": _differing(before, after),
+            "attributes": _differing(before, after, named),
             "planes": filled,
             "emptied": [k for k in changed if k not in after.planes],
         }
     return document
 
 
-def _whole(structure: Structure, regions: list[Region]) -> Document:
+def _whole(structure: Structure, regions: list[Region], named: Rename) -> Document:
     regions += structure.planes.values()
+    grid = grid_document(structure.grid)
     return {
-        "attributes": {name: _plain(getattr(structure, name)) for name in STRUCTURE},
-        "grid": grid_document(structure.grid),
+        "attributes": {name: _plain(name, getattr(structure, name), named) for name in STRUCTURE},
+        "grid": {**grid, "frame": named(grid["frame"])},
         "planes": list(structure.planes),
     }
 
 
-def _differing(before: Structure, after: Structure) -> Document:
-    return {name: _plain(now) for name in STRUCTURE if (now := getattr(after, name)) != getattr(before, name)}
+def _differing(before: Structure, after: Structure, named: Rename) -> Document:
+    changed = [name for name in STRUCTURE if getattr(after, name) != getattr(before, name)]
+    return {name: _plain(name, getattr(after, name), named) for name in changed}
 
 
-def _group(group: StructureSet) -> Document:
-    return {"id": group.id, **{name: _plain(getattr(group, name)) for name in STRUCTURE_SET}}
+def _group(group: StructureSet, named: Rename) -> Document:
+    attributes = {name: _plain(name, getattr(group, name), named) for name in STRUCTURE_SET}
+    return {"id": named(group.id), **attributes}
 
 
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any, named: Rename) -> Any:
+    if name in NAMES and value is not None:
+        return named(value)
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -175,13 +185,13 @@ class Reader:
 
     case:     as the last edit left it; structures that follow a formula may lag behind it.
     remarks:  sentences on what was not as when the edits were made.
-    renamed:  old id -> new id of sets and images that are called by their path, which has changed.
+    renamed:  old id -> new id of sets and images that are called by their path, which has changed. now: an old id as it is now.
     """
 
     def __init__(self, case: Case, renamed: Mapping[str, str]) -> None:
         self.case, self.known = case, set[Key]()
         self.remarks: list[str] = []
-        self._renamed = renamed
+        self.now = renaming(renamed)
         self._grids = {_grid_key(grid_document(g)): g for g in _grids(case)}
 
     def edit(self, label: str, document: Document, regions: Iterator[Region | None]) -> Edit:
@@ -209,7 +219,7 @@ class Reader:
         self.case = case
 
     def _swap(self, document: Document, added: Sequence[StructureSet], regions: Iterator[Region | None]) -> Swap:
-        key = self._id(_text(document["set"])), self._id(_text(document["structure"]))
+        key = self.now(_text(document["set"])), self.now(_text(document["structure"]))
         group = self.case.structure_set(key[0])
         if group is None and key[0] not in {g.id for g in added}:
             raise UnreadableError(f"it changes a structure set that is not there ({key[0]})")
@@ -240,6 +250,7 @@ class Reader:
 
     def _whole(self, structure_id: str, document: Document, regions: Iterator[Region | None]) -> Structure:
         text = _document(document["grid"])
+        text = {**text, "frame": self.now(_text(text["frame"]))}
         grid = self._grids.setdefault(_grid_key(text), _grid(text))
         planes = {k: _region(regions) for k in _planes(document["planes"], grid)}
         return Structure(
@@ -248,15 +259,14 @@ class Reader:
 
     def _attributes(self, document: Document) -> Document:
         found = {name: STRUCTURE[name](value) for name, value in document.items()}
-        if found.get("image_id") is not None:
-            found["image_id"] = self._id(found["image_id"])
-        return found
+        return self._now(found)
 
     def _group(self, document: Any) -> StructureSet:
         found = {name: STRUCTURE_SET[name](value) for name, value in _document(document).items() if name != "id"}
-        if found.get("image_id") is not None:
-            found["image_id"] = self._id(found["image_id"])
-        return StructureSet(id=self._id(_text(document["id"])), structures=(), **found)
+        return StructureSet(id=self.now(_text(document["id"])), structures=(), **self._now(found))
+
+    def _now(self, attributes: Document) -> Document:
+        return {k: self.now(v) if k in NAMES and v is not None else v for k, v in attributes.items()}
 
     def _missing_set(self, group: StructureSet) -> None:
         """A set whose file is gone stands again with what was edited in it."""
@@ -286,12 +296,17 @@ class Reader:
         self.case = replace(self.case, structure_sets=groups)
         return told
 
-    def _id(self, text: str) -> str:
-        """An id of this case: that of a set or image, or of a structure ("set#3")."""
-        for old, new in self._renamed.items():
+
+def renaming(names: Mapping[str, str]) -> Rename:
+    """How sets, images and their structures ("set#3") are called where some ids have changed."""
+
+    def rename(text: str) -> str:
+        for old, new in names.items():
             if text == old or text.startswith(f"{old}#"):
                 return new + text[len(old) :]
         return text
+
+    return rename
 
 
 def alike(a: Structure, b: Structure) -> bool:
@@ -419,3 +434,6 @@ STRUCTURE_SET: Mapping[str, Callable[[Any], Any]] = {
     "referenced_series_uids": _texts,
 }
 """Attributes of a structure set, and how each is read back."""
+
+NAMES = frozenset({"image_id", "frame_of_reference_uid"})
+"""Attributes that name something by its id."""

@@ -19,7 +19,7 @@ from reviewer.store.schema import SUFFIX, connect_to_look
 
 @dataclass(frozen=True)
 class Found:
-    """An automatic workspace of the same files. at: UTC of its last entry; edits: how many there are."""
+    """A workspace of the same files. at: UTC of its last entry; edits: how many there are."""
 
     path: Path
     at: str
@@ -43,13 +43,16 @@ def automatic_place(patient: Patient) -> Path:
     return path
 
 
-def matching(names: Collection[str]) -> list[Found]:
-    """The automatic workspaces with edits all of whose sources are among `names` (`Source.name`), the newest first."""
-    folder, known = automatic_folder(), set(names)
-    if not folder.is_dir() or not known:
+def matching(names: Collection[str], beside: Collection[Path] = ()) -> list[Found]:
+    """The workspaces with edits all of whose sources are among `names` (`Source.name`), the newest first.
+
+    beside: folders to look into, besides that of the automatic ones.
+    """
+    known = set(names)
+    if not known:
         return []
     found = []
-    for path in folder.glob(f"*{SUFFIX}"):
+    for path in (path for folder in {automatic_folder(), *beside} for path in folder.glob(f"*{SUFFIX}")):
         try:
             with closing(connect_to_look(path)) as connection:
                 sources = {name for (name,) in connection.execute("SELECT name FROM source")}

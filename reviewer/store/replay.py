@@ -102,7 +102,7 @@ class _Told:
             self._position = position
         followed = content.get("followed")
         if isinstance(followed, dict):
-            self.followed.update(read(followed))
+            self.followed.update({self.reader.now(i): found for i, found in read(followed).items()})
 
     def history(self) -> History:
         history = History()

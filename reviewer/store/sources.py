@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reviewer.case import Problem
+from reviewer.case.uid import frame_of_volume
 from reviewer.errors import CancelledError
 
 _CHUNK = 1 << 20
@@ -34,7 +35,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Located:
-    """Where the sources are now. renamed: name of a volume that was moved -> its path now; problems: what is missing or has changed."""
+    """Where the sources are now.
+
+    renamed:  name and frame of reference of a volume, which goes by its path and was moved -> those of now.
+    problems: what is missing or has changed.
+    """
 
     paths: tuple[Path, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +77,7 @@ def located(sources: Sequence[Source], folder: Path) -> Located:
         paths.append(path)
         if not _UID.fullmatch(each.name) and each.name != str(path):
             renamed[each.name] = str(path)
+            renamed[frame_of_volume(each.name)] = frame_of_volume(str(path))
         size = path.stat().st_size
         if size != each.size:
             problems.append(

@@ -16,7 +16,7 @@ from reviewer.case import Case, Problem
 from reviewer.edit import Edit, Swap
 from reviewer.errors import InputError, ReviewerError
 from reviewer.store.chain import Entry, canonical, genesis, link, me, now
-from reviewer.store.codec import Key, encoded, keys_of
+from reviewer.store.codec import Key, encoded, keys_of, renaming
 from reviewer.store.folder import automatic_folder
 from reviewer.store.followed import fingerprints
 from reviewer.store.lock import HeldError, Lock, clock
@@ -73,6 +73,7 @@ class Workspace:
         self._sources_written: Sequence[Source] | None = None
         self._unfinished: tuple[str, str] | None = None
         self._known: set[Key] = set()
+        self._named = renaming({})
         self._connection: sqlite3.Connection | None = None
         self._lock: Lock | None = None
         self._file: tuple[int, int] | None = None
@@ -190,6 +191,7 @@ class Workspace:
         """The case of the source files becomes the case as it was left. renamed: see `reviewer.store.replay`."""
         found = replay(self._entries, self.id, case, renamed)
         self._known = set(found.known)
+        self._named = renaming({new: old for old, new in (renamed or {}).items()})
         if found.good < len(self._entries):
             at = now()
             self._aside += [(*_row(entry), found.stopped, at) for entry in self._entries[found.good :]]
@@ -227,14 +229,14 @@ class Workspace:
 
     def applied(self, edit: Edit, case: Case, followed: Sequence[Swap]) -> None:
         """An edit is done to `case`, and these structures follow it by their formulas. Raises ValueError for what JSON cannot say."""
-        body, shapes = encoded(edit, case, self._known)
+        body, shapes = encoded(edit, case, self._known, self._named)
         self._known |= keys_of(edit)
-        prints = fingerprints(followed)
+        prints = {self._named(i): found for i, found in fingerprints(followed).items()}
         self.note("edit", edit.label, {**body, "followed": prints} if prints else body, shapes)
 
     def moved(self, position: int, label: str, followed: Sequence[Swap]) -> None:
         """The history went to a position: undo, redo, or a jump."""
-        prints = fingerprints(followed)
+        prints = {self._named(i): found for i, found in fingerprints(followed).items()}
         self.note("go", label, {"position": position, **({"followed": prints} if prints else {})})
 
     def note(self, kind: str, label: str, body: object, shapes: bytes = b"") -> Entry:
@@ -297,6 +299,14 @@ class Workspace:
             with suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def build_on(self, sources: Sequence[Source], renamed: Mapping[str, str] | None = None) -> None:
+        """The files as they were found now: those that were moved, and those that were opened in addition. renamed: as in `replay`."""
+        now = {s.name: s for s in sources}
+        called = {s.name: (renamed or {}).get(s.name, s.name) for s in self.sources}
+        stayed = (replace(s, path=now[called[s.name]].path) if called[s.name] in now else s for s in self.sources)
+        new = (s for s in sources if s.name not in called.values())
+        self.sources = relative_to(self._path.parent, (*stayed, *new)) if self._path else (*stayed, *new)
+
     def sources_read(self, found: Mapping[str, bytes]) -> tuple[Problem, ...]:
         """The SHA-256 of the sources (`reviewer.store.sources.digests`) was computed; returns those that have changed."""
         problems = changed(self.sources, found)
@@ -351,6 +361,10 @@ class Workspace:
         """Write what is left, and let the file go."""
         if not self._for_good:
             self.checkpoint()
+        self.release()
+
+    def release(self) -> None:
+        """Let the file go as it is."""
         self._let_go()
 
     # -- writing --------------------------------------------------------------------------------------------------------
@@ -408,7 +422,7 @@ class Workspace:
             if whole or self.sources is not self._sources_written:
                 connection.execute("DELETE FROM source")
                 connection.executemany(
-                    "INSERT INTO source VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)",
                     [(s.path, s.relative, s.name, s.size, s.sha256) for s in self.sources],
                 )
             connection.execute("DELETE FROM stroke")

@@ -17,6 +17,7 @@ import pytest
 from drawn import drawn_case, same_contents, stroke
 
 from reviewer.case import Patient
+from reviewer.case.uid import frame_of_volume
 from reviewer.errors import InputError
 from reviewer.session import Session
 from reviewer.store import (
@@ -495,7 +496,8 @@ def test_sources_are_found_where_the_folder_was_moved_to(tmp_path):
     workspace = Workspace.open(tmp_path / "moved" / "x.reviewer", hold=True)
     found = located(workspace.sources, tmp_path / "moved")
     assert found.paths == tuple(moved / n for n in ("a.dcm", "b.dcm", "v.nii"))
-    assert found.renamed == {str(data / "v.nii"): str(moved / "v.nii")}
+    assert found.renamed[str(data / "v.nii")] == str(moved / "v.nii")
+    assert set(found.renamed) == {str(data / "v.nii"), frame_of_volume(str(data / "v.nii"))}
     assert found.problems == ()  # the sizes are the same
     (changed,) = workspace.sources_read(digests(workspace.sources, tmp_path / "moved"))
     assert changed.file.endswith("b.dcm")

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="PATH",
-        help="files or folders (searched recursively); none: an empty window",
+        help="files or folders (searched recursively), or a workspace (.reviewer); none: an empty window",
     )
 
 

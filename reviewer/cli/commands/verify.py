@@ -1,0 +1,58 @@
+"""`reviewer verify X.reviewer`: is the log as it was written, are the source files still the same."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from reviewer.cli import printable
+from reviewer.cli.output import Progress, print_json
+from reviewer.store import Workspace, digests, first_break, located
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="X.reviewer", help="a workspace; it is only read")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    path: Path = arguments.path
+    workspace = Workspace.open(path, hold=False)
+    broken = first_break(workspace.entries, workspace.id)
+    whole = list(workspace.told)
+    found = located(workspace.sources, path.absolute().parent)
+    with Progress() as progress:
+        computed = digests(workspace.sources, path.absolute().parent, progress)
+    changed = [*found.problems, *workspace.sources_read(computed)]
+    document: dict[str, Any] = {
+        "workspace": str(path),
+        "entries": len(workspace.entries),
+        "head": workspace.head.hex(),
+        "chain_holds": broken is None and not whole,
+        "broken": {"entry": broken[0], "reason": broken[1]} if broken else None,
+        "remarks": whole,
+        "put_aside": sum(entry.kind == "aside" for entry in workspace.entries),
+        "sources": len(workspace.sources),
+        "sources_changed": [{"file": p.file, "message": p.message} for p in changed],
+    }
+    document["holds"] = document["chain_holds"] and not changed
+    if arguments.json:
+        print_json(document)
+    else:
+        _print(document)
+    return 0 if document["holds"] else 1
+
+
+def _print(document: dict[str, Any]) -> None:
+    if document["chain_holds"]:
+        print(f"The log holds: {document['entries']} entries, the last with hash {document['head'][:16]}…")
+    elif document["broken"]:
+        print(f"The log does not hold: {printable(document['broken']['reason'])}")
+    for remark in document["remarks"]:
+        print(printable(f"{remark[:1].upper()}{remark[1:]}"))
+    if document["put_aside"]:
+        print(f"Damaged entries were put aside {document['put_aside']} times; the log says when")
+    print(f"{document['sources']} source files, {len(document['sources_changed']) or 'none'} missing or changed")
+    for problem in document["sources_changed"]:
+        print(f"  {printable(problem['file'])}: {printable(problem['message'])}")
