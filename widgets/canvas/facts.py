@@ -8,10 +8,9 @@ from itertools import product
 from typing import Literal
 
 from reviewer.case import Image
-from reviewer.geometry.grid import orientation_letters
 from reviewer.scene import DoseLayer, Isodose, Layer, Scene
 
-from .viewport import Slices, Viewport
+from .viewport import Slices, Viewport, letters_of
 
 Role = Literal["normal", "muted", "accent", "caution"]
 Corner = Literal["top left", "bottom left", "bottom right", "left", "right", "top", "bottom"]
@@ -62,8 +61,8 @@ def image_texts(image: Image) -> tuple[str, ...]:
 def position_text(port: Viewport) -> str:
     """The slice in patient terms: the side that it lies on from the frame's origin, and how far. An oblique slice counts along its normal."""
     normal = port.plane.normal
-    towards = normal if port.position_mm >= 0 else tuple(-n for n in normal)
-    return f"{orientation_letters(towards)} {abs(port.position_mm):.1f} mm"
+    towards = normal if port.position_mm >= 0 else (-normal[0], -normal[1], -normal[2])
+    return f"{letters_of(towards)} {abs(port.position_mm):.1f} mm"
 
 
 def number(value: float) -> str:

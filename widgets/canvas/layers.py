@@ -55,7 +55,7 @@ class Lines:
     def label_places(self) -> tuple[tuple[Pair, ...], float]:
         """Twelve points around the longest piece, and its larger extent in mm."""
         longest = max(self.pieces, key=len)
-        points = longest[np.linspace(0, len(longest) - 1, 12, endpoint=False).astype(int)].tolist()
+        points = longest[np.arange(12) * (len(longest) - 1) // 12].tolist()
         return tuple((x, y) for x, y in points), float((longest.max(axis=0) - longest.min(axis=0)).max())
 
 

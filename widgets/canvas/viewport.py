@@ -7,7 +7,7 @@ Plane coordinates are ``(x, y) = (dot(p, right), dot(p, down))`` of patient poin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -113,13 +113,8 @@ class Viewport:
     @property
     def letters(self) -> tuple[str, str, str, str]:
         """Orientation letters of the left, right, upper and lower side."""
-        right, down = np.array(self.plane.right), np.array(self.plane.down)
-        return (
-            orientation_letters(-right),
-            orientation_letters(right),
-            orientation_letters(-down),
-            orientation_letters(down),
-        )
+        (x, y, z), (u, v, w) = self.plane.right, self.plane.down
+        return letters_of((-x, -y, -z)), letters_of((x, y, z)), letters_of((-u, -v, -w)), letters_of((u, v, w))
 
     def lattice(self, box_mm: tuple[float, float, float, float]) -> Lattice | None:
         """The device pixels whose centres may show what is in a box of plane coordinates, None where it is out of view."""
@@ -133,6 +128,12 @@ class Viewport:
             return None
         start = left + (first_x + 0.5) * step, top + (first_y + 0.5) * step
         return Lattice((first_x, first_y), (last_x - first_x + 1, last_y - first_y + 1), start, step)
+
+
+@lru_cache(64)
+def letters_of(direction: Point) -> str:
+    """`orientation_letters`, which every paint asks for again."""
+    return orientation_letters(direction)
 
 
 def _pixels(least: float, most: float, start: float, step: float, count: int) -> tuple[int, int]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from math import ceil
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
 from reviewer.scene import Compared, DoseLayer
 
@@ -20,14 +25,23 @@ SCALE_RISE = 3.0
 """How far the label of the scale bar stands above the bar, pixels."""
 
 
+KEPT_STAMPS = 400
+
+
 class Words:
-    """The texts of one view and where they stand. `room` takes what is placed, so that no text lies on another."""
+    """The texts of one view and where they stand. `room` takes what is placed, so that no text lies on another.
+
+    Words stay the same from paint to paint far more often than not: each is painted once, on a stamp, and the stamp is put down.
+    """
 
     def __init__(self) -> None:
         self.font = QFont()
         self.font.setFamilies(list(FAMILIES))
         self.font.setPixelSize(12)
-        self._metrics = QFontMetricsF(self.font)
+        metrics = QFontMetricsF(self.font)
+        self._line, self._ascent = metrics.height(), metrics.ascent()
+        self._width: Callable[[str], float] = lru_cache(KEPT_STAMPS)(metrics.horizontalAdvance)
+        self._stamps: OrderedDict[Hashable, QPixmap] = OrderedDict()
         self.placed: list[Placed] = []
 
     def box_of(self, name: str) -> Box | None:
@@ -37,7 +51,7 @@ class Words:
     def place(self, facts: tuple[Fact, ...], port: Viewport, room: Room) -> None:
         """Find a place for each fact, beside the scale bar."""
         room.take(self._scale_box(port))
-        self.placed = placed(facts, room, self._metrics.horizontalAdvance, self._metrics.height())
+        self.placed = placed(facts, room, self._width, self._line)
 
     def paint_facts(self, painter: QPainter) -> None:
         for item in self.placed:
@@ -48,16 +62,52 @@ class Words:
 
     def write(self, painter: QPainter, box: Box, text: str, colour: QColor) -> None:
         """One line of text on its ground."""
-        painter.fillRect(QRect(int(box[0]) - 3, int(box[1]), int(box[2]) + 7, int(box[3]) + 1), TEXT_GROUND)
-        baseline = QPointF(box[0], box[1] + self._metrics.ascent())
+        size = int(box[2]) + 7, int(box[3]) + 1
+
+        def paint(stamp: QPainter) -> None:
+            stamp.fillRect(QRectF(0, 0, *size), TEXT_GROUND)
+            self._paint_text(stamp, 3, 0, text, colour)
+
+        self._put(painter, ("line", text, size, colour.rgba()), int(box[0]) - 3, int(box[1]), size, paint)
+
+    def _paint_text(self, painter: QPainter, x: float, y: float, text: str, colour: QColor) -> None:
+        baseline = QPointF(x, y + self._ascent)
         painter.setPen(QColor(0, 0, 0, 220))
         painter.drawText(baseline + QPointF(1.0, 1.0), text)
         painter.setPen(colour)
         painter.drawText(baseline, text)
 
+    def _put(
+        self,
+        painter: QPainter,
+        key: Hashable,
+        x: float,
+        y: float,
+        size: tuple[float, float],
+        paint: Callable[[QPainter], None],
+    ) -> None:
+        """Put down the stamp of a key, painted before if it is new. x, y, size: logical pixels."""
+        ratio = painter.device().devicePixelRatioF()
+        stamp = self._stamps.get((key, ratio))
+        if stamp is None:
+            stamp = QPixmap(ceil(size[0] * ratio), ceil(size[1] * ratio))
+            stamp.setDevicePixelRatio(ratio)
+            stamp.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(stamp)
+            inner.setRenderHint(QPainter.RenderHint.Antialiasing)
+            inner.setFont(self.font)
+            paint(inner)
+            inner.end()
+            self._stamps[key, ratio] = stamp
+            if len(self._stamps) > KEPT_STAMPS:
+                self._stamps.popitem(last=False)
+        else:
+            self._stamps.move_to_end((key, ratio))
+        painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), stamp)
+
     def write_near(self, painter: QPainter, text: str, pixel: Pair, size: Pair, colour: QColor) -> None:
         """One line of text right above a pixel, moved so far that it stays in the view."""
-        width, height = self._metrics.horizontalAdvance(text), self._metrics.height()
+        width, height = self._width(text), self._line
         x = min(max(pixel[0] + 8, EDGE), size[0] - width - EDGE)
         y = min(max(pixel[1] - height - 2, EDGE), size[1] - height - EDGE)
         self.write(painter, (x, y, width, height), text, colour)
@@ -65,24 +115,29 @@ class Words:
     def _scale_box(self, port: Viewport) -> Box:
         """The place of the scale bar and, above it, its label."""
         length, label = _scale_of(port)
-        width = max(length, self._metrics.horizontalAdvance(label)) + 1
-        height = self._metrics.height() + SCALE_RISE
+        width = max(length, self._width(label)) + 1
+        height = self._line + SCALE_RISE
         return port.size[0] - EDGE - width, port.size[1] - EDGE - height, width, height
 
     def paint_scale(self, painter: QPainter, port: Viewport) -> None:
         length, label = _scale_of(port)
-        right, bottom = port.size[0] - EDGE, port.size[1] - EDGE
-        width, height = self._metrics.horizontalAdvance(label), self._metrics.height()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for colour, extra in ((QColor(0, 0, 0, 200), 2), (QColor(theme().canvas_text), 0)):
-            painter.setPen(QPen(colour, 1 + extra))
-            y = bottom - 1
-            painter.drawLine(QPointF(right - length, y), QPointF(right, y))
-            painter.drawLine(QPointF(right - length, y - 4), QPointF(right - length, y))
-            painter.drawLine(QPointF(right, y - 4), QPointF(right, y))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        x = min(right - length / 2 - width / 2, right - width)
-        self.write(painter, (x, bottom - height - SCALE_RISE, width, height), label, QColor(theme().canvas_text))
+        x, y, width, height = self._scale_box(port)
+        right, bottom = width + 4, height - 1  # in the stamp, which has room for the outline and the label's ground
+
+        def paint(stamp: QPainter) -> None:
+            stamp.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            for colour, extra in ((QColor(0, 0, 0, 200), 2), (QColor(theme().canvas_text), 0)):
+                stamp.setPen(QPen(colour, 1 + extra))
+                stamp.drawLine(QPointF(right - length, bottom), QPointF(right, bottom))
+                stamp.drawLine(QPointF(right - length, bottom - 4), QPointF(right - length, bottom))
+                stamp.drawLine(QPointF(right, bottom - 4), QPointF(right, bottom))
+
+        size = width + 8, height + 4
+        self._put(painter, ("scale", length, label, theme().canvas_text), x - 4, y, size, paint)
+        wide = self._width(label)
+        middle = x + width - length / 2 - wide / 2
+        box = min(middle, x + width - wide), y, wide, self._line
+        self.write(painter, box, label, QColor(theme().canvas_text))
 
     def paint_isodose_legend(
         self, painter: QPainter, dose: DoseLayer | None, reference_gy: float | None, room: Room
@@ -92,8 +147,8 @@ class Words:
             return
         levels = sorted(dose.isodoses, key=lambda level: -level.gy)
         texts = [level_text(level, reference_gy) for level in levels]
-        width = max(self._metrics.horizontalAdvance(t) for t in texts) + 20
-        line = self._metrics.height()
+        width = max(self._width(t) for t in texts) + 20
+        line = self._line
         height = line * len(levels)
         if height > room.size[1] * 0.42 or width > room.size[0] * 0.3:
             return
@@ -101,16 +156,23 @@ class Words:
         box = next((place for place in places if room.take(place)), None)
         if box is None:
             return
-        for row, (level, text) in enumerate(zip(levels, texts, strict=True)):
-            y = box[1] + row * line
-            painter.setPen(QPen(QColor(*level.colour), 2.4))
-            painter.drawLine(QPointF(box[0], y + line / 2), QPointF(box[0] + 13, y + line / 2))
-            self.write(painter, (box[0] + 20, y, width - 20, line), text, QColor(theme().canvas_text))
+        ink = QColor(theme().canvas_text)
+
+        def paint(stamp: QPainter) -> None:
+            for row, (level, text) in enumerate(zip(levels, texts, strict=True)):
+                y = row * line
+                stamp.setPen(QPen(QColor(*level.colour), 2.4))
+                stamp.drawLine(QPointF(2, y + line / 2), QPointF(15, y + line / 2))
+                stamp.fillRect(QRectF(19, y, width - 13, line), TEXT_GROUND)
+                self._paint_text(stamp, 22, y, text, ink)
+
+        key = ("isodoses", tuple(levels), tuple(texts), ink.rgba())
+        self._put(painter, key, box[0] - 2, box[1], (width + 8, height + 1), paint)
 
     def paint_compared_legend(self, painter: QPainter, compared: Compared, room: Room) -> None:
         """What is A and what is B, where there is room to say it."""
-        rows, line = legend_lines(compared), self._metrics.height()
-        width = max(self._metrics.horizontalAdvance(row[0]) for row in rows)
+        rows, line = legend_lines(compared), self._line
+        width = max(self._width(row[0]) for row in rows)
         box = place_for_legend(width, line, len(rows), room)
         if box is None:
             return
@@ -121,32 +183,36 @@ class Words:
 
     def paint_isodose_labels(self, painter: QPainter, lines: tuple[Lines, ...], port: Viewport, room: Room) -> None:
         """Each level's name on its longest line, at the first place that is free; neighbours start at different sides."""
-        metrics = self._metrics
-        line_height = metrics.height()
+        line_height = self._line
         for turn, line in enumerate(lines):
             if not line.pieces:
                 continue
             places, extent = line.label_places
             text = f"{line.gy:g} Gy"
-            width = metrics.horizontalAdvance(text) + 6
+            width = self._width(text) + 6
             if extent / port.mm_per_pixel < 2 * width:
                 continue  # the label would hide what the line is about
             for n in range(len(places)):
                 x, y = port.pixel(places[(n + 5 * turn) % len(places)])
                 box = (x - width / 2, y - line_height / 2, width, line_height)
                 if room.take(box):
-                    painter.setPen(Qt.PenStyle.NoPen)
-                    painter.setBrush(QColor(0, 0, 0, 130))
-                    painter.drawRoundedRect(QRectF(*box), 3, 3)
-                    painter.setPen(QColor(*line.colour))
-                    painter.drawText(QPointF(box[0] + 3, box[1] + metrics.ascent()), text)
+                    self._put_label(painter, box, text, QColor(*line.colour))
                     break
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def _put_label(self, painter: QPainter, box: Box, text: str, colour: QColor) -> None:
+        def paint(stamp: QPainter) -> None:
+            stamp.setPen(Qt.PenStyle.NoPen)
+            stamp.setBrush(QColor(0, 0, 0, 130))
+            stamp.drawRoundedRect(QRectF(0, 0, box[2], box[3]), 3, 3)
+            stamp.setPen(colour)
+            stamp.drawText(QPointF(3, self._ascent), text)
+
+        self._put(painter, ("label", text, colour.rgba()), box[0], box[1], (box[2], box[3]), paint)
 
     def paint_hover(self, painter: QPainter, names: tuple[str, ...], cursor: Pair, size: Pair) -> None:
         """The names of the outlines under the cursor, beside it."""
         text = ", ".join(names[:3])
-        width, height = self._metrics.horizontalAdvance(text) + 12, self._metrics.height() + 6
+        width, height = self._width(text) + 12, self._line + 6
         x = min(cursor[0] + 14, size[0] - width - 4)
         y = cursor[1] + 16
         if y + height > size[1] - 4:
@@ -156,7 +222,7 @@ class Words:
         painter.setBrush(QColor(colours.raised))
         painter.drawRoundedRect(QRectF(x, y, width, height), 4, 4)
         painter.setPen(QColor(colours.text))
-        painter.drawText(QPointF(x + 6, y + 3 + self._metrics.ascent()), text)
+        painter.drawText(QPointF(x + 6, y + 3 + self._ascent), text)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
