@@ -1,0 +1,204 @@
+"""Laws that hold for every tool and any hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapely
+from hands import GRID, axial, case_of, coronal, image_on
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from phantoms import circle, rectangle, stack
+
+from reviewer.edit.tools.brush import Brush
+from reviewer.edit.tools.cut import Cut, Island
+from reviewer.edit.tools.nudge import Nudge
+from reviewer.edit.tools.outline import Box, Freehand, PolygonTool
+from reviewer.edit.tools.tool import Pen, Target, drafted, edit_of
+from reviewer.edit.tools.transform import Rotate, Scale, Translate
+from reviewer.edit.tools.vertices import Vertices
+from reviewer.errors import InputError
+from reviewer.session import Session
+
+IMAGE = image_on(GRID, lambda u, v, w: 100 * np.sin(u / 5) + 100 * np.cos(v / 7))
+BODY = replace(
+    stack(
+        GRID,
+        lambda w: [circle(25.0), circle(8.0, (5.0, 0.0)), rectangle(30, 30, 40, 40)] if abs(w) < 14 else None,
+        "body",
+    ),
+    image_id=IMAGE.id,
+)
+LIVER = replace(stack(GRID, lambda w: [circle(30.0, (15.0, 0.0))] if abs(w) < 20 else None, "liver"), image_id=IMAGE.id)
+BOTH = case_of(BODY, LIVER, image=IMAGE)
+LONE = case_of(BODY, image=IMAGE)
+
+OWN_SLICES = (Cut(), Island(), Island(keep=True, through=True), Vertices(), Rotate(), Scale(), Scale(whole=True))
+EVERYWHERE = (
+    Brush(6.0),
+    Brush(6.0, erase=True),
+    Brush(9.0, ball=True),
+    Brush(9.0, ball=True, erase=True),
+    Nudge(7.0),
+    Freehand(),
+    PolygonTool(),
+    Box(),
+    Translate(),
+    Translate(whole=True),
+)
+SLOW = {"deadline": None, "max_examples": 40}
+
+places = st.tuples(*[st.one_of(st.floats(-75, 75), st.integers(-45, 45).map(float))] * 2)
+paths = st.lists(places, min_size=1, max_size=12)
+limits = st.fixed_dictionaries(
+    {},
+    optional={
+        "within": st.just((LIVER,)),
+        "outside": st.just((LIVER,)),
+        "values": st.sampled_from([(0.0, 80.0), (-300.0, 20.0), (500.0, 600.0)]),
+    },
+)
+
+
+@st.composite
+def strokes(draw, tools=EVERYWHERE + OWN_SLICES):
+    """A tool, its target and a hand that does anything."""
+    tool = draw(st.sampled_from(tools))
+    panes = st.floats(-31, 31).map(axial)
+    if tool in EVERYWHERE:
+        panes |= st.builds(coronal, st.floats(-70, 70), st.sampled_from([0.5, 2.0, 30.0]))
+    target = Target.on(BOTH, BODY, draw(panes), image=IMAGE, **draw(limits))
+    return tool, target, draw(paths), draw(st.booleans())
+
+
+def driven(tool, target, path, shift, look_at=lambda stroke: None):
+    """The stroke after it was pressed, dragged and let go along a path, clicked again at its places, and accepted."""
+    stroke = tool.begin(target)
+    pens = [Pen(place, 0.5, shift) for place in path]
+    stroke.hover(pens[0])
+    stroke.press(pens[0])
+    for pen in pens[1:]:
+        stroke.drag(pen)
+        look_at(stroke)
+    stroke.release(pens[-1])
+    for pen in pens:
+        if stroke.finished:
+            break
+        stroke.hover(pen)
+        stroke.press(pen)
+        stroke.release(pen)
+        look_at(stroke)
+    stroke.accept()
+    look_at(stroke)
+    return stroke
+
+
+def check(stroke):
+    structure = stroke.target.structure
+    for k, region in stroke.draft.items():
+        assert 0 <= k < len(GRID.positions_mm)
+        before = structure.planes.get(k)
+        if region is None:
+            assert before is not None
+            continue
+        assert isinstance(region, shapely.Polygon | shapely.MultiPolygon)
+        assert region.is_valid
+        assert region.area > 0
+        assert before is None or region.symmetric_difference(before).area > 0
+    for guide in stroke.guides:
+        assert guide.points_mm.ndim == 2
+        assert guide.points_mm.shape[1] == 2
+        assert np.isfinite(guide.points_mm).all()
+
+
+@given(strokes())
+@settings(**SLOW)
+def test_every_draft_is_valid_and_differs(stroke):
+    planes = dict(BODY.planes)
+    try:
+        done = driven(*stroke, look_at=check)
+    except InputError:
+        return
+    check(done)
+    assert dict(BODY.planes) == planes
+    edit = edit_of(done, BOTH)
+    assert (edit is None) is (not done.draft)
+    if edit is not None:
+        assert edit.swaps[0].planes == done.draft.keys()
+
+
+@given(st.lists(strokes(), min_size=1, max_size=4))
+@settings(**SLOW | {"max_examples": 15})
+def test_undo_after_apply_is_the_identity(sequence):
+    session = Session(LONE)
+    states = [session.case.structure("body")]
+    for tool, target, path, shift in sequence:
+        structure = session.case.structure("body")
+        try:
+            here = Target.on(session.case, structure, target.pane, image=IMAGE, values=target.values)
+            edit = edit_of(driven(tool, here, path, shift), session.case)
+        except InputError:
+            continue
+        if edit is not None:
+            session.apply(edit)
+            states.append(session.case.structure("body"))
+    for state in states[-2::-1]:
+        session.undo()
+        assert session.case.structure("body") is state
+    for state in states[1:]:
+        session.redo()
+        assert session.case.structure("body") is state
+
+
+@given(strokes((Brush(6.0), Brush(9.0, ball=True), Freehand(), Box("draw"))))
+@settings(**SLOW)
+def test_what_was_drawn_is_erased_by_the_same_hand(stroke):
+    """Drawn, then erased along the same path: nothing of what the hand covered is left, and all the rest is as it was."""
+    tool, target, path, _ = stroke
+    drawn = drafted(driven(tool, target, path, False))
+    erased = drafted(driven(tool, replace(target, structure=drawn), path, True))
+    for k in drawn.planes.keys() | BODY.planes.keys():
+        before, grown, left = (s.planes.get(k, shapely.Polygon()) for s in (BODY, drawn, erased))
+        assert before.difference(grown).area < 0.05
+        assert left.difference(before).area < 0.05
+        covered = grown.difference(left)
+        assert left.intersection(covered).area < 0.05
+        assert grown.difference(before).difference(covered).area < 0.05
+
+
+@given(
+    strokes(
+        (Brush(6.0), Brush(6.0, erase=True), Brush(9.0, ball=True), Nudge(7.0), Freehand(), Box(), Vertices(), Cut())
+    )
+)
+@settings(**SLOW)
+def test_nothing_changes_beyond_the_limits(stroke):
+    tool, target, path, shift = stroke
+    target = replace(target, limits=Target.on(BOTH, BODY, target.pane, within=[LIVER]).limits, values=None)
+    done = driven(tool, target, path, shift)
+    for k, region in done.draft.items():
+        change = (region or shapely.Polygon()).symmetric_difference(BODY.planes.get(k, shapely.Polygon()))
+        assert change.difference(LIVER.planes.get(k, shapely.Polygon())).area < 0.05
+
+
+@pytest.mark.parametrize("tool", EVERYWHERE + OWN_SLICES, ids=lambda t: f"{t!r}")
+def test_a_click_far_outside_changes_nothing(tool):
+    """Also not beyond the border of the image, where it lies at 60.5 mm."""
+    target = Target.on(BOTH, BODY, axial(0.0), image=IMAGE)
+    stroke = driven(tool, target, [(100.0, 100.0)], False)
+    assert not stroke.draft
+
+
+@pytest.mark.parametrize("tool", EVERYWHERE + OWN_SLICES, ids=lambda t: f"{t!r}")
+def test_events_in_any_order_are_harmless(tool):
+    """A release or a drag without press, Enter and Backspace out of nowhere."""
+    stroke = tool.begin(Target.on(BOTH, BODY, axial(0.0), image=IMAGE))
+    pen = Pen((10.0, 10.0))
+    for event in (stroke.release, stroke.drag):
+        event(pen)
+        check(stroke)
+    stroke.accept()
+    stroke.step_back()
+    assert not stroke.draft
