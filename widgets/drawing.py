@@ -252,6 +252,10 @@ class Drawing(QObject):
     def erasing(self) -> bool:
         return self._stroke is not None and self._stroke.erasing
 
+    def in_hand_of(self, easel: Easel) -> bool:
+        """Whether the hand is, or was last, in this view."""
+        return easel is self._easel
+
     def guides(self, easel: Easel) -> tuple[Guide, ...]:
         """What is to be drawn over a view besides the contours."""
         return self._stroke.guides if self._stroke is not None and easel is self._easel else ()
@@ -285,6 +289,8 @@ class Drawing(QObject):
         if self._stroke is None:
             self._warn(self.refused) if self.active is not None else self._tell(self.refused)
             return
+        if not self._begun and active is not None:
+            self._session.stroke_begun(f"a stroke on {active.name}")
         self._held = self._begun = True
         self._stroke.press(pen)
         self._show()
@@ -318,6 +324,7 @@ class Drawing(QObject):
         """Throw the stroke away; False where there was none."""
         was = self.pending or self._held
         self._drop()
+        self._session.stroke_ended()
         self.moved.emit()
         return was
 
@@ -415,6 +422,7 @@ class Drawing(QObject):
                 self._session.apply(edit)
         except ReviewerError as error:
             self._warn(str(error))
+        self._session.stroke_ended()
         self._drop()
         if easel is not None and pen is not None:
             self.hover(easel, pen)

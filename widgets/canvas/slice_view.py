@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from reviewer.case import Window
-from reviewer.changes import CaseOpened
+from reviewer.changes import CaseOpened, ViewChanged
 from reviewer.edit.tools.tool import Pane
 from reviewer.scene import Camera, Layer, Orientation, Point
 from reviewer.session import Session
@@ -54,6 +54,9 @@ from .window_editor import WindowEditor
 
 WHEEL_STEP = 120
 
+BEHIND_MS: dict[Orientation, int] = {"axial": 30, "sagittal": 34, "coronal": 39}
+"""How long after a move of the hand in another view this one follows; not all at once."""
+
 
 class SliceView(QWidget):
     """A painted slice of the case in one orientation."""
@@ -86,7 +89,7 @@ class SliceView(QWidget):
         self._ruler = Ruler()
         self._editor: WindowEditor | None = None
         self._drawing = drawing
-        self._double = False
+        self._double = self._guided = False
         if drawing is not None:
             drawing.moved.connect(self._drawing_moved)
         self._interaction = Interaction(
@@ -102,6 +105,10 @@ class SliceView(QWidget):
             ]
         )
         self._follower = Follower(self, session, self._refresh)
+        self._behind = QTimer(self)
+        self._behind.setSingleShot(True)
+        self._behind.setInterval(BEHIND_MS[orientation])
+        self._behind.timeout.connect(self.update)
         self._late = QTimer(self)
         self._late.setInterval(30)
         self._late.timeout.connect(self._see_whether_loaded)
@@ -139,15 +146,28 @@ class SliceView(QWidget):
         return QSize(120, 100)
 
     def _refresh(self, changes: Changes) -> None:
+        if self._only_a_stroke_elsewhere(changes):
+            if not self._behind.isActive():
+                self._behind.start()
+            return
         for message in changes.messages:
             self._painting.hear(message)
             if isinstance(message, CaseOpened):
                 self._pointed = None
                 self._ruler.clear()
                 self._interaction.cancel()
-        if self._cursor is not None:
+        if self._cursor is not None and self._interaction.held is None:
             self._look_under(self._cursor)
         self.update()
+
+    def _only_a_stroke_elsewhere(self, changes: Changes) -> bool:
+        """Whether a stroke in another view moved on, and nothing else: then this view follows at its own pace, so that the hand is not kept waiting."""
+        return (
+            self._drawing is not None
+            and self._session.view.stroke is not None
+            and not self._drawing.in_hand_of(self)
+            and all(isinstance(m, ViewChanged) and m.fields == {"stroke"} for m in changes.messages)
+        )
 
     def _see_whether_loaded(self) -> None:
         if late.ready():
@@ -274,7 +294,10 @@ class SliceView(QWidget):
         return DrawingHand(self._drawing, self, self.camera[0])
 
     def _drawing_moved(self) -> None:
-        if self._drawn_in:
+        """Guides are shown in the view that is drawn in; the draft comes to every view through the scene."""
+        if self._drawing is not None and self._drawn_in and (self._drawing.in_hand_of(self) or self._guided):
+            self._guided = self._drawing.in_hand_of(self)
+            self._follower.flush()  # the draft and its guides in one paint
             self.update()
 
     def _hover(self, touch: Touch) -> None:
