@@ -139,7 +139,7 @@ class DerivedCommands:
         if changes.opened:
             # Evaluations of another case, whose sets may have the same ids, are of no use.
             was_following, self._derivations = self._derivations is not None, None
-            if was_following or any(s.live for s in self._session.case.structures):
+            if was_following or self._session.history.formulas or any(s.live for s in self._session.case.structures):
                 self._keep_following()
 
     def _raised(self, name: str) -> bool:

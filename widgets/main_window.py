@@ -54,6 +54,7 @@ from .panels.tools import ToolsPanel
 from .panels.views import NAMES, ViewGrid
 from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
+from .saving import Saving
 from .theme import apply_theme, icon, theme, theme_changed
 
 LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
@@ -124,6 +125,11 @@ class MainWindow(QMainWindow):
         self.drawing = Drawing(self.session, self.status.say, self.strip.tell, self)
         self.drawing.changed.connect(self._drawing_changed)
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
+        self.saving = Saving(
+            self, self.session, self.jobs, self.strip, self.status.say, lambda paths: self.open_paths(paths), remember
+        )
+        self.saving.saved_as.connect(lambda path: self._keep_recent([path]))
+        self.status.put(self.saving.state)
         self._add_commands()
 
         menu_button = QToolButton()
@@ -186,7 +192,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
-        for widget, stretch in ((self.banner, 0), (self.strip, 0), (self.pages, 1), (self.status, 0)):
+        for widget, stretch in ((self.banner, 0), (self.strip, 0), (self.saving.offer, 0), (self.pages, 1), (self.status, 0)):
             column.addWidget(widget, stretch)
         self.setCentralWidget(middle)
         self.setMinimumSize(960, 600)
@@ -212,6 +218,11 @@ class MainWindow(QMainWindow):
         self.open(Request(tuple(paths), demo))
 
     def open(self, request: Request) -> None:
+        if any(self.saving.is_open(path) for path in request.paths):
+            self.status.say(f"{request.paths[0].name} is open already")
+            return
+        if not self.saving.may_leave():
+            return
         self.failure = None
         self._asked = self.jobs.run(
             "Preparing the demo case" if request.demo else f"Opening {_named(request.paths)}",
@@ -227,7 +238,7 @@ class MainWindow(QMainWindow):
         self.jobs.cancel_all()
         self.strip.clear()
         self._opening = opening
-        self.session.open(with_dose_as_image(opening.case))
+        self.saving.open(opening, with_dose_as_image(opening.case))
         if not request.demo:
             self._keep_recent(request.paths)
         self._show_page()
@@ -412,6 +423,8 @@ class MainWindow(QMainWindow):
         add(Command("file.demo", "Demo case", "File", lambda: self.open_paths([], demo=True), icon="body"))
         add(Command("file.folder", "Open folder…", "File", self._ask_folder, "Ctrl+O", icon="folder"))
         add(Command("file.files", "Open files…", "File", self._ask_files, "Ctrl+Shift+O", icon="files"))
+        for command in self.saving.commands():
+            add(command)
         add(
             Command(
                 "file.export",
@@ -430,7 +443,7 @@ class MainWindow(QMainWindow):
                 "Save a picture of the view…",
                 "File",
                 self._ask_picture,
-                "Ctrl+Shift+S",
+                "Ctrl+Alt+S",
                 "The view under the pointer, as PNG, with all that is drawn in it",
                 refusal=self._no_case,
                 icon="camera",
@@ -531,7 +544,8 @@ class MainWindow(QMainWindow):
     def _menu(self) -> QMenu:
         menu = QMenu(self)
         groups = (
-            ("file.folder", "file.files", "recent", "file.demo"),
+            ("file.folder", "file.files", "file.workspace", "recent", "file.demo"),
+            ("file.save", "file.save_as"),
             ("edit.undo", "edit.redo"),
             ("structure.targets", "structure.derive", "structure.compare"),
             ("file.export", "file.picture", "file.problems"),
@@ -697,7 +711,11 @@ class MainWindow(QMainWindow):
         settings.setValue("theme", theme().name)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.saving.may_leave():
+            event.ignore()
+            return
         self._keep()
+        self.saving.leave()
         self._opening = None
         self.jobs.close()
         super().closeEvent(event)
@@ -728,6 +746,7 @@ def _begin(request: Request, progress: Progress) -> Any:
         study_uids=request.study_uids,
         progress=share,
         cancelled=progress.cancelled,
+        hold=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 from reviewer.store.chain import Entry, first_break
 from reviewer.store.folder import Found, automatic_folder, automatic_place, matching
-from reviewer.store.lock import HeldError, Holder, clock
+from reviewer.store.lock import HeldError, Holder, clock, moment
 from reviewer.store.replay import Replay
 from reviewer.store.schema import SUFFIX
 from reviewer.store.sources import Located, Source, digests, located, source
@@ -26,5 +26,6 @@ __all__ = [
     "first_break",
     "located",
     "matching",
+    "moment",
     "source",
 ]

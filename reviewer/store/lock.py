@@ -72,6 +72,10 @@ class Lock:
         os.close(self._fd)
         self._fd = -1
 
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            self.release()
+
     def _is_the_file(self) -> bool:
         try:
             there = os.stat(self._path)
@@ -96,3 +100,8 @@ def _holder(text: bytes) -> Holder | None:
     except (ValueError, KeyError, TypeError):
         return None
     return holder
+
+
+def moment(at: str) -> str:
+    """A UTC time as this computer's clock shows it: "2026-11-20 14:02"."""
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")

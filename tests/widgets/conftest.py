@@ -15,8 +15,9 @@ from reviewer_widgets.theme import apply_theme, theme
 
 
 @pytest.fixture(autouse=True)
-def _settings(tmp_path_factory, qapp):
+def _settings(tmp_path_factory, qapp, monkeypatch):
     folder = tmp_path_factory.mktemp("settings")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(folder))
     QCoreApplication.setOrganizationName("reviewer-test")

@@ -65,6 +65,7 @@ class StatusStrip(QWidget):
         row.addStretch(1)
         row.addWidget(self.registration)
         row.addWidget(self.value)
+        self._row = row
 
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
@@ -80,6 +81,10 @@ class StatusStrip(QWidget):
         theme_changed.connect(self._draw)
         self._show_job()
         self._show()
+
+    def put(self, widget: QWidget) -> None:
+        """Something that always stands here, to the right."""
+        self._row.insertWidget(self._row.indexOf(self.registration), widget)
 
     def say(self, sentence: str) -> None:
         """A passing remark that nobody has to read."""

@@ -1,0 +1,75 @@
+"""What is worth remembering of a view, as JSON, and what of it still makes sense in a case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, get_args
+
+from reviewer.case import Case, Window
+from reviewer.scene import OverlayStyle, View
+
+_SWITCHES = ("overlay_on", "crosshair", "isodose_lines", "wash")
+_SHARES = ("blend", "swipe", "wash_opacity")
+
+
+def document(view: View) -> dict[str, Any]:
+    """Images, dose, structures and how they are shown; not the tools, nor what passes."""
+    return {
+        **{name: getattr(view, name) for name in (*_SWITCHES, *_SHARES, "base", "overlay", "style", "dose")},
+        "structure_set": view.structure_set,
+        "active": view.active,
+        "reference_gy": view.reference_gy,
+        "point_mm": list(view.point_mm),
+        "hidden": sorted(view.hidden),
+        "filled": sorted(view.filled),
+        "windows": {image: [w.level, w.width] for image, w in view.windows.items()},
+    }
+
+
+def wishes(found: Any, case: Case) -> dict[str, Any]:
+    """For `Session.look`: what a document asks for, without anything that the case does not hold or that makes no sense."""
+    if not isinstance(found, Mapping):
+        return {}
+    asked: dict[str, Any] = {}
+    for name in _SWITCHES:
+        if isinstance(found.get(name), bool):
+            asked[name] = found[name]
+    for name in _SHARES:
+        if _finite(found.get(name)) and 0 <= found[name] <= 1:
+            asked[name] = float(found[name])
+    if found.get("style") in get_args(OverlayStyle):
+        asked["style"] = found["style"]
+    images, structures = {i.id for i in case.images}, {s.id for s in case.structures}
+    there: dict[str, set[str | None]] = {
+        "base": {*images},
+        "overlay": {None, *images},
+        "dose": {None, *(d.id for d in case.doses)},
+        "structure_set": {g.id for g in case.structure_sets},
+        "active": {None, *structures},
+    }
+    for name, known in there.items():
+        value = found.get(name)
+        if name in found and (value is None or isinstance(value, str)) and value in known:
+            asked[name] = value
+    if asked.get("dose") is not None and _finite(found.get("reference_gy")) and found["reference_gy"] > 0:
+        asked["reference_gy"] = float(found["reference_gy"])
+    point = found.get("point_mm")
+    if "base" in asked and isinstance(point, list) and len(point) == 3 and all(map(_finite, point)):
+        asked["point_mm"] = tuple(map(float, point))
+    for name in ("hidden", "filled"):
+        if isinstance(found.get(name), list):
+            asked[name] = frozenset(i for i in found[name] if isinstance(i, str) and i in structures)
+    windows = found.get("windows")
+    if isinstance(windows, Mapping):
+        asked["windows"] = MappingProxyType({i: Window(*w) for i, w in windows.items() if i in images and _window(w)})
+    return asked
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _window(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_finite, value)) and value[1] > 0
