@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLineEdit
+from reviewer_widgets.canvas import late
 from reviewer_widgets.canvas.painting import Painting
 from reviewer_widgets.canvas.slice_view import SliceView
 from shapely import box
@@ -506,6 +507,26 @@ def test_many_changes_are_one_paint(shown, monkeypatch):
     QApplication.processEvents()
     QApplication.processEvents()
     assert len(paints) == 1
+
+
+def test_the_next_slice_of_the_way_is_ready_before_it_is_asked_for(shown, qtbot, monkeypatch):
+    _, view = shown(structure_case(), "sagittal", structure_set="ss")
+    view.scroll(1)
+    QApplication.processEvents()
+    prepared = []
+    cut = late.section_module().section
+    monkeypatch.setattr(late.section_module(), "section", lambda *given: (prepared.append(given), cut(*given))[1])
+    view.scroll(1)
+    view.grab()
+    qtbot.waitUntil(lambda: len(prepared) > 0)
+    qtbot.wait(50)
+    prepared.clear()
+    view.scroll(1)
+    view.grab()
+    assert not prepared
+    view.scroll(-5)  # not on the way
+    view.grab()
+    assert prepared
 
 
 def test_another_case_leaves_nothing_of_the_one_before(shown):

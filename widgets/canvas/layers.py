@@ -6,7 +6,8 @@ Panning, window/level and blending start from the cuts; what lies above the pict
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -30,17 +31,25 @@ SPYGLASS_PIXELS = 90
 """Side of a square of the checkerboard and radius of the spyglass, logical pixels."""
 
 
-class Kept(Generic[T]):
-    """The last result of a step, made anew when its key differs."""
+SLICES_KEPT = 3
+"""The slice that is shown, the next and the last one."""
 
-    def __init__(self) -> None:
-        self._key: Hashable = object()
-        self._value: T | None = None
+
+class Kept(Generic[T]):
+    """The last results of a step, made anew for another key."""
+
+    def __init__(self, room: int = 1) -> None:
+        """room: how many results are kept."""
+        self._room = room
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        if key != self._key:
-            self._value, self._key = make(), key
-        return self._value  # type: ignore[return-value]
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._room:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        return self._values[key]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +80,11 @@ class Layers:
     """The kept steps of one view."""
 
     def __init__(self) -> None:
-        self._base: Kept[Known | None] = Kept()
-        self._overlay: Kept[Known | None] = Kept()
-        self._dose: Kept[Known | None] = Kept()
+        self._base: Kept[Known | None] = Kept(SLICES_KEPT)
+        self._overlay: Kept[Known | None] = Kept(SLICES_KEPT)
+        self._dose: Kept[Known | None] = Kept(SLICES_KEPT)
         self._picture: Kept[Picture | None] = Kept()
-        self._lines: Kept[tuple[Lines, ...]] = Kept()
+        self._lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
         self._arrivals: dict[str, int] = {}
 
     def arrived(self, image_id: str) -> None:
@@ -135,6 +144,16 @@ class Layers:
             else no_tint(size),
         )
         return Picture(colours.view(np.uint8).reshape(*colours.shape, 4), lattice)
+
+    def prepare(self, scene: Scene, slices: Slices, port: Viewport) -> Iterator[None]:
+        """Make ready what `picture` and `isodose_lines` need for a slice, one thing at a time."""
+        for kept, layer in ((self._base, scene.base), (self._overlay, scene.overlay)):
+            if layer is not None:
+                self._cut(kept, layer, slices, port)
+                yield
+        if scene.dose is not None and scene.dose.lines:
+            self.isodose_lines(scene.dose, slices, port)
+            yield
 
     def isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
         """The isodose lines of the slice, from marching squares on the dose's own lattice; open where the dose grid ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRect, Qt
@@ -12,6 +13,7 @@ from reviewer.session import Session
 
 from ..theme import theme
 from . import late
+from .ahead import Ahead
 from .contours import Contours
 from .differences import Differences
 from .facts import Room, facts_of
@@ -47,6 +49,7 @@ class Painting:
         self._layers = Layers()
         self._contours = Contours(self.outlines)
         self._differences = Differences()
+        self._ahead = Ahead(self._prepare)
 
     def hear(self, message: Change) -> None:
         """Let go of what a change has made untrue."""
@@ -58,6 +61,17 @@ class Painting:
             self._layers.arrived(message.image_id)
         elif isinstance(message, StructuresChanged):
             self.outlines.forget(message.structure_ids)
+
+    def _prepare(self, port: Viewport) -> Iterator[None]:
+        """Make ready what a paint of another slice will need, one thing at a time."""
+        scene = self._session.scene
+        slices = self._framing.slices(scene)
+        if slices is None or not late.ready():
+            return
+        for drawn in scene.drawn:
+            self.outlines.of(drawn, port, True)
+            yield
+        yield from self._layers.prepare(scene, slices, port)
 
     def paint(self, painter: QPainter, port: Viewport | None, size: QRect, touched: Touched) -> None:
         """Paint all of a view; size: its logical pixels. port: where things are, None without an image."""
@@ -105,6 +119,7 @@ class Painting:
             words.paint_hover(painter, pointed.structures, touched.cursor, port.size)
         if touched.focus:
             paint_focus(painter, port.size)
+        self._ahead.painted(slices, port)
 
 
 def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, size: QRect) -> None:
