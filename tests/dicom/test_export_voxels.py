@@ -27,6 +27,7 @@ from reviewer.opening import open_case
 from reviewer.session import with_dose_as_image
 
 FRAME, SERIES = fresh_uid(), fresh_uid()
+EVEN = np.arange(12) * 2.5
 
 
 def turned(degrees: float) -> np.ndarray:
@@ -34,7 +35,7 @@ def turned(degrees: float) -> np.ndarray:
     return np.array([[np.cos(a), np.sin(a), 0], [-np.sin(a), np.cos(a), 0], [0, 0, 1]])
 
 
-def make(positions=np.arange(12) * 2.5, axes=None) -> Case:
+def make(positions=EVEN, axes=None) -> Case:
     """A GTV and a kidney that overlap on an oblique MR of 1.5 x 1.25 mm pixels; edges off the voxels' borders."""
     axes = turned(25) if axes is None else axes
     grid = Grid(axes, (-28.0, -33.0), (1.5, 1.25), (44, 52), np.asarray(positions), FRAME)
