@@ -67,6 +67,14 @@ class DerivedCommands:
             checked=lambda: self._active is not None and self._active.frozen,
         )
         yield Command(
+            "structure.revive",
+            "Follow the formulas of the file",
+            "Structures",
+            self.revive,
+            tip="Formulas that came back from an RTSTRUCT follow again where they still make its contours; the others stay frozen",
+            refusal=self._no_frozen,
+        )
+        yield Command(
             "structure.delete",
             "Delete structure",
             "Structures",
@@ -109,6 +117,25 @@ class DerivedCommands:
         if before is not None:
             label = f"{'Follow the formula of' if before.frozen else 'Freeze'} {before.name}"
             self._apply(Edit.of(label, self._session.case, before, replace(before, frozen=not before.frozen)))
+
+    def revive(self) -> None:
+        """Formulas that make the contours as they are follow again; which do not is told."""
+        group, case = self._group, self._session.case
+        if group is not None:
+            self._jobs.run(
+                "Comparing formulas with contours",
+                lambda progress: import_module("reviewer.formula.revival").revival(case, group),
+                self._revived,
+                key="revive",
+            )
+
+    def _revived(self, found: Any) -> None:
+        """found: `reviewer.formula.revival.Revival`."""
+        if found.edit is not None:
+            self._apply(found.edit)
+            self._tell(f"{found.edit.label}: the contours are those of the formulas")
+        if found.differing:
+            self._warn(f"Still frozen, since their formulas make other contours now: {', '.join(found.differing)}")
 
     def delete(self) -> None:
         before = self._active
@@ -171,6 +198,11 @@ class DerivedCommands:
         if self._active is None:
             return self._no_structures() or "no structure is active"
         return f"{self._active.name} is locked" if self._active.locked else ""
+
+    def _no_frozen(self) -> str:
+        group = self._group
+        frozen = group is not None and any(s.formula is not None and s.frozen for s in group.structures)
+        return self._no_structures() or ("" if frozen else "no structure has a formula that it does not follow")
 
     def _no_formula(self) -> str:
         active = self._active
