@@ -161,7 +161,7 @@ class SliceView(QWidget):
         self.update()
 
     def _only_a_stroke_elsewhere(self, changes: Changes) -> bool:
-        """Whether a stroke in another view moved on, and nothing else: then this view follows at its own pace, so that the hand is not kept waiting."""
+        """Whether a stroke in another view moved on, and nothing else: then this view follows at its own pace, and the hand does not wait."""
         return (
             self._drawing is not None
             and self._session.view.stroke is not None
