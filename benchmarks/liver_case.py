@@ -31,10 +31,10 @@ ORGANS = {
 
 def structures() -> list[Structure]:
     """Ellipsoids with a ripple, so that no contour is a copy of the one below; new objects at each call."""
-    return [_organ(number, name, *ORGANS[name]) for number, name in enumerate(ORGANS)]
+    return [organ(number, name, *ORGANS[name]) for number, name in enumerate(ORGANS)]
 
 
-def _organ(number, name, centre, axes, points):
+def organ(number, name, centre, axes, points):
     angle = 2 * math.pi * np.arange(points) / points
     planes = {}
     for k, w in enumerate(GRID.positions_mm):

@@ -20,6 +20,7 @@ from reviewer.formula.grammar import Boolean, Clean, FormulaError, IsodoseVolume
 from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.margin import Layered, Sides, beyond_mm, margin
+from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.reslice import PlaneSampling, reslice
 from reviewer.geometry.section import section
@@ -33,6 +34,10 @@ NONE_MOVED: frozenset[int] = frozenset()
 
 SMOOTH_STEPS = 16
 """Segments of a quarter circle in smoothing: the arc of 5 mm is met within 0.006 mm."""
+
+
+REMEMBERED = 500_000
+"""Points of planes that an evaluation remembers: 8 MB, a hundred strokes on a GTV."""
 
 
 class Sources(Protocol):
@@ -109,6 +114,8 @@ class Evaluation:
         self._known: dict[Node, Planes] = {}
         self._stacks: dict[Node, Stack] = {}
         self._warnings: dict[Node, str] = {}
+        self._moved: dict[Node, Moved] = {}
+        self._results: Memo[tuple[Region | None]] = Memo(REMEMBERED)
         self._bring(node, {})
 
     @property
@@ -137,16 +144,52 @@ class Evaluation:
         return self._bring(self.node, moved)
 
     def _bring(self, node: Node, moved: Mapping[str, Moved]) -> Moved:
-        below = [self._bring(child, moved) for child in children(node)]
-        affected = self._affected(node, below, moved) if node in self._known else None
+        for child in children(node):
+            self._bring(child, moved)
+        affected = self._affected(node, [self._moved[part] for part in _made_of(node)], moved)
+        if node not in self._known:
+            affected = None
         if affected is None or affected:
             self._stacks.pop(node, None)
         if affected is None:
             self._known[node] = self._computed(node, None)
         elif affected:
-            anew = self._computed(node, affected)
-            self._known[node] = {k: r for k, r in self._known[node].items() if k not in affected} | anew
+            before = self._known[node]
+            anew = self._remembered(node, affected)
+            self._known[node] = {k: r for k, r in before.items() if k not in affected} | anew
+        if affected is None or affected:
+            self._note_end(node)
+        if affected:
+            affected = frozenset(k for k in affected if anew.get(k) is not before.get(k))
+        self._moved[node] = affected
         return affected
+
+    def _remembered(self, node: Node, planes: frozenset[int]) -> Planes:
+        """The same as `_computed`, but planes made from the very same regions as once before, as after an undo, are the same objects again.
+
+        A plane that comes out as it was before stays the same object, too: whatever is known of it still holds.
+        """
+        sources = {k: self._sources(node, k) for k in planes}
+        known = {k: self._results.get(regions, (node, k)) for k, regions in sources.items() if regions}
+        missing = frozenset(k for k in planes if known.get(k) is None)
+        before = self._known[node]
+        for k, region in self._computed(node, missing).items() if missing else ():
+            old = before.get(k)
+            same = old is not None and old.equals_exact(region, 0.0)
+            known[k] = (old if same else region,)
+        for k in missing:
+            result = known[k] = known.get(k) or (None,)
+            weight = 1 + (0 if result[0] is None else int(shapely.get_num_coordinates(result[0])))
+            if sources[k]:
+                self._results.put(sources[k], result, weight, (node, k))
+        return {k: result[0] for k, result in known.items() if result is not None and result[0] is not None}
+
+    def _sources(self, node: Node, k: int) -> tuple[Region | None, ...]:
+        """The regions that plane k of a node is made from; none where that cannot be told."""
+        if isinstance(node, (Name, IsodoseVolume)) or (isinstance(node, Clean) and node.kind == "largest"):
+            return ()
+        near = sorted(self._within(frozenset((k,)), _own_reach_mm(node)))
+        return tuple(self._known[part].get(j) for part in _made_of(node) for j in near)
 
     def _affected(self, node: Node, below: list[Moved], moved: Mapping[str, Moved]) -> Moved:
         match node:
@@ -181,11 +224,8 @@ class Evaluation:
             case Boolean(operator, left, right):
                 return self._combined(operator, self._known[left], self._known[right], planes)
             case Margin(of, mm):
-                sides = Sides(**dict(mm))
-                self._note_end(node, of, sides)
-                return self._with_margin(of, sides, planes)
+                return self._with_margin(of, Sides(**dict(mm)), planes)
             case Ring(of, inner, outer):
-                self._note_end(node, of, Sides.all_around(outer))
                 wide = self._with_margin(of, Sides.all_around(outer), planes)
                 near = self._with_margin(of, Sides.all_around(inner), planes) if inner else self._known[of]
                 return self._combined("-", wide, near, planes)
@@ -210,7 +250,14 @@ class Evaluation:
             first = self._combined("|", first, other, planes)
         return first
 
-    def _note_end(self, node: Node, of: Node, sides: Sides) -> None:
+    def _note_end(self, node: Node) -> None:
+        match node:
+            case Margin(of, mm):
+                sides = Sides(**dict(mm))
+            case Ring(of, _, outer):
+                sides = Sides.all_around(outer)
+            case _:
+                return
         worst = max(mm for part in _united(of, sides) for mm in beyond_mm(self._stack(part), sides, self.grid))
         if worst > POSITION_TOLERANCE_MM:
             excerpt = self.text[node.span.start : node.span.end]
@@ -290,6 +337,17 @@ def largest_part(planes: Mapping[int, Region]) -> Planes:
         if find(i) == best:
             kept.setdefault(k, []).append(part)
     return {k: region for k, found in kept.items() if (region := region_of(shapely.union_all(found))) is not None}
+
+
+def _made_of(node: Node) -> tuple[Node, ...]:
+    """The nodes whose solids or planes a node is made from."""
+    match node:
+        case Margin(of, mm):
+            return tuple(_united(of, Sides(**dict(mm))))
+        case Ring(of, _, outer):
+            return (*_united(of, Sides.all_around(outer)), of)
+        case _:
+            return children(node)
 
 
 def _own_reach_mm(node: Node) -> float:

@@ -54,6 +54,9 @@ ON_THE_EDGE = np.float32(1e-4)
 
 OUTSIDE = np.float32(1e9)
 
+FAST = {"nnan", "nsz", "contract"}
+"""There are no NaN in here, so that loops may run through vector registers."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -172,10 +175,10 @@ class Between:
 
     def _box(self, parts: Sequence[Polygon], margin: float, block: int = 1) -> Box:
         """Points of the lattice around parts; in whole blocks, so that a stroke seldom moves its borders."""
-        bounds = shapely.total_bounds(parts) / self.cell_mm
-        first = np.floor((bounds[:2] - margin / self.cell_mm - 1) / block).astype(int) * block
-        last = np.ceil((bounds[2:] + margin / self.cell_mm + 1) / block).astype(int) * block
-        return Box(int(first[0]), int(first[1]), int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1)
+        bounds, wider = np.array([part.bounds for part in parts]) / self.cell_mm, margin / self.cell_mm + 1
+        x, y = (math.floor((side.min() - wider) / block) * block for side in bounds.T[:2])
+        right, top = (math.ceil((side.max() + wider) / block) * block for side in bounds.T[2:])
+        return Box(x, y, right - x + 1, top - y + 1)
 
     def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: _Place) -> _Pair:
         """The parts that go on from one plane to the next."""
@@ -337,10 +340,12 @@ class _Shape:
         same = ring[1:] == ring[:-1]
         ring = ring[:-1][same]
         segments = np.hstack([points[:-1][same], points[1:][same]])
-        f, d, nearest = _distances(
-            segments, radius[ring], side[ring], lattice.rows, lattice.columns, cell, reach_mm / cell + 2
+        part_of = part_of_ring[ring].astype(np.int32)
+        return cls(
+            *_distances(
+                segments, radius[ring], side[ring], part_of, lattice.rows, lattice.columns, cell, reach_mm / cell + 2
+            )
         )
-        return cls(f, d, part_of_ring[ring].astype(np.int32)[nearest])
 
 
 _shapes: Memo[_Shape] = Memo(5_000_000)
@@ -462,106 +467,91 @@ def _filled(parts: Parts, holes: Parts) -> Parts:
     return tuple(shapely.get_parts(filled))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _distances(segments, radius, side, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
-    """f, d (mm) and the nearest segment at every lattice point; segments in cells, distances propagated from the segments' neighbourhood.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _distances(segments, radius, side, part_of, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
+    """f, d (mm) and the part of the nearest segment at every lattice point; segments in cells, (m, 4).
 
-    Each point takes the nearest of the segments that are nearest to one of its eight neighbours (Danielsson, Comput Graph Image Process
-    1980;14:227-248, with segments for points). Farther from the contour than `reach` cells, d and f are those at that distance.
+    radius, side, part_of: of each segment. Farther from the contour than `reach` cells, d and f are those at that distance.
     """
     nearest = np.full((ny, nx), -1, dtype=np.int32)
-    square = np.full((ny, nx), reach * reach)
+    square = np.full((ny, nx), np.float32(reach * reach))
     inside = np.zeros((ny, nx), dtype=np.bool_)
+    none, one = np.float32(0.0), np.float32(1.0)
     for m in range(len(segments)):
         x0, y0, x1, y1 = segments[m]
-        for y in range(max(int(np.floor(min(y0, y1))), 0), min(int(np.ceil(max(y0, y1))), ny - 1) + 1):
-            # Columns next to the piece of the segment within one row of y.
-            a, b = x0, x1
-            if y0 != y1:
-                p, q = (y - 1 - y0) / (y1 - y0), (y + 1 - y0) / (y1 - y0)
-                a = x0 + min(max(min(p, q), 0.0), 1.0) * (x1 - x0)
-                b = x0 + min(max(max(p, q), 0.0), 1.0) * (x1 - x0)
-            for x in range(max(int(np.floor(min(a, b))), 0), min(int(np.ceil(max(a, b))), nx - 1) + 1):
-                s = square_distance(segments, m, x, y)
-                if s < square[y, x]:
-                    square[y, x] = s
-                    nearest[y, x] = m
+        first, last = max(int(np.ceil(min(x0, x1) - reach)), 0), min(int(np.floor(max(x0, x1) + reach)), nx - 1)
+        lowest, highest = max(int(np.ceil(min(y0, y1) - reach)), 0), min(int(np.floor(max(y0, y1) + reach)), ny - 1)
+        if first <= last:
+            ex, ey = np.float32(x1 - x0), np.float32(y1 - y0)
+            length = ex * ex + ey * ey
+            inverse = one / length if length > none else none
+            start, number = np.float32(first - x0), np.int32(m)
+            for y in range(lowest, highest + 1):
+                py = np.float32(y - y0)
+                there, whose = square[y, first : last + 1], nearest[y, first : last + 1]
+                for x in range(len(there)):
+                    px = start + np.float32(x)
+                    t = min(max((px * ex + py * ey) * inverse, none), one)
+                    dx, dy = px - t * ex, py - t * ey
+                    s = dx * dx + dy * dy
+                    whose[x] = number if s < there[x] else whose[x]
+                    there[x] = min(s, there[x])
         # Even-odd: every point to the right of a crossing changes sides.
         for y in range(max(int(np.ceil(min(y0, y1))), 0), min(int(np.ceil(max(y0, y1))), ny)):
             x = max(int(np.ceil(x0 + (y - y0) / (y1 - y0) * (x1 - x0))), 0)
             if x < nx:
                 inside[y, x] = not inside[y, x]
-    for y in range(ny):
-        odd = False
-        for x in range(nx):
-            odd = odd != inside[y, x]
-            inside[y, x] = odd
-    for sweep in range(2):
-        for row in range(ny):
-            y = row if sweep == 0 else ny - 1 - row
-            back = y - 1 if sweep == 0 else y + 1
-            if 0 <= back < ny:
-                for x in range(nx):
-                    for from_x in range(max(x - 1, 0), min(x + 2, nx)):
-                        m = nearest[back, from_x]
-                        if m >= 0 and m != nearest[y, x]:
-                            _take(nearest, square, segments, x, y, m)
-            for x in range(1, nx):
-                m = nearest[y, x - 1]
-                if m >= 0 and m != nearest[y, x]:
-                    _take(nearest, square, segments, x, y, m)
-            for x in range(nx - 2, -1, -1):
-                m = nearest[y, x + 1]
-                if m >= 0 and m != nearest[y, x]:
-                    _take(nearest, square, segments, x, y, m)
     widest = radius.max()
     f = np.empty((ny, nx), dtype=np.float32)
     d = np.empty((ny, nx), dtype=np.float32)
     for y in range(ny):
+        odd = False
         for x in range(nx):
-            away = np.sqrt(square[y, x]) * cell
-            if inside[y, x]:
+            odd = odd != inside[y, x]
+            away = np.sqrt(np.float64(square[y, x])) * cell
+            if odd:
                 away = -away
             d[y, x] = away
             m = nearest[y, x]
             if m < 0:
-                nearest[y, x] = 0
+                nearest[y, x] = part_of[0]
                 f[y, x] = 2 * widest * away
             else:
+                nearest[y, x] = part_of[m]
                 f[y, x] = 2 * radius[m] * away + side[m] * away * away
     return f, d, nearest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _take(nearest, square, segments, x, y, m):  # type: ignore[no-untyped-def]
-    """Gives a point the segment m where that is nearer than its own."""
-    s = square_distance(segments, m, x, y)
-    if s < square[y, x]:
-        square[y, x] = s
-        nearest[y, x] = m
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def _slopes(first, second, before, after, first_part, second_part, follows, goes_on, length, gap_before, gap_after):  # type: ignore[no-untyped-def]
     """Slopes of f at two planes, times their distance: of the parabola through three planes, where there are three, else of the line."""
     ny, nx = first.shape
     lower = np.empty((ny, nx), dtype=np.float32)
     upper = np.empty((ny, nx), dtype=np.float32)
+    mixed = follows.any() != follows.all() or goes_on.any() != goes_on.all()
+    has_before, has_after = follows.all(), goes_on.all()
+    bend, below, above = length * length, length + gap_before, length + gap_after
     for y in range(ny):
-        for x in range(nx):
-            rise = second[y, x] - first[y, x]
-            bend_before = bend_after = 0.0
-            has_before, has_after = follows[first_part[y, x]], goes_on[second_part[y, x]]
-            if has_before:
-                bend_before = (rise / length - (first[y, x] - before[y, x]) / gap_before) / (length + gap_before)
-            if has_after:
-                bend_after = ((after[y, x] - second[y, x]) / gap_after - rise / length) / (length + gap_after)
-            lower[y, x] = rise - (bend_before if has_before else bend_after) * length * length
-            upper[y, x] = rise + (bend_after if has_after else bend_before) * length * length
+        if mixed:
+            for x in range(nx):
+                rise = second[y, x] - first[y, x]
+                bend_before = (rise / length - (first[y, x] - before[y, x]) / gap_before) / below
+                bend_after = ((after[y, x] - second[y, x]) / gap_after - rise / length) / above
+                has_before, has_after = follows[first_part[y, x]], goes_on[second_part[y, x]]
+                other = bend_after if has_after else 0.0
+                lower[y, x] = rise - (bend_before if has_before else other) * bend
+                upper[y, x] = rise + (bend_after if has_after else bend_before if has_before else 0.0) * bend
+        else:
+            for x in range(nx):
+                rise = second[y, x] - first[y, x]
+                bend_before = (rise / length - (first[y, x] - before[y, x]) / gap_before) / below if has_before else 0.0
+                bend_after = ((after[y, x] - second[y, x]) / gap_after - rise / length) / above if has_after else 0.0
+                lower[y, x] = rise - (bend_before if has_before else bend_after) * bend
+                upper[y, x] = rise + (bend_after if has_after else bend_before) * bend
     return lower, upper
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def _cubic(t, first, second, first_slope, second_slope, first_d, second_d, reach):  # type: ignore[no-untyped-def]
     """f between two planes (Hermite). A point inside both contours stays inside; one farther than `reach` from both stays outside."""
     ny, nx = first.shape
@@ -569,14 +559,13 @@ def _cubic(t, first, second, first_slope, second_slope, first_d, second_d, reach
     h1 = np.float32(t * t * (3 - 2 * t))
     h0 = np.float32(1 - t * t * (3 - 2 * t))
     g0, g1 = np.float32(t * (1 - t) * (1 - t)), np.float32(t * t * (t - 1))
-    half = np.float32(0.5)
+    half, none, limit = np.float32(0.5), np.float32(0.0), np.float32(reach)
     for y in range(ny):
         for x in range(nx):
             a, b = first[y, x], second[y, x]
             value = h0 * a + h1 * b + g0 * first_slope[y, x] + g1 * second_slope[y, x]
-            if a < 0 and b < 0:
-                value = min(value, half * max(a, b))
-            elif first_d[y, x] > reach and second_d[y, x] > reach:
-                value = max(value, half * min(a, b))
-            out[y, x] = value
+            both, either = max(a, b), min(a, b)
+            far = min(first_d[y, x], second_d[y, x]) > limit
+            value = min(value, half * both) if both < none else value
+            out[y, x] = max(value, half * either) if far and both >= none else value
     return out
