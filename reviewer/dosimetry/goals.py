@@ -260,14 +260,17 @@ class _Work:
         isodoses = None
         if metric.needs_isodoses:
             if structure.id not in self._isodoses:
-                others = [
-                    s for s in delivery.group.structures if s is not structure and s.type == "PTV" and not s.empty
-                ]
+                others = other_targets(structure, delivery.group)
                 self._isodoses[structure.id] = Isodoses(structure, delivery.dose, matrix, others)
             isodoses = self._isodoses[structure.id]
         return Basis(
             delivery.prescribed_gy, delivery.fractions, isodoses, delivery.dose.type == "PHYSICAL", delivery.scale
         )
+
+
+def other_targets(structure: Structure, group: StructureSet) -> list[Structure]:
+    """The other PTVs of the set: an isodose that holds one of them does not belong to `structure` alone."""
+    return [s for s in group.structures if s is not structure and s.type == "PTV" and not s.empty]
 
 
 def verdict(goal: Goal, value: float) -> Status:

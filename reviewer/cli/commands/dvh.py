@@ -11,7 +11,9 @@ from reviewer.cli import printable
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import number, print_json, print_table
 from reviewer.dosimetry.dvh import dvh
-from reviewer.dosimetry.metrics import Metric
+from reviewer.dosimetry.goals import other_targets
+from reviewer.dosimetry.isodose import Isodoses
+from reviewer.dosimetry.metrics import Basis, Metric
 from reviewer.errors import InputError
 from reviewer.session import newest_dose, structure_set_of
 
@@ -30,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--metric",
         action="append",
         metavar="METRIC",
-        help="as in TG-263: D95%%, D0.5cc[Gy], V18Gy[cc], V95%%[%%], CV18Gy[cc], Mean, Max …; repeatable "
+        help="as in TG-263: D95%%, D0.5cc[Gy], V18Gy[cc], V95%%[%%], CV18Gy[cc], Mean, Max, "
+        "D0.5cc[EQD2_3], gEUD(8), HI, CI_Paddick …; repeatable "
         f"(default: {' '.join(METRICS).replace('%', '%%')})",
     )
     parser.add_argument(
@@ -53,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--curves needs --json")
     metrics = [Metric.parse(text) for text in arguments.metric or METRICS]
     case = load_case(arguments)
-    dose = _dose(case, arguments.dose)
-    group = _structure_set(case, dose, arguments.set)
+    dose = chosen_dose(case, arguments.dose)
+    group = chosen_set(case, dose, arguments.set)
     structures = named(group.structures, arguments.structure)
     plan = case.plan(dose.plan_id)
     document: dict[str, Any] = {
@@ -93,7 +96,8 @@ def named(structures: Sequence[Structure], names: Sequence[str] | None) -> list[
     return chosen
 
 
-def _dose(case: Case, index: int | None) -> Dose:
+def chosen_dose(case: Case, index: int | None) -> Dose:
+    """The dose at a place in the list, by default that of the newest plan. Raises InputError where there is none."""
     if not case.doses:
         raise InputError("the input holds no dose", remedy="add the RTDOSE to PATH")
     if index is not None:
@@ -101,7 +105,8 @@ def _dose(case: Case, index: int | None) -> Dose:
     return newest_dose(case) or case.doses[-1]
 
 
-def _structure_set(case: Case, dose: Dose, index: int | None) -> StructureSet:
+def chosen_set(case: Case, dose: Dose, index: int | None) -> StructureSet:
+    """The structure set at a place in the list, by default the one that the dose belongs to. Raises InputError where there is none."""
     sets = case.structure_sets
     if not sets:
         raise InputError("the input holds no structures", remedy="add the RTSTRUCT to PATH")
@@ -122,20 +127,31 @@ def numbered(items: Sequence[T], index: int, option: str, kind: str) -> T:
 
 
 def _structure(case: Case, dose: Dose, structure: Structure, metrics: Sequence[Metric], curves: bool) -> dict[str, Any]:
-    plan = case.plan(dose.plan_id)
     to_dose = case.transform(structure.grid.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
     result = dvh(structure, dose, to_dose)
-    prescribed = plan.prescribed_gy if plan else None
+    isodoses = None
+    if any(m.needs_isodoses for m in metrics):
+        group = next(g for g in case.structure_sets if structure in g.structures)
+        isodoses = Isodoses(structure, dose, to_dose, other_targets(structure, group))
+    answers = {m: _basis(case, dose, m, isodoses) for m in metrics}
     document: dict[str, Any] = {
         "name": structure.name,
         "type": structure.type,
         "volume_cc": result.volume_cc,
         "outside_dose_fraction": None if structure.empty else result.outside_fraction,
-        "metrics": {str(m): m.of(result, prescribed_gy=prescribed) for m in metrics},
+        "metrics": {str(m): m.of(result, basis=basis) for m, basis in answers.items()},
+        "reasons": {str(m): why for m, basis in answers.items() if (why := m.refusal(result, basis))},
     }
     if curves:
         document["curve"] = {"dose_gy": result.dose_gy, "volume_cc": result.cumulative_cc}
     return document
+
+
+def _basis(case: Case, dose: Dose, metric: Metric, isodoses: Isodoses | None) -> Basis:
+    """Values of effective dose are shown as they are in the file, but no biological dose is made of it again."""
+    plan = case.plan(dose.plan_id)
+    physical = dose.type == "PHYSICAL" or metric.effect is None
+    return Basis(plan.prescribed_gy if plan else None, plan.fractions if plan else None, isodoses, physical)
 
 
 def _print(document: dict[str, Any]) -> None:
