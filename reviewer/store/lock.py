@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,46 +43,45 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.with_name(f"{path.name}.lock")
-        while True:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._path, self._fd = path.with_name(f"{path.name}.lock"), -1
+        while self._fd < 0:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                holder = _holder(os.pread(self._fd, 4096, 0))
-                os.close(self._fd)
+                holder = _holder(os.pread(fd, 4096, 0))
+                os.close(fd)
                 if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                     raise HeldError(path, holder) from error
                 raise
-            if self._is_the_file():
-                break
-            os.close(self._fd)  # its holder removed it between our opening and our locking
+            if self._is_the_file(fd):
+                self._fd = fd
+            else:
+                os.close(fd)  # its holder removed it between our opening and our locking
         self.left_by = _holder(os.pread(self._fd, 4096, 0))
         text = json.dumps(asdict(Holder(me(), os.getpid(), now()))).encode()
-        try:
+        with suppress(OSError):  # on a full disk the lock holds all the same, only the name is missing
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, text, 0)
-        except OSError:
-            pass  # a full disk: the lock holds, only the name is missing
 
     def release(self) -> None:
         if self._fd < 0:
             return
-        if self._is_the_file():
+        if self._is_the_file(self._fd):
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
         self._fd = -1
 
     def __del__(self) -> None:
-        if getattr(self, "_fd", -1) >= 0:
-            self.release()
+        """A case that was opened and never shown lets its workspace go."""
+        self.release()
 
-    def _is_the_file(self) -> bool:
+    def _is_the_file(self, fd: int) -> bool:
         try:
             there = os.stat(self._path)
         except FileNotFoundError:
             return False
-        ours = os.fstat(self._fd)
+        ours = os.fstat(fd)
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
 
