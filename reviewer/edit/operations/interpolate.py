@@ -42,7 +42,7 @@ def interpolate(stack: Stack, first: int | None = None, last: int | None = None,
     """Regions on the empty planes between drawn ones; parts that end, begin, merge or split do so as in the solid.
 
     first, last: only planes within these, both included; all by default. anew: what is drawn strictly between the two is replaced.
-    A preview is the same call: what it returns is kept, so that accepting costs nothing.
+    What was found is kept for as long as the planes around a gap stay, so that a preview costs as much as the gaps that the hand changes.
     Raises InputError, which says why, where no plane can be filled.
     """
     drawn = sorted(stack.planes)
@@ -57,6 +57,18 @@ def interpolate(stack: Stack, first: int | None = None, last: int | None = None,
     regions = regions_between(stack.grid, kept, wanted)
     after = {k: region for k, region in regions.items() if low <= k <= high}
     return differing(stack.planes, {**dict.fromkeys(old), **after})
+
+
+def preview(stack: Stack, plane: int) -> Changes:
+    """Regions on the empty planes next to a plane that is being drawn, as far as the next drawn one to either side; none where there is none."""
+    if plane not in stack.planes:
+        return {}
+    drawn = sorted(stack.planes)
+    n = drawn.index(plane)
+    first, last = drawn[max(n - 1, 0)], drawn[min(n + 1, len(drawn) - 1)]
+    if plane - first <= 1 and last - plane <= 1:
+        return {}
+    return interpolate(stack, first, last)
 
 
 def _why_not(stack: Stack, drawn: Sequence[int], low: int, high: int) -> str:

@@ -80,7 +80,7 @@ def simplified(region: Region, tolerance_mm: float) -> Region:
 
     Douglas & Peucker, Cartographica 1973;10:112-122. A region that cannot be simplified within the tolerance comes back as it was.
     """
-    points, rings = shapely.points(shapely.get_coordinates(region)), len(shapely.get_rings(shapely.get_parts(region)))
+    rings = shapely.get_rings(shapely.get_parts(region))
     tolerance = tolerance_mm
     for preserve in (
         False,
@@ -89,21 +89,37 @@ def simplified(region: Region, tolerance_mm: float) -> Region:
         True,
     ):  # keeping the topology in sight takes several times as long, and seldom matters
         simple = shapely.simplify(region, tolerance, preserve_topology=preserve)
+        left = shapely.get_rings(shapely.get_parts(simple)) if isinstance(simple, Region) else ()
         if (
-            isinstance(simple, Region)
-            and shapely.is_valid(simple)
+            len(left) == len(rings)
             and shapely.get_num_geometries(simple) == shapely.get_num_geometries(region)
-            and len(shapely.get_rings(shapely.get_parts(simple))) == rings
+            and shapely.is_valid(simple)
+            and max(map(_cut_short, rings, left)) <= tolerance_mm
         ):
-            # The points that are left are points of the region, and a straight piece runs no farther from the way that it cuts short than that
-            # from it: so this one side of the Hausdorff distance is enough.
-            outline = simple.boundary
-            shapely.prepare(outline)
-            if shapely.dwithin(outline, points, tolerance_mm).all():
-                return simple
+            found: Region = simple
+            return found
         if preserve:
             tolerance /= 2
     return region
+
+
+def _cut_short(ring: shapely.LinearRing, simple: shapely.LinearRing) -> float:
+    """The farthest that a point of a ring lies from the straight piece in its place; infinite for a ring of other points.
+
+    No straight piece runs farther from the way that it cuts short than that way from it, so this is their Hausdorff distance.
+    """
+    points, kept = shapely.get_coordinates(ring)[:-1], shapely.get_coordinates(simple)[:-1]
+    number = {(u, v): n for n, (u, v) in enumerate(points.tolist())}
+    at = sorted(number.get((u, v), -1) for u, v in kept.tolist())
+    if at[0] < 0:
+        return math.inf
+    piece = np.searchsorted(at, np.arange(len(points)), side="right") - 1
+    start, end = points[np.array(at)[piece]], points[np.array(at)[(piece + 1) % len(at)]]
+    way, off = end - start, points - start
+    square = np.maximum((way * way).sum(axis=1), 1e-300)
+    share = np.clip((off * way).sum(axis=1) / square, 0.0, 1.0)
+    away = off - share[:, None] * way
+    return float(np.hypot(away[:, 0], away[:, 1]).max())
 
 
 def smooth(stack: Stack, mm: float, planes: Collection[int] | None = None) -> Changes:
@@ -134,7 +150,10 @@ def _smooth_ring(ring: shapely.LinearRing, mm: float) -> shapely.Geometry:
     length, area = ring.length, Polygon(ring).area
     deviation = min(mm, length / 12)
     count = max(64, math.ceil(2 * length / deviation))
-    points = shapely.get_coordinates(shapely.line_interpolate_point(ring, np.arange(count) * length / count))
+    corners = shapely.get_coordinates(ring)
+    way = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
+    at = np.arange(count) * length / count
+    points = np.column_stack([np.interp(at, way, corners[:, 0]), np.interp(at, way, corners[:, 1])])
     waves = 2 * math.pi * np.fft.rfftfreq(count, length / count)
     spectrum = np.fft.rfft(points, axis=0) * np.exp(-((waves * deviation) ** 2) / 2)[:, None]
     smooth = _with_area(np.fft.irfft(spectrum, count, axis=0), area)
