@@ -20,6 +20,7 @@ from reviewer.dicom.write.header import (
     new_object,
     plane_uids,
     save,
+    series_uid,
     text,
     uid_of,
 )
@@ -45,7 +46,7 @@ def write_image(image: Image, case: Case, folder: Path) -> list[Path]:
         raise InputError(refusal, where=image.description)
     sop_class = STORAGE_CLASS[image.modality]
     ds = new_object(case, sop_class, uid_of(image.id), image.modality, image.description, image.date, image)
-    ds.SeriesInstanceUID = uid_of(image.id)
+    ds.SeriesInstanceUID = uid_of(series_uid(image))
     ds.PatientPosition = image.patient_position
     _pixel_module(ds, image.voxels, image.description)
     if image.modality == "CT":

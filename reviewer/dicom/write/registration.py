@@ -17,6 +17,7 @@ from reviewer.dicom.write.header import (
     new_object,
     plane_references,
     save,
+    series_uid,
     study_uid,
     text,
     uid_of,
@@ -84,7 +85,7 @@ def _reference_instances(ds: Dataset, images: list[Image], case: Case) -> None:
     others: dict[str, list[Dataset]] = {}
     for image in images:
         series = Dataset()
-        series.SeriesInstanceUID = uid_of(image.id)
+        series.SeriesInstanceUID = uid_of(series_uid(image))
         series.ReferencedInstanceSequence = plane_references(image)
         others.setdefault(study_uid(case, image), []).append(series)
     own = others.pop(ds.StudyInstanceUID, [])

@@ -101,7 +101,8 @@ def write_structure_set(
     ds.StructureSetROISequence, ds.ROIContourSequence, ds.RTROIObservationsSequence = [], [], []
     drawn_on: dict[str, Image] = {}
     observed = _observation_numbers(structure_set, source)
-    for number, structure in zip(_numbers(structure_set.structures), structure_set.structures, strict=True):
+    related = source is None or source.rois.keys() <= {s.id for s in structure_set.structures}
+    for number, structure in zip(_numbers(structure_set, source), structure_set.structures, strict=True):
         own_frame = frame_uid(structure.grid.frame_of_reference_uid, structure_set.id)
         known = source.rois.get(structure.id) if source is not None else None
         changed = known.changed(structure) if known is not None else frozenset(structure.planes)
@@ -119,7 +120,7 @@ def write_structure_set(
         if items_of_roi:
             contours.ContourSequence = items_of_roi
         ds.ROIContourSequence.append(contours)
-        ds.RTROIObservationsSequence.extend(_observations(structure, number, known, touched, observed))
+        ds.RTROIObservationsSequence.extend(_observations(structure, number, known, touched, observed, related))
     ds.ReferencedFrameOfReferenceSequence = _referenced_frames(source, frame, image, list(drawn_on.values()), case)
     _approve(ds, structure_set, source, untouched or not instance_uid or not structure_set.path, day, report)
     return save(ds, path, ImplicitVRLittleEndian)
@@ -136,7 +137,7 @@ _ITS_OWN = {
         "Manufacturer", "ManufacturerModelName", "SoftwareVersions", "StationName", "DeviceSerialNumber", "DeviceUID", "InstitutionName",
         "InstitutionAddress", "InstitutionalDepartmentName", "ContributingEquipmentSequence", "OriginalAttributesSequence",
         "DigitalSignaturesSequence", "MACParametersSequence", "EncryptedAttributesSequence",
-        "FrameOfReferenceUID", "PositionReferenceIndicator",
+        "FrameOfReferenceUID", "PositionReferenceIndicator", "TimezoneOffsetFromUTC",
         "StructureSetLabel", "StructureSetName", "StructureSetDate", "StructureSetTime", "PredecessorStructureSetSequence",
         "ReferencedFrameOfReferenceSequence", "StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence",
         "ApprovalStatus", "ReviewDate", "ReviewTime", "ReviewerName",
@@ -220,6 +221,8 @@ _CONTOUR_OWN = {Tag("ContourSequence"), Tag("ReferencedROINumber")}
 _OF_THE_SHAPE = {Tag("ROIVolume"), Tag("ROIDateTime"), Tag("ROICreatorSequence"), Tag("DerivationCodeSequence")}
 """What a source says about the contours themselves: no longer true once they are changed."""
 
+_RELATED = {Tag("RTRelatedROISequence"), Tag("RelatedRTROIObservationsSequence")}
+
 ATTACHED = Tag(0x3006, 0x0049)
 """AttachedContours, retired: numbers of other contours, which may be gone."""
 
@@ -257,11 +260,15 @@ def _roi(
 
 
 def _observations(
-    structure: Structure, number: int, known: SourceRoi | None, touched: bool, free: Iterator[int]
+    structure: Structure, number: int, known: SourceRoi | None, touched: bool, free: Iterator[int], related: bool
 ) -> list[Dataset]:
-    """Items of the RT ROI Observations Sequence: those of the source, else a new one."""
+    """Items of the RT ROI Observations Sequence: those of the source, else a new one. related: whether all that they may refer to is there."""
     before = known.read.structure if known is not None else None
-    observations = [carried(item, private=not touched) for item in known.observations] if known is not None else []
+    observations = (
+        [carried(item, () if related else _RELATED, private=not touched) for item in known.observations]
+        if known is not None
+        else []
+    )
     if not observations:
         observations = [Dataset()]
         observations[0].ObservationNumber = next(free)
@@ -377,13 +384,15 @@ def _new_contours(structure: Structure, k: int, image: Image | None, kind: str) 
     return made
 
 
-def _numbers(structures: tuple[Structure, ...]) -> list[int]:
-    """Each structure's own number where it is positive and no other has it before, else a free one."""
-    free = count(max((s.number for s in structures), default=0) + 1)
+def _numbers(structure_set: StructureSet, source: Source | None) -> list[int]:
+    """Each structure's own number where the source has it or it is positive, and no other has it before; else a free one."""
+    structures = structure_set.structures
+    free = count(max([s.number for s in structures if s.number > 0], default=0) + 1)
     taken: set[int] = set()
     numbers = []
     for structure in structures:
-        number = structure.number if structure.number > 0 and structure.number not in taken else next(free)
+        own = structure.number > 0 or (source is not None and structure.id in source.rois)
+        number = structure.number if own and structure.number not in taken else next(free)
         taken.add(number)
         numbers.append(number)
     return numbers
