@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 
 from reviewer.case import Case, Structure, StructureSet
+from reviewer.demo import demo_folder
 from reviewer.dicom.annotation import LONGEST, Annotations, annotations_in, described
 from reviewer.dicom.write.header import millimetres
 from reviewer.dicom.write.structures import keyholed
@@ -306,6 +307,49 @@ def test_without_its_source_all_is_written_anew_and_that_is_said(case, folder, t
     assert ds.ApprovalStatus == "UNAPPROVED"
     assert "PredecessorStructureSetSequence" not in ds
     assert len(roi(ds, "Liver")[1].ContourSequence) == 4
+
+
+def test_the_number_zero_is_a_number(case, folder, tmp_path):
+    source = pydicom.dcmread(folder / "rs.dcm")
+    for sequence, keyword in (
+        ("StructureSetROISequence", "ROINumber"),
+        ("ROIContourSequence", "ReferencedROINumber"),
+        ("RTROIObservationsSequence", "ReferencedROINumber"),
+    ):
+        setattr(source[sequence].value[0], keyword, 0)
+    source.save_as(folder / "rs.dcm")
+    again = open_case([folder])
+    ds, _ = exported(again, again.structure_sets[0], tmp_path / "out")
+    assert [r.ROINumber for r in ds.StructureSetROISequence] == [0, 2, 3]
+    assert contours(ds) == contours(source)
+
+
+def test_no_observation_refers_to_an_roi_that_is_gone(case, folder, tmp_path):
+    source = pydicom.dcmread(folder / "rs.dcm")
+    source.RTROIObservationsSequence[0].RTRelatedROISequence = [
+        item(ReferencedROINumber=3, RTROIRelationship="ENCLOSING")
+    ]
+    source.save_as(folder / "rs.dcm")
+    (group,) = open_case([folder]).structure_sets
+    ds, _ = exported(open_case([folder]), group, tmp_path / "all")
+    assert "RTRelatedROISequence" in ds.RTROIObservationsSequence[0]
+    ds, _ = exported(open_case([folder]), replace(group, structures=group.structures[:2]), tmp_path / "some")
+    assert "RTRelatedROISequence" not in ds.RTROIObservationsSequence[0]
+
+
+@dciodvfy
+@pytest.mark.slow
+def test_the_demo_with_one_plane_edited(tmp_path):
+    case = begin([demo_folder()]).case
+    group = case.structure_sets[0]
+    stomach = next(s for s in group.structures if s.name == "Stomach")
+    k = sorted(stomach.planes)[4]
+    ds, _ = exported(case, with_structure(group, with_plane(stomach, k, stomach.planes[k].buffer(-2.0))), tmp_path)
+    old, new = contours(pydicom.dcmread(group.path)), contours(ds)
+    different = [(number, n) for number in old for n, c in enumerate(old[number]) if c != new[number][n]]
+    assert {number for number, _ in different} == {stomach.number}
+    assert len(different) == len(shapely.get_parts(stomach.planes[k]))
+    assert complaints(ds.filename) == []
 
 
 # -- formulas and locks ---------------------------------------------------------------------------------------------------
