@@ -102,7 +102,7 @@ def regions_between(grid: Grid, kept: dict[int, Region], wanted: Sequence[Gap]) 
         n = numbers.index(gap[0])
         near = slice(max(n - 2, 0), n + 4)
         regions = tuple(kept[k] for k in numbers[near])
-        setting = (between.cell_mm, gap, tuple(heights[near]), tuple(reach[near]))
+        setting = (between.setting, gap, tuple(heights[near]), tuple(reach[near]))
         filled = _found.get(regions, setting)
         if filled is None:
             below = [planes[j] for j in range(n, near.start - 1, -1)]

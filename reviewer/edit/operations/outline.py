@@ -52,15 +52,21 @@ def cleaned(geometry: shapely.Geometry) -> Region | None:
     region = region_of(polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)) if polygons else None
     if region is None:
         return None
-    thinned = shapely.remove_repeated_points(region, REPEATED_MM)
-    if shapely.is_valid(thinned) and not thinned.is_empty:
-        region = thinned
     parts = [
-        Polygon(part.exterior, [ring for ring in part.interiors if Polygon(ring).area >= SLIVER_MM2])
+        _thinned(Polygon(part.exterior, [ring for ring in part.interiors if Polygon(ring).area >= SLIVER_MM2]))
         for part in shapely.get_parts(region)
         if part.area >= SLIVER_MM2
     ]
     return region_of(shapely.union_all(parts)) if parts else None
+
+
+def _thinned(part: Polygon) -> Polygon:
+    """Without repeated points; as it was where the ring would fall in on itself."""
+    try:
+        thinned = shapely.remove_repeated_points(part, REPEATED_MM)
+    except shapely.GEOSException:  # fewer than three points would be left of a ring
+        return part
+    return thinned if thinned.is_valid and not thinned.is_empty else part
 
 
 def grow(stack: Stack, mm: float, planes: Collection[int] | None = None) -> Changes:
