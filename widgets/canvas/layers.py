@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import contourpy
 import numpy as np
@@ -230,15 +230,25 @@ def _shown(scene: Scene, port: Viewport, lattice: Lattice, lens: Pair | None) ->
 
 
 def _isodose_lines(made: Known | None, dose: DoseLayer) -> tuple[Lines, ...]:
-    if made is None or min(made.values.shape) < 2:
+    if made is None or not dose.isodoses:
         return ()
-    values = made.values.astype(np.float64)
+    part = compose.trimmed(made, min(level.gy for level in dose.isodoses))
+    if part is None or min(part.values.shape) < 2:
+        return ()
+    values = part.values.astype(np.float64)
     unknown = ~np.isfinite(values)
-    if unknown.all():
-        return ()
-    z: Any = np.ma.masked_array(values, unknown) if unknown.any() else values
-    highest = float(z.max())
-    generator = contourpy.contour_generator(made.x_mm, made.y_mm, z, corner_mask=False)
+    # the class and not `contourpy.contour_generator`, whose look for masked values takes longer than the lines
+    generator = contourpy.SerialContourGenerator(
+        *np.meshgrid(part.x_mm, part.y_mm),
+        values,
+        unknown,
+        corner_mask=False,
+        line_type=contourpy.LineType.Separate,
+        fill_type=contourpy.FillType.OuterCode,
+        quad_as_tri=False,
+        z_interp=contourpy.ZInterp.Linear,
+    )
+    highest = values[~unknown].max()
     return tuple(
         Lines(level.gy, level.colour, tuple(generator.lines(level.gy)))
         for level in dose.isodoses
