@@ -13,6 +13,9 @@ from reviewer.geometry.region import Region, region_of
 SMALLEST_FILL_MM2 = 0.02
 """Less than this is not worth a corner in the outline."""
 
+ROUND = 8
+"""Straight pieces of a quarter of a rounded corner: 0.02 mm beside the arc at a radius of 4 mm."""
+
 OVERLAP_MM = 0.002
 """What fills a corner overlaps what is there by so much, or hair-thin gaps would stay between."""
 
@@ -68,15 +71,17 @@ class NudgeStroke(SweepStroke):
         return self.target.holds(pen.at_mm) is pen.shift
 
     def _rounded(self, plane: int, region: Region, swept: Region) -> Region | None:
-        """The region with the corners between the swept area and the old outline rounded: a closing (pushed outwards) or opening (inwards)
-        by a third of the radius, near the swept area only."""
+        """The region with the corners where the swept area meets the old outline rounded: by a closing (pushed outwards) or opening
+        (inwards) by a third of the radius, about those corners only."""
+        before = self.target.structure.planes.get(plane)
+        met = shapely.Point() if before is None else shapely.intersection(before.boundary, swept.boundary)
+        if met.is_empty:
+            return region
         mm = min(self._radius / 3, 4.0)
-        low_u, low_v, high_u, high_v = swept.bounds
-        window = (low_u - 4 * mm, low_v - 4 * mm, high_u + 4 * mm, high_v + 4 * mm)
-        local = shapely.intersection(region, shapely.box(*window))
+        zone, window = shapely.buffer(shapely.multipoints(shapely.get_coordinates(met)), [2 * mm, 4 * mm], quad_segs=4)
+        local = shapely.intersection(region, window)
         out = -mm if self.erasing else mm
-        turned = shapely.buffer(shapely.buffer(local, out), -out)
-        zone = shapely.buffer(swept, mm)
+        turned = shapely.buffer(shapely.buffer(local, out, quad_segs=ROUND), -out, quad_segs=ROUND)
         outer, inner = (local, turned) if self.erasing else (turned, local)
         corners = [
             part

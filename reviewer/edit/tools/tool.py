@@ -450,8 +450,11 @@ def _differ(before: Region | None, after: Region | None) -> bool:
         return before is not after
     if before is after:
         return False
-    if abs(before.area - after.area) > SMALLEST_PART_MM2:
-        return True
+    if (
+        abs(before.area - after.area) > SMALLEST_PART_MM2
+        or max(map(abs, np.subtract(before.bounds, after.bounds))) > 1e-3
+    ):
+        return True  # soon told; the rest takes an overlay
     return bool(shapely.symmetric_difference(before, after).area > SMALLEST_PART_MM2)
 
 
