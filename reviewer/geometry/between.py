@@ -14,7 +14,7 @@ ends in a cap that follows the parabola through its last three planes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 
@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Booleans = NDArray[np.bool_]
 Parts = tuple[Polygon, ...]
+Bounds = tuple[float, float, float, float]
 
 STEP_MM = 1.0
 """Largest distance between two levels at which the interpolation is evaluated."""
@@ -42,6 +43,9 @@ the farther out lies the cut, as far as the next plane for a cap that closes by 
 
 FARTHEST_MM = 40.0
 """Contours that lie farther from each other than this are joined half-way, as slabs would be."""
+
+FINEST_MM = 0.5
+"""Cells of a small structure."""
 
 BLOCK = 8
 """Cells by which the lattice grows at a time."""
@@ -87,7 +91,7 @@ def steps(length_mm: float) -> int:
 class Between:
     """Finds the layers between the planes of one structure.
 
-    What it finds between two planes depends on nothing but the planes handed over and `cell_mm`, and may be kept for as long as these stay.
+    What it finds between two planes depends on nothing but the planes handed over and `setting`, and may be kept for as long as these stay.
     """
 
     def __init__(self, bounds_mm: Floats) -> None:
@@ -97,7 +101,19 @@ class Between:
         """
         extent = bounds_mm[2:] - bounds_mm[:2]
         size = math.sqrt(extent[0] * extent[1])
-        self.cell_mm = 0.5 if size < 60 else 1.0 if size < 250 else 2.0
+        self.cell_mm = FINEST_MM if size < 60 else 1.0 if size < 250 else 2.0
+        low, high = self._rounded(bounds_mm[:2], math.floor), self._rounded(bounds_mm[2:], math.ceil)
+        self._bounds: Bounds = (*low, *high)
+
+    def _rounded(self, point: Floats, way: Callable[[float], int]) -> tuple[float, float]:
+        """To whole blocks, so that a stroke seldom moves it."""
+        block = BLOCK * self.cell_mm
+        return way(point[0] / block) * block, way(point[1] / block) * block
+
+    @property
+    def setting(self) -> Hashable:
+        """What the layers between planes follow from, besides the planes."""
+        return (self.cell_mm, self._bounds) if self.cell_mm == FINEST_MM else self.cell_mm
 
     def layers(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> list[Layer]:
         """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
@@ -155,8 +171,15 @@ class Between:
         lower, upper = below[0].parts, above[0].parts
         met = _met(lower, upper)
         pits, peaks = _enclosed(lower, upper), _enclosed(upper, lower)
-        lattice = self._box([p for plane in (*below, *above) for p in plane.parts], length / 2, BLOCK)
-        box = self._box(lower + upper, length / 2)
+        # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
+        # a stroke that pushes the outline over the border of a block leaves the others alone.
+        near = (
+            [p.bounds for plane in (*below, *above) for p in plane.parts]
+            if self.cell_mm > FINEST_MM
+            else [self._bounds]
+        )
+        lattice = self._box(near, length / 2, BLOCK)
+        box = self._box([p.bounds for p in lower + upper], length / 2)
         place = _Place(self.cell_mm, lattice, box)
         pair = None
         if met.any():
@@ -173,11 +196,11 @@ class Between:
         hollows += [self._cap((h,), _hollow(above), length, True, open_end, place) for h in peaks]
         return _Filling(pair, caps, hollows, box)
 
-    def _box(self, parts: Sequence[Polygon], margin: float, block: int = 1) -> Box:
-        """Points of the lattice around parts; in whole blocks, so that a stroke seldom moves its borders."""
-        bounds, wider = np.array([part.bounds for part in parts]) / self.cell_mm, margin / self.cell_mm + 1
-        x, y = (math.floor((side.min() - wider) / block) * block for side in bounds.T[:2])
-        right, top = (math.ceil((side.max() + wider) / block) * block for side in bounds.T[2:])
+    def _box(self, bounds_mm: Sequence[Bounds], margin: float, block: int = 1) -> Box:
+        """Points of the lattice around all of `bounds_mm`; in whole blocks, so that a stroke seldom moves its borders."""
+        x0, y0, x1, y1 = zip(*bounds_mm, strict=True)
+        x, y = (math.floor(((min(a) - margin) / self.cell_mm - 1) / block) * block for a in (x0, y0))
+        right, top = (math.ceil(((max(a) + margin) / self.cell_mm + 1) / block) * block for a in (x1, y1))
         return Box(x, y, right - x + 1, top - y + 1)
 
     def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: _Place) -> _Pair:
@@ -477,30 +500,51 @@ def _distances(segments, radius, side, part_of, ny, nx, cell, reach):  # type: i
     square = np.full((ny, nx), np.float32(reach * reach))
     inside = np.zeros((ny, nx), dtype=np.bool_)
     none, one = np.float32(0.0), np.float32(1.0)
-    for m in range(len(segments)):
-        x0, y0, x1, y1 = segments[m]
-        first, last = max(int(np.ceil(min(x0, x1) - reach)), 0), min(int(np.floor(max(x0, x1) + reach)), nx - 1)
-        lowest, highest = max(int(np.ceil(min(y0, y1) - reach)), 0), min(int(np.floor(max(y0, y1) + reach)), ny - 1)
-        if first <= last:
-            ex, ey = np.float32(x1 - x0), np.float32(y1 - y0)
-            length = ex * ex + ey * ey
-            inverse = one / length if length > none else none
-            start, number = np.float32(first - x0), np.int32(m)
-            for y in range(lowest, highest + 1):
-                py = np.float32(y - y0)
-                there, whose = square[y, first : last + 1], nearest[y, first : last + 1]
-                for x in range(len(there)):
-                    px = start + np.float32(x)
-                    t = min(max((px * ex + py * ey) * inverse, none), one)
-                    dx, dy = px - t * ex, py - t * ey
-                    s = dx * dx + dy * dy
-                    whose[x] = number if s < there[x] else whose[x]
-                    there[x] = min(s, there[x])
-        # Even-odd: every point to the right of a crossing changes sides.
-        for y in range(max(int(np.ceil(min(y0, y1))), 0), min(int(np.ceil(max(y0, y1))), ny)):
-            x = max(int(np.ceil(x0 + (y - y0) / (y1 - y0) * (x1 - x0))), 0)
-            if x < nx:
-                inside[y, x] = not inside[y, x]
+    count = len(segments)
+    x0, y0 = segments[:, 0].astype(np.float32), segments[:, 1].astype(np.float32)
+    ex, ey = (segments[:, 2] - segments[:, 0]).astype(np.float32), (segments[:, 3] - segments[:, 1]).astype(np.float32)
+    inverse, away = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
+    for m in range(count):
+        length = ex[m] * ex[m] + ey[m] * ey[m]
+        inverse[m] = one / length if length > none else none
+    # Block by block: the segments that can be nearest to any of its points are those hardly farther from its middle than the nearest.
+    radius_of_block = (BLOCK - 1) / np.sqrt(2.0)
+    for top in range(0, ny, BLOCK):
+        for left in range(0, nx, BLOCK):
+            middle_x, middle_y = np.float32(left + (BLOCK - 1) / 2), np.float32(top + (BLOCK - 1) / 2)
+            closest = np.float32(np.inf)
+            for m in range(count):
+                px, py = middle_x - x0[m], middle_y - y0[m]
+                t = min(max((px * ex[m] + py * ey[m]) * inverse[m], none), one)
+                dx, dy = px - t * ex[m], py - t * ey[m]
+                away[m] = dx * dx + dy * dy
+                closest = min(closest, away[m])
+            limit = np.sqrt(closest) + 2 * radius_of_block + 0.01
+            if np.sqrt(closest) - radius_of_block > reach:
+                continue
+            limit = np.float32(limit * limit)
+            bottom, right = min(top + BLOCK, ny), min(left + BLOCK, nx)
+            for m in range(count):
+                if away[m] > limit:
+                    continue
+                number, start, slope_x, slope_y, per = np.int32(m), np.float32(left) - x0[m], ex[m], ey[m], inverse[m]
+                for row in range(top, bottom):
+                    py = np.float32(row) - y0[m]
+                    there, whose = square[row, left:right], nearest[row, left:right]
+                    for n in range(len(there)):
+                        px = start + np.float32(n)
+                        t = min(max((px * slope_x + py * slope_y) * per, none), one)
+                        dx, dy = px - t * slope_x, py - t * slope_y
+                        s = dx * dx + dy * dy
+                        whose[n] = number if s < there[n] else whose[n]
+                        there[n] = min(s, there[n])
+    # Even-odd: every point to the right of a crossing changes sides.
+    for m in range(count):
+        xa, ya, xb, yb = segments[m]
+        for row in range(max(int(np.ceil(min(ya, yb))), 0), min(int(np.ceil(max(ya, yb))), ny)):
+            column = max(int(np.ceil(xa + (row - ya) / (yb - ya) * (xb - xa))), 0)
+            if column < nx:
+                inside[row, column] = not inside[row, column]
     widest = radius.max()
     f = np.empty((ny, nx), dtype=np.float32)
     d = np.empty((ny, nx), dtype=np.float32)
@@ -508,17 +552,17 @@ def _distances(segments, radius, side, part_of, ny, nx, cell, reach):  # type: i
         odd = False
         for x in range(nx):
             odd = odd != inside[y, x]
-            away = np.sqrt(np.float64(square[y, x])) * cell
+            distance = np.sqrt(np.float64(square[y, x])) * cell
             if odd:
-                away = -away
-            d[y, x] = away
+                distance = -distance
+            d[y, x] = distance
             m = nearest[y, x]
             if m < 0:
                 nearest[y, x] = part_of[0]
-                f[y, x] = 2 * widest * away
+                f[y, x] = 2 * widest * distance
             else:
                 nearest[y, x] = part_of[m]
-                f[y, x] = 2 * radius[m] * away + side[m] * away * away
+                f[y, x] = 2 * radius[m] * distance + side[m] * distance * distance
     return f, d, nearest
 
 

@@ -140,7 +140,7 @@ def _build(stack: Stack) -> Solid:
         beyond = 1 if _goes_on(regions[k], regions[k + 1]) else 2
         near = slice(max(k - beyond, 0), k + beyond + 2)
         open_end = k in (0, len(w))
-        setting = (between.cell_mm, open_end, k - near.start, tuple(heights[near]), reach[near])
+        setting = (between.setting, open_end, k - near.start, tuple(heights[near]), reach[near])
         layers = _layers.get(regions[near], setting)
         if layers is None:
             layers = between.layers(
