@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -25,10 +26,7 @@ from .loading import load
 
 @dataclass(frozen=True)
 class Kind:
-    """A tool as it is chosen. fixed: settings that make it this tool and no other. hint: what mouse and keys do with it, one line.
-
-    proposes: it shows what it would do before it is pressed; Enter takes it.
-    """
+    """A tool as it is chosen. fixed: settings that make it this tool and no other. hint: what mouse and keys do with it, one line."""
 
     name: str
     text: str
@@ -39,7 +37,6 @@ class Kind:
     maker: str
     icon: str
     fixed: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    proposes: bool = False
 
 
 _SIZE = "[ ] or Shift+wheel size"
@@ -118,6 +115,19 @@ class Easel(Protocol):
     def pane(self) -> Pane | None:
         """The plane that it shows; None without an image."""
 
+    def scroll(self, slices: int) -> None:
+        """Go so many slices further."""
+
+
+class Proposal(Protocol):
+    """Something open that Enter takes and Esc drops, where no stroke is."""
+
+    def accept(self) -> bool:
+        """False where nothing is open."""
+
+    def cancel(self) -> bool:
+        """False where nothing is open."""
+
 
 class Drawing(QObject):
     """One tool, one stroke. tell: shows a passing sentence; warn: shows one that must be read.
@@ -138,7 +148,8 @@ class Drawing(QObject):
         self.within: str | None = None
         self.outside: str | None = None
         self.values: tuple[float, float] | None = None
-        self._default_easel: Easel | None = None
+        self.operating: Proposal | None = None
+        self._easels: tuple[Easel, ...] = ()
         self._drop()
         follow(self, session, self._heard)
 
@@ -152,13 +163,38 @@ class Drawing(QObject):
         self.cancel()
         self.kind = kind
         self.changed.emit()
-        if kind is not None and kind.proposes and self._default_easel is not None:
-            self._ready(self._default_easel)
-            self._show()
 
-    def at(self, easel: Easel) -> None:
-        """Where a tool that needs no hand shows what it proposes."""
-        self._default_easel = easel
+    def at(self, *easels: Easel) -> None:
+        """The views, among them the one that shows the slices of the active structure."""
+        self._easels = easels
+
+    @property
+    def plane(self) -> int | None:
+        """The slice of the active structure that is shown; None where no view lies along its slices."""
+        found = self._along()
+        return None if found is None else found[1]
+
+    def go(self, slices: int) -> None:
+        """Scroll the view along the slices of the active structure, towards rising planes."""
+        found, active = self._along(), self.active
+        if found is not None and active is not None:
+            easel, plane = found
+            pane = easel.pane
+            easel.scroll(slices)
+            now = self._along()
+            if now is not None and pane is not None and (now[1] - plane) * slices < 0:
+                easel.scroll(-2 * slices)
+
+    def _along(self) -> tuple[Easel, int] | None:
+        for easel in self._easels:
+            pane, active = easel.pane, self.active
+            if pane is None or active is None:
+                continue
+            with suppress(ReviewerError):
+                plane = self._target(active, pane).plane
+                if plane is not None:
+                    return easel, plane
+        return None
 
     @property
     def tool(self) -> Tool | None:
@@ -309,7 +345,9 @@ class Drawing(QObject):
 
     def accept(self) -> None:
         """Enter, or a double click."""
-        if self._stroke is not None and not self._held:
+        if self._held or (not self.pending and self.operating is not None and self.operating.accept()):
+            return
+        if self._stroke is not None:
             self._stroke.accept()
             self._settle()
 
@@ -347,16 +385,15 @@ class Drawing(QObject):
         if pane is None or active is None or tool is None:
             self._stroke, self._key, self._easel = None, (), easel
             return
-        proposal = self.kind is not None and self.kind.proposes and bool(self._draft)
-        key = (active, tool, self.within, self.outside, self.values, None if proposal else (easel, pane))
-        if key[:5] == self._key[:5] and (proposal or key == self._key):
+        key = (active, tool, self.within, self.outside, self.values, easel, pane)
+        if key == self._key:
             return
         self._stroke, self._refused = None, ""
         try:
             self._stroke = self._as_seen(tool).begin(self._target(active, pane))
         except ReviewerError as error:
             self._refused = str(error)
-        self._key, self._easel = (*key[:5], (easel, pane)), easel
+        self._key, self._easel = key, easel
 
     def _as_seen(self, tool: Any) -> Tool:
         """With the grey window of the picture, for a tool that goes by what the eye sees."""

@@ -40,12 +40,14 @@ from .drawing import KINDS, Drawing, drawing_commands
 from .jobs import Job, Jobs, Progress
 from .loading import load
 from .managing import StructureManagement
+from .operating import CATALOGUE, Operating, operation_commands
 from .panels.banner import MODES, Banner
 from .panels.comparison_place import ComparisonPlace
 from .panels.fold import Fold
 from .panels.history import HistoryPanel
 from .panels.isodoses import IsodosePanel
 from .panels.layers import LayersPanel
+from .panels.operations import OperationsPanel
 from .panels.plan import PlanPanel
 from .panels.status import StatusStrip
 from .panels.strip import ErrorStrip
@@ -61,6 +63,9 @@ LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
 """Of the panel columns and what parts them, so that the views keep two thirds of 1280 pixels."""
 
 RECENT_KEPT = 8
+
+ROOMY = 960
+"""Height in pixels from which on all panels of Contour mode find room."""
 
 DOSE_FOR_IMAGE = (
     "There is no image among these files: what is shown in grey is the dose grid itself, in Gy. "
@@ -104,6 +109,7 @@ class MainWindow(QMainWindow):
         self._remember = remember
         self._painted = False
         self._views_loaded = False
+        self._made_room = False
         self._tool = "point"
         self._asked: Job | None = None
         self._opening: Any = None
@@ -124,6 +130,8 @@ class MainWindow(QMainWindow):
         )
         self.drawing = Drawing(self.session, self.status.say, self.strip.tell, self)
         self.drawing.changed.connect(self._drawing_changed)
+        self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)
+        self.operating.changed.connect(self.actions_.refresh)
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
         self.saving = Saving(
             self, self.session, self.jobs, self.strip, self.status.say, lambda paths: self.open_paths(paths), remember
@@ -146,6 +154,7 @@ class MainWindow(QMainWindow):
         self.isodoses = IsodosePanel(self.session, self.actions_)
         self.plan = PlanPanel(self.session)
         self.tools = ToolsPanel(self.session, self.drawing, self.actions_)
+        self.operations = OperationsPanel(self.session, self.drawing, self.operating)
         self.history = HistoryPanel(self.session, self.actions_)
         self._dvh_place = QWidget()
         self.folds = {
@@ -155,12 +164,16 @@ class MainWindow(QMainWindow):
             "dvh": Fold("fold.dvh", "DVH", self._dvh_place),
             "plan": Fold("fold.plan", "Plan", self.plan),
             "tools": Fold("fold.tools", "Tools", self.tools),
+            "operations": Fold("fold.operations", "Operations", self.operations),
             "history": Fold("fold.history", "History", self.history, self.history.tools),
         }
         for number, fold in enumerate(self.folds.values(), start=1):
             fold.set_tip(f"Fold or unfold   (Ctrl+{number})")
         self.left = _column(
-            "left", [self.folds[n] for n in ("layers", "tools", "structures", "isodoses")], LEFT_WIDTH, stretch=2
+            "left",
+            [self.folds[n] for n in ("layers", "tools", "operations", "structures", "isodoses")],
+            LEFT_WIDTH,
+            stretch=3,
         )
         self.right_splitter = QSplitter(Qt.Orientation.Vertical)
         self.right_splitter.setObjectName("right.splitter")
@@ -192,7 +205,13 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
-        for widget, stretch in ((self.banner, 0), (self.strip, 0), (self.saving.offer, 0), (self.pages, 1), (self.status, 0)):
+        for widget, stretch in (
+            (self.banner, 0),
+            (self.strip, 0),
+            (self.saving.offer, 0),
+            (self.pages, 1),
+            (self.status, 0),
+        ):
             column.addWidget(widget, stretch)
         self.setCentralWidget(middle)
         self.setMinimumSize(960, 600)
@@ -314,7 +333,7 @@ class MainWindow(QMainWindow):
             view.pointed.connect(self._pointed)
             view.tool_changed.connect(self._use_tool)
             self._place(orientation, view)
-        self.drawing.at(self.views["axial"])  # type: ignore[arg-type]
+        self.drawing.at(*self._slices())
         QTimer.singleShot(0, self._load_plots)
 
     def _load_plots(self) -> None:
@@ -373,7 +392,7 @@ class MainWindow(QMainWindow):
 
     def _load_tools(self) -> None:
         """Beside the window, so that the first stroke does not wait for them."""
-        modules = sorted({f"reviewer.edit.tools.{kind.module}" for kind in KINDS})
+        modules = [*sorted({f"reviewer.edit.tools.{kind.module}" for kind in KINDS}), CATALOGUE]
         self.jobs.run("Loading the tools", lambda _: [load(name) for name in modules], lambda _: None, key="tools")
 
     def _slices(self) -> list[Any]:
@@ -390,12 +409,19 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         """The panels of the mode."""
         contour = self.session.view.mode == "contour"
-        for name in ("tools", "history"):
+        for name in ("tools", "operations", "history"):
             self.folds[name].setVisible(contour)
         for name in ("isodoses", "plan"):
             self.folds[name].setVisible(not contour)
         if contour:
             self._load_tools()
+        # A low window has no room for everything: while contours are drawn the structures matter more than the layers.
+        if contour and self.height() < ROOMY and self.folds["layers"].open:
+            self._made_room = True
+            self.folds["layers"].set_open(False)
+        elif not contour and self._made_room:
+            self._made_room = False
+            self.folds["layers"].set_open(True)
 
     def _jobs_changed(self) -> None:
         if self._asked is not None and self._asked.progress.cancelled():
@@ -467,6 +493,8 @@ class MainWindow(QMainWindow):
             add(command, *((self.views,) if "Tab" in command.keys else ()))
         for command in drawing_commands(self.session, self.drawing, self.commands):
             add(command)
+        for command in operation_commands(self.session, self.operating, self.drawing):
+            add(command)
         for command in (*self.management.commands(), *self.derived.commands()):
             add(command)
         add(self.comparison.command())
@@ -523,6 +551,7 @@ class MainWindow(QMainWindow):
                 ("dvh", "DVH"),
                 ("plan", "Plan"),
                 ("tools", "Tools"),
+                ("operations", "Operations"),
                 ("history", "History"),
             ),
             start=1,
@@ -705,7 +734,7 @@ class MainWindow(QMainWindow):
         for name, splitter in self._splitters().items():
             settings.setValue(f"window/{name}", splitter.saveState())
         for name, fold in self.folds.items():
-            settings.setValue(f"window/open/{name}", fold.open)
+            settings.setValue(f"window/open/{name}", fold.open or (name == "layers" and self._made_room))
         for side in ("left", "right"):
             settings.setValue(f"window/{side}", not self._column(side).isHidden())
         settings.setValue("theme", theme().name)

@@ -389,7 +389,7 @@ class SliceView(QWidget):
                 self._set_cursor()
         elif key == Qt.Key.Key_Escape and self._escape():
             self.update()
-        elif self._drawn_in and self._drawing is not None and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        elif self._drawing is not None and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._drawing.accept()
         elif self._drawn_in and self._drawing is not None and key == Qt.Key.Key_Backspace:
             self._drawing.step_back()
