@@ -111,12 +111,14 @@ class Evaluation:
     def __init__(self, text: str, node: Node, grid: Grid, sources: Sources) -> None:
         self.text, self.node, self.grid = text, node, grid
         self.sources = sources
+        self._all = frozenset(range(len(grid.positions_mm)))
         self._known: dict[Node, Planes] = {}
+        self._held: dict[Node, frozenset[int]] = {}
         self._stacks: dict[Node, Stack] = {}
         self._warnings: dict[Node, str] = {}
         self._moved: dict[Node, Moved] = {}
         self._results: Memo[tuple[Region | None]] = Memo(REMEMBERED)
-        self._bring(node, {})
+        self._bring(node, {}, self._all)
 
     @property
     def planes(self) -> Planes:
@@ -141,26 +143,40 @@ class Evaluation:
 
     def update(self, moved: Mapping[str, Moved]) -> Moved:
         """Take in that planes of named structures moved (by the structure's own grid); returns the planes of the result that may differ."""
-        return self._bring(self.node, moved)
+        return self._bring(self.node, moved, self._all)
 
-    def _bring(self, node: Node, moved: Mapping[str, Moved]) -> Moved:
-        for child in children(node):
-            self._bring(child, moved)
-        affected = self._affected(node, [self._moved[part] for part in _made_of(node)], moved)
-        if node not in self._known:
-            affected = None
+    def _bring(self, node: Node, moved: Mapping[str, Moved], wanted: frozenset[int]) -> Moved:
+        """Make a node's value hold on the `wanted` planes; returns the planes that differ from before, or are not known any more."""
+        match node:
+            case Name():
+                wanted = self._all
+            case Boolean("-" | "&", left, right):
+                # Where there is nothing of the first, the second does not matter: no margin of a whole colon for a small PTV.
+                self._bring(left, moved, wanted)
+                self._bring(right, moved, wanted & self._known[left].keys())
+            case Boolean() | Clean("smooth" | "fill"):
+                for child in children(node):
+                    self._bring(child, moved, wanted)
+            case _:
+                for child in children(node):
+                    self._bring(child, moved, self._all)
+        affected = None
+        if node in self._known:
+            affected = self._affected(node, [self._moved[part] for part in _made_of(node)], moved)
         if affected is None or affected:
             self._stacks.pop(node, None)
         if affected is None:
-            self._known[node] = self._computed(node, None)
-        elif affected:
-            before = self._known[node]
-            anew = self._remembered(node, affected)
-            self._known[node] = {k: r for k, r in before.items() if k not in affected} | anew
+            self._known[node], self._held[node] = self._computed(node, wanted), wanted
+        else:
+            before, held = self._known[node], self._held[node] - affected
+            anew = wanted - held
+            found = self._remembered(node, anew) if anew else {}
+            self._known[node] = {k: r for k, r in before.items() if k in held} | found
+            self._held[node] = held | anew
         if affected is None or affected:
             self._note_end(node)
-        if affected:
-            affected = frozenset(k for k in affected if anew.get(k) is not before.get(k))
+        if affected is not None:
+            affected = (affected - anew) | frozenset(k for k in anew if found.get(k) is not before.get(k))
         self._moved[node] = affected
         return affected
 
@@ -215,7 +231,7 @@ class Evaluation:
         low, high = w[min(planes)] - mm - solid, w[max(planes)] + mm + solid
         return frozenset(int(k) for k in np.flatnonzero((w >= low) & (w <= high)))
 
-    def _computed(self, node: Node, planes: Moved) -> Planes:
+    def _computed(self, node: Node, planes: frozenset[int]) -> Planes:
         match node:
             case Name():
                 structure = self.sources.structure(node)
@@ -244,7 +260,7 @@ class Evaluation:
             self._stacks[node] = Layered(self.grid, self._known[node])
         return self._stacks[node]
 
-    def _with_margin(self, of: Node, sides: Sides, planes: Moved) -> Planes:
+    def _with_margin(self, of: Node, sides: Sides, planes: frozenset[int]) -> Planes:
         first, *others = (margin(self._stack(part), sides, self.grid, planes) for part in _united(of, sides))
         for other in others:
             first = self._combined("|", first, other, planes)
@@ -266,15 +282,15 @@ class Evaluation:
             self._warnings.pop(node, None)
 
     @staticmethod
-    def _combined(operator: str, left: Planes, right: Planes, planes: Moved) -> Planes:
+    def _combined(operator: str, left: Planes, right: Planes, planes: frozenset[int]) -> Planes:
         found: Planes = {}
-        for k in (left.keys() | right.keys()) if planes is None else planes:
+        for k in (left.keys() | right.keys()) & planes:
             region = _both(operator, left.get(k), right.get(k))
             if region is not None:
                 found[k] = region
         return found
 
-    def _isodose(self, node: IsodoseVolume, planes: Moved) -> Planes:
+    def _isodose(self, node: IsodoseVolume, planes: frozenset[int]) -> Planes:
         dose, to_dose, reference = self.sources.dose(node)
         if node.unit == "%" and reference is None:
             raise FormulaError(
@@ -294,7 +310,7 @@ class Evaluation:
         size = int(np.ceil((high[0] - low[0]) / step)) + 1, int(np.ceil((high[1] - low[1]) / step)) + 1
         right, down = ((float(a[0]), float(a[1]), float(a[2])) for a in self.grid.axes[:2])
         found: Planes = {}
-        for k in range(len(self.grid.positions_mm)) if planes is None else planes:
+        for k in sorted(planes):
             w = self.grid.positions_mm[k]
             if not low[2] <= w <= high[2]:
                 continue
@@ -360,8 +376,8 @@ def _own_reach_mm(node: Node) -> float:
             return 0.0
 
 
-def _picked(regions: Mapping[int, Region], planes: Moved) -> Planes:
-    return {k: r for k, r in regions.items() if planes is None or k in planes}
+def _picked(regions: Mapping[int, Region], planes: frozenset[int]) -> Planes:
+    return {k: r for k, r in regions.items() if k in planes}
 
 
 def _both(operator: str, left: Region | None, right: Region | None) -> Region | None:
