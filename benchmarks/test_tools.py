@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 
+import cv2
 import numpy as np
 import pytest
 import shapely
@@ -41,7 +42,7 @@ TOOLS = {
     "rotate structure": (Rotate(whole=True), AXIAL, {}),
     "scale structure": (Scale(whole=True), AXIAL, {}),
 }
-MOVES = 400
+MOVES = 250
 
 
 def _path(pane):
@@ -61,8 +62,10 @@ def bodies():
 
 @pytest.fixture(scope="module")
 def image():
+    """A texture about as fine and as deep as the liver's in a TrueFISP: noise, blurred over two pixels, of a standard deviation of 60."""
     rng = np.random.default_rng(5)
-    return Image("image", "MR", "TrueFISP", GRID, rng.normal(0, 60, GRID.shape_zyx).astype(np.int16))
+    planes = [cv2.GaussianBlur(plane, (0, 0), 1.0) for plane in rng.normal(0, 212, GRID.shape_zyx).astype(np.float32)]
+    return Image("image", "MR", "TrueFISP", GRID, np.array(planes, dtype=np.int16))
 
 
 @pytest.mark.benchmark(group="mouse move", timer=time.thread_time)
@@ -85,7 +88,7 @@ def test_mouse_move(benchmark, bodies, image, name):
         stroke.drag(next(left))
         return stroke.draft
 
-    benchmark.pedantic(move, rounds=60 if "structure" in name.split()[1:] and "brush" not in name else MOVES - 2)
+    benchmark.pedantic(move, rounds=25 if "structure" in name.split()[1:] and "brush" not in name else MOVES - 2)
     start = time.thread_time()
     stroke.release(pens[-1])
     after = drafted(stroke)

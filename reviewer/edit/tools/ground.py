@@ -123,11 +123,13 @@ class Ground:
             within = np.where(image.inside[rows, columns], within, -1.0)
         x_mm, y_mm = image.x_mm[columns], image.y_mm[rows]
         at_x, at_y = np.arange(len(x_mm)), np.arange(len(y_mm))
-        rings = level_rings(within, -margin)
-        found = region_of_rings(
-            [np.column_stack([np.interp(ring[:, 0], at_x, x_mm), np.interp(ring[:, 1], at_y, y_mm)]) for ring in rings]
-        )
-        return None if found is None else region_of(shapely.intersection(footprint, found))
+        rings = [
+            np.column_stack([np.interp(ring[:, 0], at_x, x_mm), np.interp(ring[:, 1], at_y, y_mm)])
+            for ring in level_rings(within, -margin)
+        ]
+        # Level rings do not cross, and a picture has hundreds: this is the even-odd rule without an overlay for each.
+        found = shapely.build_area(shapely.geometrycollections([shapely.linearrings(ring) for ring in rings]))
+        return region_of(shapely.intersection(footprint, found if found.is_valid else region_of_rings(rings)))
 
     def _cut(self, plane: int) -> Cut | None:
         """The image along a slice, in the slice's plane coordinates."""
