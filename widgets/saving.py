@@ -284,8 +284,9 @@ class Saving(QObject):
         self.state.setText(f" {text}")
         self.state.setIcon(icon(picture))
         self.state.setToolTip(tip)
-        alarm = picture == "error"
-        self.state.setStyleSheet(f"QToolButton {{ color: {theme().bad}; font-weight: 600; }}" if alarm else "")
+        style = f"QToolButton {{ color: {theme().bad}; font-weight: 600; }}" if picture == "error" else ""
+        if style != self.state.styleSheet():  # to set it is slow, and this is done after every stroke
+            self.state.setStyleSheet(style)
 
     def _no_case(self) -> str:
         return "" if self.workspace is not None else NOTHING_OPEN

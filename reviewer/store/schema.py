@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 
 from reviewer.errors import InputError
 
@@ -61,17 +63,17 @@ def create(path: Path) -> sqlite3.Connection:
 
 def open_to_write(path: Path) -> sqlite3.Connection:
     """An existing workspace, brought to the present version. Raises InputError where it is none; sqlite3.Error of the disk."""
-    connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
     try:
-        version = _version(connection, path)
-        _to_disk(connection)
-        _migrate(connection, version)
+        connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
+        try:
+            version = _version(connection, path)
+            _to_disk(connection)
+            _migrate(connection, version)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
-        connection.close()
         raise _refused(path, error) from error
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
@@ -80,30 +82,38 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
     Raises InputError where it is no workspace or cannot be read.
     """
-    problem: sqlite3.DatabaseError | None = None
-    # A log that its writer left behind can only be read where its index can be written; without one the file alone is complete.
-    for mode in ("mode=ro", "immutable=1"):
-        memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        return _in_memory(path, path, "ro")
+    except sqlite3.OperationalError:
+        # What a crash left in the log beside the file can only be read where SQLite may write: in a copy.
         try:
-            with closing(_connect(f"{path.absolute().as_uri()}?{mode}")) as connection:
-                version = _version(connection, path)
-                connection.backup(memory)
-            for option in OPTIONS:
-                memory.execute(option)
-            _migrate(memory, version)
+            with TemporaryDirectory(prefix="reviewer.") as folder:
+                for part in ("", "-wal"):
+                    if path.with_name(path.name + part).exists():
+                        copyfile(path.with_name(path.name + part), Path(folder, path.name + part))
+                return _in_memory(Path(folder, path.name), path, "rw")
+        except OSError as error:
+            raise InputError(f"it cannot be read ({error.strerror})", where=str(path)) from error
         except sqlite3.DatabaseError as error:
-            memory.close()
-            problem = error
-            log = path.with_name(f"{path.name}-wal")
-            if log.exists() and log.stat().st_size:
-                break
-        except BaseException:
-            memory.close()
-            raise
-        else:
-            return memory
-    assert problem is not None
-    raise _refused(path, problem)
+            raise _refused(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise _refused(path, error) from error
+
+
+def _in_memory(file: Path, path: Path, mode: str) -> sqlite3.Connection:
+    """path: as errors name it."""
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        with closing(_connect(f"{file.absolute().as_uri()}?mode={mode}")) as connection:
+            version = _version(connection, path)
+            connection.backup(memory)
+        for option in OPTIONS:
+            memory.execute(option)
+        _migrate(memory, version)
+    except BaseException:
+        memory.close()
+        raise
+    return memory
 
 
 def connect_to_look(path: Path) -> sqlite3.Connection:

@@ -68,7 +68,7 @@ class Workspace:
         self._path: Path | None = None
         self._entries: list[Entry] = []
         self._aside: list[tuple[object, ...]] = []
-        self._written = self._aside_written = self._aside_noted = 0
+        self._edits = self._written = self._aside_written = self._aside_noted = 0
         self._settings_written: dict[str, str] = {}
         self._sources_written: Sequence[Source] | None = None
         self._unfinished: tuple[str, str] | None = None
@@ -197,6 +197,7 @@ class Workspace:
             self._aside += [(*_row(entry), found.stopped, at) for entry in self._entries[found.good :]]
             del self._entries[found.good :]
             self._written = found.good
+        self._edits = sum(entry.kind in JOURNAL for entry in self._entries)
         self.told += (*((found.stopped,) if found.stopped else ()), *found.remarks)
         return found
 
@@ -214,7 +215,7 @@ class Workspace:
     @property
     def edits(self) -> int:
         """How many entries changed the case."""
-        return sum(entry.kind in JOURNAL for entry in self._entries)
+        return self._edits
 
     @property
     def automatic(self) -> bool:
@@ -254,6 +255,7 @@ class Workspace:
     def _add(self, kind: str, label: str, body: object, shapes: bytes = b"") -> Entry:
         entry = link(self.head, len(self._entries) + 1, kind, label, body, shapes)
         self._entries.append(entry)
+        self._edits += kind in JOURNAL
         return entry
 
     def stroke_begun(self, label: str) -> None:
@@ -385,7 +387,7 @@ class Workspace:
             if self._path is None or _identity(self._path) != self._file:
                 self._let_go()
                 self._file = None
-                raise InputError(f"{self._path} was moved or deleted")
+                raise InputError("the file was moved or deleted")
             return self._connection
         if self._path is None:
             if self._place is None:
@@ -398,7 +400,7 @@ class Workspace:
             self._path, self.sources = path, relative_to(path.parent, self.sources)
         else:
             if self._file is None or _identity(self._path) != self._file:
-                raise InputError(f"{self._path} was moved or deleted")
+                raise InputError("the file was moved or deleted")
             self._lock = Lock(self._path)
             self._connection = open_to_write(self._path)
         self._file = _identity(self._path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -29,6 +30,7 @@ from reviewer.store import (
     first_break,
     located,
     matching,
+    schema,
     source,
 )
 from reviewer.store.schema import VERSION
@@ -247,6 +249,37 @@ def test_on_a_full_disk_editing_goes_on_and_nothing_is_lost(tmp_path, full_disk)
     same_contents(as_left(path)[0].case, after(41).case)
 
 
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A disk of 256 kB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if os.geteuid() or shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full_and_then_read_only(tiny_disk, tmp_path):
+    session, workspace = begun(tiny_disk / "x.reviewer", 3)
+    n = 3
+    while not workspace.keeping.refusal:
+        session.apply(stroke(session.case, n))
+        n += 1
+    assert workspace.keeping.refusal == "the disk is full"
+    session.stroke_begun("a stroke on Stomach")
+    session.apply(stroke(session.case, n))
+    assert workspace.keeping.unsaved == 2
+    workspace.save_as(tmp_path / "elsewhere.reviewer")
+    workspace.close()
+    same_contents(as_left(tmp_path / "elsewhere.reviewer")[0].case, after(n + 1).case)
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    session, workspace = as_left(tiny_disk / "x.reviewer")
+    assert workspace.keeping.refusal == "read-only, the folder or the file is read-only"
+    same_contents(session.case, after(n - 1).case)
+
+
 def test_what_a_full_disk_refused_is_in_the_file_that_is_saved_elsewhere(tmp_path, full_disk):
     session, workspace = begun(tmp_path / "x.reviewer", 3)
     full_disk(50_000)
@@ -276,6 +309,28 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     same_contents(as_left(tmp_path / "x.reviewer")[0].case, after(2).case)
 
 
+def test_a_workspace_that_crashed_and_was_then_made_read_only_is_read_whole(tmp_path, monkeypatch):
+    path = tmp_path / "x.reviewer"
+    _, workspace = begun(path, 3)
+    for part in ("", "-wal"):  # as a crash leaves them: the strokes are in the log only
+        (tmp_path / f"left.reviewer{part}").write_bytes(path.with_name(path.name + part).read_bytes())
+    workspace.close()
+    shut = tmp_path / "left.reviewer"
+    content = shut.read_bytes()
+    connect = schema._connect
+
+    def as_on_a_read_only_disk(uri):
+        if uri.startswith(shut.as_uri()):
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(uri)
+
+    monkeypatch.setattr(schema, "_connect", as_on_a_read_only_disk)
+    session, workspace = as_left(shut)
+    same_contents(session.case, after(3).case)
+    assert workspace.keeping.refusal == "read-only, the file cannot be written"
+    assert shut.read_bytes() == content
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_workspace_opens_and_says_so(tmp_path):
     folder = tmp_path / "shut"
@@ -284,7 +339,7 @@ def test_a_read_only_workspace_opens_and_says_so(tmp_path):
     folder.chmod(0o500)
     try:
         session, workspace = as_left(folder / "x.reviewer")
-        assert workspace.keeping.refusal == "read-only, permission denied"
+        assert workspace.keeping.refusal == "read-only, the folder or the file is read-only"
         same_contents(session.case, after(2).case)
     finally:
         folder.chmod(0o700)
