@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.sweep import SweepStroke, checked_radius
 from reviewer.edit.tools.tool import Pen, Target
 
@@ -17,9 +18,9 @@ class Brush:
           there the disk is a strip as wide as the pane is thick, the ball a ball.
     """
 
-    radius_mm: float = 8.0
+    radius_mm: float = setting(8.0, "Radius", "How far the disk reaches", unit="mm", least=0.25, most=100.0, step=0.5)
     erase: bool = False
-    ball: bool = False
+    ball: bool = setting(False, "Ball", "Through all slices within reach, not only on the slice shown")
 
     def __post_init__(self) -> None:
         checked_radius(self.radius_mm)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import shapely
 
+from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.sweep import SweepStroke, checked_radius
 from reviewer.edit.tools.tool import Draft, Pen, Target, changed, settled
 from reviewer.geometry.region import Region, region_of
@@ -28,7 +29,7 @@ class Nudge:
     radius_mm: 0.25 to 100 mm, else InputError.
     """
 
-    radius_mm: float = 12.0
+    radius_mm: float = setting(12.0, "Radius", "How far the disk reaches", unit="mm", least=0.25, most=100.0, step=0.5)
 
     def __post_init__(self) -> None:
         checked_radius(self.radius_mm)

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import shapely
 
+from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Floats, Guide, Pen, Place, Stroke, Target, changed, settled
 from reviewer.errors import InputError
 from reviewer.geometry.region import Region
@@ -30,7 +31,7 @@ class Translate:
     spaced; it stays within the stack. What is moved beyond the border of the image is kept; limits do not hold.
     """
 
-    whole: bool = False
+    whole: bool = setting(False, "Whole structure", "All slices, not only the slice shown")
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ class Rotate:
     Shift: in steps of 15 degrees. On the structure's own slices only: turned otherwise, its contours would leave their slices.
     """
 
-    whole: bool = False
+    whole: bool = setting(False, "Whole structure", "All slices, not only the slice shown")
 
     @property
     def name(self) -> str:
@@ -64,7 +65,7 @@ class Scale:
     whole: the whole structure, in all three directions; each slice then gets the cut of the enlarged solid. On the structure's own slices only.
     """
 
-    whole: bool = False
+    whole: bool = setting(False, "Whole structure", "All slices, not only the slice shown")
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ import shapely
 
 from reviewer.edit.tools.ground import Ground
 from reviewer.edit.tools.outline import PICK_PIXELS
+from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Floats, Guide, Pen, Stroke, Target, changed, settled
 from reviewer.geometry.region import region_of_rings, rings_of
 
@@ -27,7 +28,7 @@ class Vertices:
     rule decides. Each change is an edit. On the structure's own slices only.
     """
 
-    grip_mm: float = 0.75
+    grip_mm: float = setting(0.75, "Detail", "Smaller: more grips", unit="mm", least=0.1, most=10.0, step=0.25)
 
     @property
     def name(self) -> str:
