@@ -134,7 +134,7 @@ def test_the_livewire_follows_the_image_across_the_slices():
 
 # -- smart fill -----------------------------------------------------------------------------------------------------------
 
-PLAIN = SmartFill(passage_mm=0.0, smallest_mm2=0.0)
+PLAIN = SmartFill(passage_mm=0.0, smallest_mm2=0.0, smooth_mm=0.0)
 
 
 def test_a_click_fills_the_body():
@@ -151,6 +151,16 @@ def test_a_click_fills_the_body():
         radius = math.sqrt(18**2 - GRID.positions_mm[k] ** 2)
         assert stroke.draft[k].area == pytest.approx(math.pi * (radius - 1) ** 2, rel=0.12)
     assert edit_of(stroke, case_of(BARE)).label == "Smart fill on bare"
+
+
+def test_a_fill_is_smoothed_within_its_box():
+    """Corners of the box are rounded, nothing lies beyond it, and the area stays."""
+    tool = replace(PLAIN, slices=False, smooth_mm=2.0)
+    stroke = drawn(tool.begin(on(BARE, image=EVEN)), (0.0, 0.0), (20.0, 10.0))
+    region = stroke.draft[10]
+    assert shapely.box(-20, -10, 20, 10).contains(region)
+    assert not region.contains(shapely.Point(19.6, 9.6))
+    assert region.area == pytest.approx(800, rel=0.02)
 
 
 def test_while_the_button_is_down_only_the_slice_is_filled():
@@ -285,9 +295,12 @@ PANES = st.sampled_from(
 PLACES = st.lists(st.tuples(st.floats(-70, 70), st.floats(-70, 70)), min_size=1, max_size=4)
 
 
+SMALL = replace(PLAIN, reach_mm=15.0)
+HANDS = [Livewire(), SMALL, replace(SMALL, passage_mm=4.0, smooth_mm=1.5), Threshold(30.0, 70.0)]
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from([Livewire(), replace(PLAIN, reach_mm=15.0), replace(PLAIN, reach_mm=15.0, passage_mm=4.0), Threshold(30.0, 70.0)]),
-       PANES, PLACES, st.booleans(), st.sampled_from([BALL, NOISE]))  # fmt: skip
+@given(st.sampled_from(HANDS), PANES, PLACES, st.booleans(), st.sampled_from([BALL, NOISE]))
 def test_any_hand_gives_valid_regions_and_leaves_the_structure(tool, pane, places, shift, image):
     body = replace(SQUARE, image_id=image.id)
     before = dict(body.planes)

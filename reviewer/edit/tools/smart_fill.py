@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
 
 from reviewer.edit.operations.fill import Seed, fill, values_near
+from reviewer.edit.operations.outline import smoothed
 from reviewer.edit.tools.ground import Ground
 from reviewer.edit.tools.setting import checked, setting
 from reviewer.edit.tools.tool import Along, Draft, Floats, Guide, Pen, Place, Stroke, Target, painted
 from reviewer.errors import InputError
+from reviewer.geometry.region import Region, region_of
 
 SMALLEST_REACH_MM = 3.0
 """A hand that was dragged less far has clicked."""
@@ -25,7 +28,7 @@ class SmartFill:
     """
 
     tolerance: float = setting(
-        2.5, "Tolerance", "How many standard deviations of the values around the click still belong to the area",
+        3.0, "Tolerance", "How many standard deviations of the values around the click still belong to the area",
         unit="SD", least=0.5, most=10.0, step=0.25,
     )  # fmt: skip
     disc_mm: float = setting(
@@ -48,7 +51,7 @@ class SmartFill:
     )
     slices: bool = setting(True, "All slices", "Fill the body on all slices within reach, not only the slice shown")
     passage_mm: float = setting(
-        2.0,
+        3.0,
         "Passage",
         "The fill does not leak through what is narrower than this",
         unit="mm",
@@ -64,6 +67,15 @@ class SmartFill:
         least=0.0,
         most=1000.0,
         step=5.0,
+    )
+    smooth_mm: float = setting(
+        1.0,
+        "Smooth",
+        "Ripples of the outline shorter than about four times this fade",
+        unit="mm",
+        least=0.0,
+        most=5.0,
+        step=0.25,
     )
 
     def __post_init__(self) -> None:
@@ -170,7 +182,19 @@ class SmartFillStroke(Stroke):
             near_mm=tool.disc_mm,
             smallest_mm2=tool.smallest_mm2,
         )
-        return painted(target.structure, footprints, erase=self._erase)
+        return painted(target.structure, self._smoothed(footprints, allowed), erase=self._erase)
+
+    def _smoothed(self, footprints: Mapping[int, Region], allowed: Mapping[int, Region]) -> dict[int, Region]:
+        """Footprints with plain outlines, still where they may lie."""
+        if self._tool.smooth_mm == 0:
+            return dict(footprints)
+        found: dict[int, Region] = {}
+        for k, footprint in footprints.items():
+            plain = smoothed(footprint, self._tool.smooth_mm)
+            region = None if plain is None else region_of(shapely.intersection(plain, allowed[k]))
+            if region is not None:
+                found[k] = region
+        return found
 
     def _reach(self) -> Floats:
         """Half the size of the box along u, v, w: as drawn, as deep across the pane as it is large."""
