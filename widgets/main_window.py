@@ -153,7 +153,7 @@ class MainWindow(QMainWindow):
         self.structures = StructuresPanel(self.session, self.jobs, self.actions_, self.commands, self.management)
         self.isodoses = IsodosePanel(self.session, self.actions_)
         self.plan = PlanPanel(self.session)
-        self.tools = ToolsPanel(self.session, self.drawing, self.actions_)
+        self.tools = ToolsPanel(self.session, self.jobs, self.drawing, self.actions_)
         self.operations = OperationsPanel(self.session, self.drawing, self.operating)
         self.history = HistoryPanel(self.session, self.actions_)
         self._dvh_place = QWidget()

@@ -22,10 +22,12 @@ from reviewer.session import Session
 from ..actions import Actions
 from ..binding import Changes, follow
 from ..drawing import KINDS, Drawing, window_range
+from ..jobs import Jobs
 from ..theme import RHYTHM, swatch
 from .banner import Elided
 from .layers import ElidedCombo
 from .settings_form import SettingsForm
+from .since_opened import SinceOpened
 
 COLUMNS = 7
 
@@ -33,7 +35,9 @@ COLUMNS = 7
 class ToolsPanel(QWidget):
     """What is drawn on, with what, and where it may change anything."""
 
-    def __init__(self, session: Session, drawing: Drawing, actions: Actions, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, jobs: Jobs, drawing: Drawing, actions: Actions, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._session, self._drawing, self._actions = session, drawing, actions
 
@@ -114,7 +118,8 @@ class ToolsPanel(QWidget):
         column.setContentsMargins(RHYTHM // 2, 0, 0, 0)
         column.setSpacing(RHYTHM // 2)
         column.addLayout(top)
-        for widget in (self.state, self.new, self.freeze, self.copy, self.unlock):
+        self.since = SinceOpened(session, jobs, drawing)
+        for widget in (self.since, self.state, self.new, self.freeze, self.copy, self.unlock):
             column.addWidget(widget)
         column.addLayout(grid)
         column.addWidget(self.form)
