@@ -29,6 +29,11 @@ class DvhCache:
             return None
         return entry[3] if np.array_equal(entry[2], to_dose) else None
 
+    def latest(self, structure: Structure, dose: Dose) -> Dvh | None:
+        """The DVH that was computed last of this structure, whatever its shape was then: the next one can go on from there."""
+        entry = self._entries.get((structure.id, dose.id))
+        return None if entry is None else entry[3]
+
     def put(self, structure: Structure, dose: Dose, to_dose: ArrayLike, dvh: Dvh) -> None:
         self._entries[structure.id, dose.id] = (structure, dose, np.array(to_dose, dtype=np.float64), dvh)
 

@@ -1,14 +1,16 @@
-"""`Memo`: what was worked out from regions, for as long as the very same regions are asked about."""
+"""`Memo`: what was worked out from regions, for as long as the very same regions are asked about; `Recent`: the same for living objects."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+import weakref
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from reviewer.geometry.region import Region
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
@@ -43,3 +45,45 @@ class Memo(Generic[Value]):
             while self._total > self._capacity and self._entries:
                 self._total -= self._entries.popitem(last=False)[1][1]
         return value
+
+
+class Recent(Generic[Key, Value]):
+    """Values by objects that are hashed by identity, for as long as these live; the longest unused go first. Safe for several threads.
+
+    The undo history keeps every structure that there ever was alive, and what is known of all of them would fill the memory.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        """capacity: the sum of the weights of the values that are kept."""
+        self._capacity = capacity
+        self._total = 0
+        self._entries: OrderedDict[weakref.ref[Key], tuple[Value, int]] = OrderedDict()
+        self._gone: deque[weakref.ref[Key]] = deque()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Value | None:
+        reference = weakref.ref(key)
+        with self._lock:
+            entry = self._entries.get(reference)
+            if entry is None:
+                return None
+            self._entries.move_to_end(reference)
+            return entry[0]
+
+    def put(self, key: Key, value: Value, weight: int) -> Value:
+        # An object may end while the lock is held, so its end is only taken note of.
+        reference = weakref.ref(key, self._gone.append)
+        with self._lock:
+            while self._gone:
+                self._drop(self._gone.popleft())
+            self._drop(reference)
+            self._entries[reference] = (value, weight)
+            self._total += weight
+            while self._total > self._capacity and len(self._entries) > 1:
+                self._drop(next(iter(self._entries)))
+        return value
+
+    def _drop(self, reference: weakref.ref[Key]) -> None:
+        entry = self._entries.pop(reference, None)
+        if entry is not None:
+            self._total -= entry[1]

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
 
 from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
-from reviewer.geometry.memo import Memo
+from reviewer.geometry.memo import Memo, Recent
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.stack import Stack
 
@@ -68,14 +67,16 @@ class Solid:
 
 NO_EDGES: Floats = np.empty((0, 4))
 
-_solids: WeakKeyDictionary[Stack, Solid] = WeakKeyDictionary()
+_solids: Recent[Stack, Solid] = Recent(8_000_000)
+"""Solids by their stacks; the weight is the number of edges, of 32 bytes each: 256 MB, a hundred livers."""
 
 
 def solid(stack: Stack) -> Solid:
     """The solid of a stack, computed once for each stack object."""
     found = _solids.get(stack)
     if found is None:
-        found = _solids[stack] = _build(stack)
+        found = _build(stack)
+        _solids.put(stack, found, 1 + len(found.segments))
     return found
 
 

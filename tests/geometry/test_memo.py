@@ -10,7 +10,7 @@ from phantoms import circle, planes_grid, stack
 from shapely import affinity, box
 
 from reviewer.geometry import solid as solids
-from reviewer.geometry.memo import Memo
+from reviewer.geometry.memo import Memo, Recent
 from reviewer.geometry.solid import solid
 
 GRID = planes_grid(np.arange(-15.0, 16.0, 2.5))
@@ -83,3 +83,39 @@ def test_the_longest_unused_goes_first():
     assert memo.get((a,), "other") is None
     memo.put((b,), "too large", 11)
     assert memo.get((b,)) is None
+
+
+class Body:
+    """Something that may be referred to weakly."""
+
+
+def test_what_is_known_of_objects_ends_with_them_and_is_bounded():
+    a, b, c = Body(), Body(), Body()
+    recent = Recent[Body, str](10)
+    recent.put(a, "a", 4)
+    recent.put(b, "b", 4)
+    assert recent.get(a) == "a"
+    recent.put(c, "c", 4)
+    assert (recent.get(a), recent.get(b), recent.get(c)) == ("a", None, "c")
+    del c
+    recent.put(b, "b", 6)
+    assert (recent.get(a), recent.get(b)) == ("a", "b"), "the room of c is free again"
+    recent.put(b, "too large", 11)
+    assert (recent.get(a), recent.get(b)) == (None, "too large")
+
+
+def test_an_outline_across_the_border_of_a_lattice_leaves_far_planes_alone(monkeypatch):
+    """A body of 100 mm: a stroke that makes it wider works out no more than one that does not."""
+    grid = planes_grid(np.arange(-30.0, 31.0, 2.5), half=80.0)
+    structure = stack(grid, lambda w: [circle(50 - 0.01 * w**2, (w / 5, 1.0))] if abs(w) < 28 else None)
+    solid(structure)
+    computed = []
+    layers = solids.Between.layers
+    monkeypatch.setattr(
+        solids.Between,
+        "layers",
+        lambda self, below, above, end: computed.append(below[0].w_mm) or layers(self, below, above, end),
+    )
+    solid(replace(structure, planes={**structure.planes, 12: structure.planes[12].union(box(0, 0, 70, 3))}))
+    assert computed
+    assert all(abs(below) <= 3 * 2.5 for below in computed)

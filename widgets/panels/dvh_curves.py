@@ -45,10 +45,12 @@ class DvhCurves(QObject):
         if under_way is not None and under_way[0].same_shape(structure) and under_way[1] is dose:
             return None
         self._asked[key] = (structure, dose)
+        earlier = self._cache.latest(structure, dose)
 
-        def work(_: Progress) -> Dvh:
+        def work(progress: Progress) -> Dvh:
             # In the job's thread: what numba compiles is loaded with the first DVH.
-            result: Dvh = load("reviewer.dosimetry.dvh").dvh(structure, dose, to_dose)
+            dvh = load("reviewer.dosimetry.dvh").dvh
+            result: Dvh = dvh(structure, dose, to_dose, earlier, progress.cancelled)
             return result
 
         def done(result: Dvh) -> None:
