@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import yaml
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reviewer.errors import InputError
+
+if TYPE_CHECKING:
+    import yaml
 
 T = TypeVar("T")
 
@@ -93,6 +94,8 @@ def read_table(text: str | bytes, file: str) -> Row:
     """The mapping at the top of a YAML document. Raises TableError, with file and line, for what is no such document."""
     if len(text) > LARGEST_BYTES:
         raise TableError("this is too long for a table", where=file)
+    import yaml  # noqa: PLC0415  (60 ms that the window does not wait for before a table is read)
+
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
@@ -111,6 +114,8 @@ def read_table(text: str | bytes, file: str) -> Row:
 
 
 def _plain(node: yaml.Node, loader: yaml.SafeLoader, file: str, seen: set[int]) -> Any:
+    import yaml  # noqa: PLC0415  (see above)
+
     line = node.start_mark.line + 1
     if id(node) in seen:  # a few lines of them can stand for gigabytes
         raise TableError("anchors (&, *) are not read here", where=f"{file}, line {line}", remedy="write it out")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from math import ceil
 from typing import Literal
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal
+from PySide6.QtCore import QByteArray, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QLabel
@@ -166,30 +167,47 @@ def swatch(colour: tuple[int, int, int]) -> QIcon:
     painter.drawRoundedRect(3, 3, 26, 26, 6, 6)
     painter.end()
     pixmap.setDevicePixelRatio(2)
-    return QIcon(pixmap)
+    result = QIcon(pixmap)
+    result.addPixmap(pixmap, QIcon.Mode.Selected)  # else Qt tints it in the chosen row: then it is another colour
+    return result
 
 
 @cache
 def icon(name: str, size: int = 18) -> QIcon:
     """The icon resources/icons/`name`.svg in the theme's colours: text, disabled text, and accent where it is switched on."""
-    drawing = files("reviewer_resources").joinpath("icons", f"{name}.svg").read_text(encoding="utf-8")
+    drawing = (_icons() / f"{name}.svg").read_text(encoding="utf-8")
     scales = {1, *(ceil(screen.devicePixelRatio()) for screen in QGuiApplication.screens())}
+    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", _current.text).encode()))
     result = QIcon()
-    for mode, state, colour in (
-        (QIcon.Mode.Normal, QIcon.State.Off, _current.text),
-        (QIcon.Mode.Normal, QIcon.State.On, _current.accent),
-        (QIcon.Mode.Disabled, QIcon.State.Off, _current.disabled),
-    ):
-        renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour).encode()))
-        for scale in sorted(scales):
-            pixmap = QPixmap(size * scale, size * scale)
-            pixmap.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(pixmap)
-            renderer.render(painter, QRectF(0, 0, size * scale, size * scale))
-            painter.end()
-            pixmap.setDevicePixelRatio(scale)
-            result.addPixmap(pixmap, mode, state)
+    for scale in sorted(scales):
+        pixmap = QPixmap(size * scale, size * scale)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        renderer.render(painter, QRectF(0, 0, size * scale, size * scale))
+        painter.end()
+        pixmap.setDevicePixelRatio(scale)
+        result.addPixmap(pixmap, QIcon.Mode.Normal, QIcon.State.Off)
+        for mode, state, colour in (
+            (QIcon.Mode.Normal, QIcon.State.On, _current.accent),
+            (QIcon.Mode.Disabled, QIcon.State.Off, _current.disabled),
+        ):
+            result.addPixmap(_tinted(pixmap, colour) if "currentColor" in drawing else pixmap, mode, state)
     return result
+
+
+def _tinted(pixmap: QPixmap, colour: str) -> QPixmap:
+    """The same drawing in one colour: cheaper than to draw it again."""
+    result = QPixmap(pixmap)
+    painter = QPainter(result)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(QRectF(QPointF(), result.deviceIndependentSize()), QColor(colour))
+    painter.end()
+    return result
+
+
+@cache
+def _icons() -> Traversable:
+    return files("reviewer_resources") / "icons"
 
 
 def _palette(t: Theme) -> QPalette:
