@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from reviewer.case import Problem
@@ -54,14 +55,17 @@ def source(path: str, name: str = "") -> Source:
 
 def relative_to(folder: Path, sources: Iterable[Source]) -> tuple[Source, ...]:
     """With paths as they are seen from a folder."""
-    return tuple(replace(s, relative=_relative(s.path, folder)) for s in sources)
 
+    @cache  # hundreds of files lie in few folders
+    def seen(other: str) -> str | None:
+        try:
+            return os.path.relpath(other, start)
+        except ValueError:  # another drive
+            return None
 
-def _relative(path: str, folder: Path) -> str:
-    try:
-        return os.path.relpath(path, folder.absolute())
-    except ValueError:
-        return ""
+    start = folder.absolute()
+    parts = ((each, *os.path.split(each.path)) for each in sources)
+    return tuple(replace(s, relative=os.path.join(above, name) if (above := seen(f)) else "") for s, f, name in parts)
 
 
 def located(sources: Sequence[Source], folder: Path) -> Located:
