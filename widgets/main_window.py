@@ -64,6 +64,8 @@ LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
 
 RECENT_KEPT = 8
 
+FIRST_STEPS = "Q picks the structure under the cursor · B paints · N nudges · I fills slices between drawn ones · Ctrl+Z takes back · ? all keys"
+
 ROOMY = 960
 """Height in pixels from which on all panels of Contour mode find room."""
 
@@ -387,8 +389,13 @@ class MainWindow(QMainWindow):
         self._tool = "draw" if kind is not None else "point" if self._tool == "draw" else self._tool
         for view in self._slices():
             view.set_tool(self._tool)
-        self.status.hint(f"{kind.text}: {kind.hint}" if kind is not None else "")
+        self._hint()
         self.actions_.refresh()
+
+    def _hint(self) -> None:
+        """What the hand can do in Contour mode, in the strip at the bottom."""
+        kind, contour = self.drawing.kind, self.session.view.mode == "contour"
+        self.status.hint(f"{kind.text}: {kind.hint}" if kind is not None else FIRST_STEPS if contour else "")
 
     def _load_tools(self) -> None:
         """Beside the window, so that the first stroke does not wait for them."""
@@ -413,6 +420,7 @@ class MainWindow(QMainWindow):
             self.folds[name].setVisible(contour)
         for name in ("isodoses", "plan"):
             self.folds[name].setVisible(not contour)
+        self._hint()
         if contour:
             self._load_tools()
         # A low window has no room for everything: while contours are drawn the structures matter more than the layers.

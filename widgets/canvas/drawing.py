@@ -20,6 +20,7 @@ from .viewport import Pair, Slices, Viewport
 
 GRIP_PIXELS = 3.5
 LABEL_GAP = 10.0
+SENTENCE_PIXELS = 280.0
 
 
 @dataclass
@@ -110,8 +111,13 @@ def _paint_name(
     text = (
         refused if refused else f"− {active.name}" if erasing and active is not None else active.name if active else ""
     )
-    width = min(metrics.horizontalAdvance(text) + 12 + (0 if refused else 14), port.size[0] * 0.7)
-    lines = 1 if not refused else max(1, int(metrics.horizontalAdvance(text) // max(width - 12, 1)) + 1)
+    width = min(metrics.horizontalAdvance(text) + 12 + (0 if refused else 14), min(port.size[0] * 0.7, SENTENCE_PIXELS))
+    room = QRectF(0, 0, max(width - 12, 1.0), 1000)
+    lines = (
+        1
+        if not refused
+        else round(metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, text).height() / metrics.height())
+    )
     height = lines * metrics.height() + 4
     x = (right if right is not None else cursor[0]) + LABEL_GAP
     y = cursor[1] + (LABEL_GAP if right is None else -height / 2)
