@@ -172,7 +172,7 @@ def dvh(
 
 def _levels(lowest: float, highest: float) -> tuple[float, float]:
     """Lowest level and width of a level: in steps, so that they stay what they are when an edit moves the box around a structure a little."""
-    step = 2.0 ** np.ceil(np.log2(max((highest - lowest) / 16, 1e-6)))
+    step = 2.0 ** np.ceil(np.log2(max((highest - lowest) / 8, 1e-6)))
     first, last = np.floor(lowest / step) * step, np.ceil(highest / step) * step
     return float(first), float(max(last - first, step) / (LEVELS - 1))
 

@@ -1,0 +1,187 @@
+"""A DVH is a sum over layers: after an edit only what the edit reaches is added up again, and that does not show."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from phantoms import circle, linear_dose, planes_grid, rectangle, stack
+from shapely import affinity, box
+
+from reviewer.case import Dose
+from reviewer.dosimetry import dvh as dvhs
+from reviewer.dosimetry.cache import DvhCache
+from reviewer.dosimetry.dvh import dvh
+from reviewer.dosimetry.moments import FIELDS, add_moments, run, shape_of
+from reviewer.errors import CancelledError
+from reviewer.geometry.grid import Grid
+
+GRID = planes_grid(np.arange(-40.0, 41.0, 2.5))
+DOSE = linear_dose(2.5, (0.3, -0.2, 0.5), half=60.0, shift=(0.4, 0.7, 0.9))
+
+EDITS = {
+    "grow": lambda region: affinity.scale(region, 1.4, 1.1),
+    "move": lambda region: affinity.translate(region, 3.0, -2.0),
+    "hole": lambda region: region.difference(box(-2, -2, 3, 3)),
+    "island": lambda region: region.union(box(28, 0, 33, 5)),
+    "gone": lambda region: None,
+}
+
+
+def body():
+    return stack(GRID, lambda w: [circle(16 - 0.01 * w**2, (w / 9, 1.0))] if abs(w) < 32 else None)
+
+
+def turned(degrees: float):
+    a, tie = math.radians(degrees), np.eye(4)
+    tie[1:3, 1:3] = [[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]
+    return tie
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(range(len(GRID.positions_mm))), st.sampled_from(sorted(EDITS))), max_size=3),
+    st.sampled_from([0.0, 10.0]),
+)
+def test_going_on_from_an_earlier_dvh_gives_what_adding_up_all_gives(edits, degrees):
+    structure, tie = body(), turned(degrees)
+    kept = dvh(structure, DOSE, tie)
+    for plane, edit in edits:
+        region = EDITS[edit](structure.planes.get(plane, box(-6, -5, 6, 5)))
+        planes = {k: r for k, r in structure.planes.items() if k != plane}
+        structure = replace(
+            structure, planes=planes if region is None or region.is_empty else {**planes, plane: region}
+        )
+        kept, anew = dvh(structure, DOSE, tie, earlier=kept), dvh(structure, DOSE, tie)
+        assert (kept.volume_cc, kept.outside_fraction) == (anew.volume_cc, anew.outside_fraction)
+        assert (kept.min_gy, kept.mean_gy, kept.max_gy) == (anew.min_gy, anew.mean_gy, anew.max_gy)
+        np.testing.assert_array_equal(kept.dose_gy, anew.dose_gy)
+        np.testing.assert_array_equal(kept.cumulative_cc, anew.cumulative_cc)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 10.0])
+def test_an_edit_of_one_plane_adds_up_a_part(monkeypatch, degrees):
+    structure, tie = body(), turned(degrees)
+    kinds = (dvhs._Voxels, dvhs._Cubes)
+    added: list[int] = []
+    for kind in kinds:
+        add = kind.add
+        monkeypatch.setattr(kind, "add", lambda self, n, *rest, add=add: added.append(n) or add(self, n, *rest))
+    before = dvh(structure, DOSE, tie)
+    whole = len(added)
+    added.clear()
+    changed = affinity.translate(structure.planes[16], 1.0, 0.0)
+    dvh(replace(structure, planes={**structure.planes, 16: changed}), DOSE, tie, earlier=before)
+    assert 0 < len(added) <= whole / 2
+    added.clear()
+    dvh(structure, DOSE, tie, earlier=before)
+    assert not added
+
+
+def test_another_dose_or_tie_is_added_up_anew():
+    structure = body()
+    other = Dose("other", "other", DOSE.grid, DOSE.gray + np.float32(5))
+    before = dvh(structure, DOSE)
+    for dose, tie in ((other, np.eye(4)), (DOSE, turned(10.0))):
+        kept, anew = dvh(structure, dose, tie, earlier=before), dvh(structure, dose, tie)
+        np.testing.assert_array_equal(kept.cumulative_cc, anew.cumulative_cc)
+        assert kept.mean_gy == anew.mean_gy != before.mean_gy
+
+
+def test_work_that_nobody_waits_for_ends():
+    with pytest.raises(CancelledError):
+        dvh(body(), DOSE, cancelled=lambda: True)
+
+
+def test_the_cache_tells_the_latest_of_any_shape():
+    cache, structure = DvhCache(), body()
+    assert cache.latest(structure, DOSE) is None
+    found = dvh(structure, DOSE)
+    cache.put(structure, DOSE, np.eye(4), found)
+    edited = replace(structure, planes={k: r for k, r in structure.planes.items() if k != 16})
+    assert cache.get(edited, DOSE, np.eye(4)) is None
+    assert cache.latest(edited, DOSE) is found
+
+
+def test_no_dose_beyond_those_of_the_voxels_around():
+    """A cliff of one voxel: interpolated, the dose lies between 10 and 40 Gy, and so does every number."""
+    grid = Grid(np.eye(3), (-20, -20), (2.5, 2.5), (17, 17), np.arange(-20.0, 21.0, 2.5), "frame")
+    gray = np.full(grid.shape_zyx, 10, np.float32)
+    gray[:, :, 9:] = 40
+    structure = stack(planes_grid(np.arange(-12.5, 13, 2.5)), lambda w: [rectangle(-11, -11, 11, 11)])
+    result = dvh(structure, Dose("d", "d", grid, gray))
+    assert result.min_gy == pytest.approx(10, abs=1e-4)
+    assert result.max_gy == pytest.approx(40, abs=1e-4)
+    assert result.dose_at_gy(result.known_cc * 0.99) == pytest.approx(10, abs=0.02)
+    assert result.dose_at_gy(result.known_cc * 0.01) == pytest.approx(40, abs=0.02)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-3, 9), st.floats(-3, 8)), min_size=3, max_size=7, unique=True),
+    st.tuples(st.floats(-0.4, 0.9), st.floats(0.05, 0.9)),
+    st.booleans(),
+)
+def test_moments_are_those_of_the_clipped_polygon(points, extent, flipped):
+    """Against Shapely's intersections with each cell, and the moments of their triangles, prism by prism."""
+    hull = stack(planes_grid([0.0]), lambda w: [np.array(points)]).planes.get(0)
+    if hull is None or hull.geom_type != "Polygon" or hull.area < 0.01:
+        return
+    ring = np.array(hull.normalize().exterior.coords)[::-1]
+    if flipped:
+        ring = (ring * (1, -1) + (0, 5))[::-1]
+        hull = affinity.translate(affinity.scale(hull, 1, -1, origin=(0, 0)), 0, 5)
+    segments = np.hstack([ring[:-1], ring[1:]])
+    holes = [np.array(h.coords) for h in hull.interiors]
+    if holes:
+        return
+    floor, height = extent
+    ny, nx = 5, 6
+    moments, spans = np.zeros((ny, nx + 1, FIELDS)), np.tile(np.array([nx, -1]), (ny, 1))
+    borders, starts = np.array([[floor, floor + height]]), np.array([0, len(segments)])
+    found = add_moments(moments, spans, 0.0, 1.0, borders, starts, segments, np.eye(2, 3), 0, 0)
+    low, high = max(floor, 0.0), min(floor + height, 1.0)
+    assert found == (high > low)
+    if not found:
+        return
+    for row in range(ny):
+        running, shape = np.zeros(6), np.zeros(9)
+        for column in range(nx):
+            run(running, moments[row, column])
+            piece = hull.intersection(box(column, row, column + 1, row + 1))
+            assert running[0] == pytest.approx(piece.area * (high - low), abs=1e-9)
+            if running[0] < 1e-4:
+                continue
+            shape_of(shape, running, moments[row, column])
+            truth = planar_moments(piece, (column + 0.5, row + 0.5))
+            depth, thick = (low + high) / 2 - 0.5, (high - low) ** 2 / 12
+            assert shape == pytest.approx(
+                [truth[0], truth[1], depth, truth[2], truth[3], thick, truth[4], 0.0, 0.0], abs=1e-6
+            )
+
+
+def planar_moments(piece, origin):
+    """Centroid and covariances xx, yy, xy by Green's theorem over the rings of a polygon."""
+    sums = np.zeros(6)
+    for part in getattr(piece, "geoms", [piece]):
+        if part.geom_type != "Polygon":
+            continue
+        for ring, sign in [(part.exterior, 1.0), *((r, -1.0) for r in part.interiors)]:
+            x, y = (np.array(ring.coords) - origin).T
+            cross = x[:-1] * y[1:] - x[1:] * y[:-1]
+            turn = sign * np.sign(cross.sum())
+            xa, ya, xb, yb = x[:-1], y[:-1], x[1:], y[1:]
+            sums += turn * np.array(
+                [
+                    cross.sum() / 2,
+                    (cross * (xa + xb)).sum() / 6,
+                    (cross * (ya + yb)).sum() / 6,
+                    (cross * (xa * xa + xa * xb + xb * xb)).sum() / 12,
+                    (cross * (ya * ya + ya * yb + yb * yb)).sum() / 12,
+                    (cross * (xa * yb + 2 * xa * ya + 2 * xb * yb + xb * ya)).sum() / 24,
+                ]
+            )
+    area, cx, cy = sums[0], sums[1] / sums[0], sums[2] / sums[0]
+    return cx, cy, sums[3] / area - cx * cx, sums[4] / area - cy * cy, sums[5] / area - cx * cy
