@@ -27,7 +27,7 @@ class Livewire:
     """
 
     snap_mm: float = setting(
-        1.5, "Snap", "An anchor jumps to the strongest edge within this distance of the click",
+        1.0, "Snap", "An anchor jumps to the strongest edge within this distance of the click",
         unit="mm", least=0.0, most=10.0, step=0.5,
     )  # fmt: skip
     window: Window | None = None
