@@ -120,6 +120,8 @@ def _plain(node: yaml.Node, loader: yaml.SafeLoader, file: str, seen: set[int]) 
     if id(node) in seen:  # a few lines of them can stand for gigabytes
         raise TableError("anchors (&, *) are not read here", where=f"{file}, line {line}", remedy="write it out")
     seen.add(id(node))
+    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+        raise TableError(f"the tag {node.tag} is not read here", where=f"{file}, line {line}", remedy="take it out")
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         lines: dict[str, int] = {}

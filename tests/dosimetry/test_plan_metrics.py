@@ -179,7 +179,7 @@ def test_conformity_of_spheres(text, answer):
 
 def test_paddick_counts_what_the_isodose_misses():
     """Prescribed to 44 Gy, 8 mm: all of the isodose lies in the target, which it fills to (8/10)³."""
-    body, dose = target(), cone(half=16.0, spacing=1.0)
+    body, dose = target(), cone(half=11.0, spacing=0.5)
     found = Metric.parse("CI_Paddick").of(dvh(body, dose), basis=Basis(44.0, 5, Isodoses(body, dose)))
     assert found == pytest.approx(0.8**3, rel=1e-2)
 
