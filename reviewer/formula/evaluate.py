@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from reviewer.case import Dose, Structure
+from reviewer.edit.operations.parts import connected, filled
 from reviewer.errors import GeometryError
 from reviewer.formula.grammar import Boolean, Clean, FormulaError, IsodoseVolume, Margin, Name, Node, Ring, children
 from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
@@ -251,7 +252,7 @@ class Evaluation:
                 regions = _picked(self._known[of], planes)
                 if kind == "largest":
                     return largest_part(self._known[of])
-                cleaned = {k: _smoothed(r, mm) if kind == "smooth" else _filled(r) for k, r in regions.items()}
+                cleaned = {k: _smoothed(r, mm) if kind == "smooth" else filled(r) for k, r in regions.items()}
                 return {k: r for k, r in cleaned.items() if r is not None}
 
     def _stack(self, node: Node) -> Stack:
@@ -327,32 +328,11 @@ class Evaluation:
 
 def largest_part(planes: Mapping[int, Region]) -> Planes:
     """The part with the largest sum of areas; parts of neighbouring planes belong together where they overlap."""
-    parts = [(k, part) for k in sorted(planes) for part in shapely.get_parts(planes[k])]
-    root = list(range(len(parts)))
-
-    def find(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = root[i]
-        return i
-
-    for i, (k, part) in enumerate(parts):
-        for j in range(i - 1, -1, -1):
-            if parts[j][0] < k - 1:
-                break
-            if parts[j][0] == k - 1 and part.intersects(parts[j][1]):
-                root[find(i)] = find(j)
-    areas: dict[int, float] = {}
-    for i, (_, part) in enumerate(parts):
-        areas[find(i)] = areas.get(find(i), 0.0) + part.area
-    if not areas:
-        return {}
-    best = max(areas, key=lambda i: areas[i])
-    kept: dict[int, list[shapely.Geometry]] = {}
-    for i, (k, part) in enumerate(parts):
-        if find(i) == best:
-            kept.setdefault(k, []).append(part)
-    return {k: region for k, found in kept.items() if (region := region_of(shapely.union_all(found))) is not None}
+    bodies = connected({k: list(shapely.get_parts(region)) for k, region in planes.items()})
+    if len(bodies) < 2:
+        return dict(planes)
+    best = max(bodies, key=lambda body: sum(part.area for parts in body.values() for part in parts))
+    return {k: region for k, parts in best.items() if (region := region_of(shapely.union_all(parts))) is not None}
 
 
 def _made_of(node: Node) -> tuple[Node, ...]:
@@ -412,8 +392,3 @@ def _smoothed(region: Region, mm: float) -> Region | None:
     """Opened and closed by a disc: spikes and notches narrower than twice `mm` go, straight and gently curved outlines stay."""
     opened = region.buffer(-mm, quad_segs=SMOOTH_STEPS).buffer(2 * mm, quad_segs=SMOOTH_STEPS)
     return region_of(opened.buffer(-mm, quad_segs=SMOOTH_STEPS))
-
-
-def _filled(region: Region) -> Region | None:
-    rings = [part.exterior for part in shapely.get_parts(region)]
-    return region_of(shapely.union_all(shapely.polygons(rings)))
