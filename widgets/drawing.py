@@ -174,16 +174,11 @@ class Drawing(QObject):
         found = self._along()
         return None if found is None else found[1]
 
-    def go(self, slices: int) -> None:
-        """Scroll the view along the slices of the active structure, towards rising planes."""
-        found, active = self._along(), self.active
-        if found is not None and active is not None:
-            easel, plane = found
-            pane = easel.pane
-            easel.scroll(slices)
-            now = self._along()
-            if now is not None and pane is not None and (now[1] - plane) * slices < 0:
-                easel.scroll(-2 * slices)
+    def scroll(self, slices: int) -> None:
+        """The view along the slices of the active structure, so many slices further, as Page Up and Down do."""
+        found = self._along()
+        if found is not None:
+            found[0].scroll(slices)
 
     def _along(self) -> tuple[Easel, int] | None:
         for easel in self._easels:

@@ -122,19 +122,24 @@ class Operating(QObject):
             self.choose(None)
         return was
 
-    def at_once(self, name: str, **settings: Any) -> bool:
-        """Carry an operation out without a preview; False, and told, where it cannot be."""
+    def copy_along(self, slices: int) -> None:
+        """Go one slice further, +1 or -1 as Page Up and Down do, and take the contour along."""
+        before = self._drawing.plane
+        self._drawing.scroll(slices)
+        after = self._drawing.plane
         catalogue = load(CATALOGUE)
-        operation = getattr(catalogue, name)(**settings)
         try:
-            where = self._where(self._active_or_refuse())
+            if before is None or after is None or abs(after - before) != 1:
+                raise InputError("there is no next slice in this direction")
+            operation = catalogue.Copy("up" if after > before else "down")
+            where = replace(self._where(self._active_or_refuse()), plane=before)
             edit = catalogue.edit_of_operation(self._session.case, operation, where, operation.changes(where))
             if edit is not None:
                 self._session.apply(edit)
         except ReviewerError as error:
-            self._tell(str(error))
-            return False
-        return True
+            self._tell(str(error)[:1].upper() + str(error)[1:])
+            if after != before:
+                self._drawing.scroll(-slices)
 
     def _active_or_refuse(self) -> Structure:
         active = self._drawing.active
@@ -235,7 +240,7 @@ def operation_commands(session: Session, operating: Operating, drawing: Drawing)
             f"operation.copy_{to}",
             f"Copy the contour to the next slice {to} and go there",
             "Contouring",
-            lambda to=to: operating.at_once("Copy", to=to) and drawing.go(1 if to == "up" else -1),  # type: ignore[misc]
+            lambda to=to: operating.copy_along(1 if to == "up" else -1),  # type: ignore[misc]
             key,
             refusal=refused,
         )
