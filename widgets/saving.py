@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QToolButton, QWidget
 
 from reviewer import __version__
@@ -21,6 +21,9 @@ from .jobs import Jobs, Progress
 from .loading import load
 from .panels.strip import ErrorStrip
 from .theme import RHYTHM, icon, theme, theme_changed
+
+IDLE_MS = 5000
+"""After the last edit the log is brought into the file, so that a copy made by hand is complete."""
 
 FILTER = "Workspaces of Reviewer (*.reviewer)"
 
@@ -56,6 +59,10 @@ class Saving(QObject):
         self.state.setProperty("role", "flat")
         self.state.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.state.clicked.connect(self._clicked)
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(IDLE_MS)
+        self._idle.timeout.connect(self._rest)
         follow(self, session, self._heard)
         theme_changed.connect(self._show)
         self._show()
@@ -261,8 +268,13 @@ class Saving(QObject):
                 self.offer.withdraw()
             self._tell_refusal()
             self._show()
+            self._idle.start()
         if changes.opened or changes.any(JournalChanged, VoxelsArrived):
             self._check_sources()
+
+    def _rest(self) -> None:
+        if self.workspace is not None and not self.workspace.keeping.refusal:
+            self.workspace.checkpoint()
 
     def _tell_refusal(self, again: bool = False) -> None:
         """At once, and where it must be read; once for every reason."""

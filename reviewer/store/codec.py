@@ -17,7 +17,7 @@ import shapely
 
 from reviewer.case import Case, Structure, StructureSet
 from reviewer.edit import Edit, Swap
-from reviewer.errors import ReviewerError
+from reviewer.errors import GeometryError, ReviewerError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import Region, region_of
 
@@ -31,6 +31,8 @@ Rename = Callable[[str], str]
 T = TypeVar("T")
 
 _LENGTH = struct.Struct("<I")
+
+_AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 _FIT_MM = 1e-6
 """Contours that differ by less are the same ones."""
@@ -66,14 +68,15 @@ def keys_of(edit: Edit) -> set[Key]:
 
 
 def packed(regions: Sequence[Region]) -> bytes:
-    return b"".join(_LENGTH.pack(len(wkb)) + wkb for wkb in map(bytes, shapely.to_wkb(np.array(regions, dtype=object))))
+    shapes = shapely.to_wkb(np.array(regions, dtype=object), output_dimension=2)
+    return b"".join(_LENGTH.pack(len(wkb)) + wkb for wkb in shapes)
 
 
 def _swap(swap: Swap, known: Collection[Key], regions: list[Region], named: Rename) -> Document:
     before, after = swap.before, swap.after
     document: Document = {"set": named(swap.set_id), "structure": named(swap.structure_id)}
     if swap.place is not None:
-        document["place"] = swap.place
+        document["place"] = int(swap.place)
     if before is not None and (swap.set_id, before.id) not in known:
         document["before"] = _whole(before, regions, named)
     if after is None:
@@ -88,23 +91,34 @@ def _swap(swap: Swap, known: Collection[Key], regions: list[Region], named: Rena
         document["after"] = _whole(after, regions, named)
     else:
         changed = sorted(swap.planes)
-        filled = [k for k in changed if k in after.planes]
-        regions += [after.planes[k] for k in filled]
+        filled = _areas({k: after.planes[k] for k in changed if k in after.planes}, after.name)
+        regions += filled.values()
         document["change"] = {
             "attributes": _differing(before, after, named),
-            "planes": filled,
-            "emptied": [k for k in changed if k not in after.planes],
+            "planes": list(filled),
+            "emptied": [int(k) for k in changed if int(k) not in filled],
         }
     return document
 
 
+def _areas(planes: Mapping[int, Region], name: str) -> dict[int, Region]:
+    """What of them is an area; a region that is none, which no tool should make, must not spoil what is read back."""
+    shapes = np.array(list(planes.values()), dtype=object)
+    if not np.isfinite(shapely.get_coordinates(shapes)).all():
+        raise GeometryError("its contours have coordinates that are not finite numbers", where=name)
+    good = np.isin(shapely.get_type_id(shapes), _AREAS) & ~shapely.is_empty(shapes)
+    pairs = ((int(k), r if fine else region_of(r)) for (k, r), fine in zip(planes.items(), good, strict=True))
+    return {k: region for k, region in pairs if region is not None}
+
+
 def _whole(structure: Structure, regions: list[Region], named: Rename) -> Document:
-    regions += structure.planes.values()
+    planes = _areas(structure.planes, structure.name)
+    regions += planes.values()
     grid = grid_document(structure.grid)
     return {
         "attributes": {name: _plain(name, getattr(structure, name), named) for name in STRUCTURE},
         "grid": {**grid, "frame": named(grid["frame"])},
-        "planes": list(structure.planes),
+        "planes": list(planes),
     }
 
 
@@ -121,7 +135,14 @@ def _group(group: StructureSet, named: Rename) -> Document:
 def _plain(name: str, value: Any, named: Rename) -> Any:
     if name in NAMES and value is not None:
         return named(value)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [_simple(v) for v in value]
+    return _simple(value)
+
+
+def _simple(value: Any) -> Any:
+    """Python's own numbers, which JSON knows, for those of numpy."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def grid_document(grid: Grid) -> Document:
@@ -163,8 +184,7 @@ def regions_of(wkb: Sequence[bytes]) -> list[Region | None]:
     if not wkb:
         return []
     shapes = shapely.from_wkb(np.array(wkb, dtype=object), on_invalid="ignore")
-    kinds = shapely.get_type_id(shapes)
-    good = np.isin(kinds, (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
+    good = np.isin(shapely.get_type_id(shapes), _AREAS)
     good &= shapely.get_coordinate_dimension(shapes) == 2
     good &= ~shapely.is_empty(shapes)
     valid = shapely.is_valid(shapes)
@@ -285,10 +305,9 @@ class Reader:
         group = self.case.structure_set(key[0])
         if group is None:
             raise UnreadableError(f"{told.name} is said to have been in a new structure set")
-        if there is not None:
-            self.remarks.append(
-                f"{told.name} is not in its file as it was when it was edited: it is shown as it was edited, not as it is in the file"
-            )
+        self.remarks.append(
+            f"{told.name} is not in its file as it was when it was edited: it is shown as it was edited, not as it is in the file"
+        )
         rest = (
             (*group.structures, told) if there is None else tuple(told if s is there else s for s in group.structures)
         )

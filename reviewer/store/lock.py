@@ -43,7 +43,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._fd = path.with_name(f"{path.name}.lock"), -1
+        self._path, self._fd = Path(f"{os.path.realpath(path)}.lock"), -1
         while self._fd < 0:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:

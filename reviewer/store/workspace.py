@@ -249,6 +249,7 @@ class Workspace:
                 "aside", "Put what is damaged aside", {"from": aside[0][0], "count": len(aside), "reason": aside[0][-2]}
             )
         entry = self._add(kind, label, body, shapes)
+        self._stroke = self._stroke and kind != "edit"
         self._write()
         return entry
 
@@ -329,18 +330,16 @@ class Workspace:
         if path.exists():
             open_to_read(path).close()  # refuses what is no workspace
         unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}{SUFFIX}")
-        before, lock = self.sources, None
+        lock, sources = None, relative_to(path.parent, self.sources)
         try:
             lock = Lock(path)
-            self.sources = relative_to(path.parent, self.sources)
             with closing(create(unfinished)) as connection:
-                self._write_to(connection, 0, whole=True)
+                settings = self._write_to(connection, 0, sources, whole=True)
             _remove(path, "-wal", "-shm")
             os.replace(unfinished, path)
             _sync_folder(path.parent)
             fresh = open_to_write(path)
         except (sqlite3.Error, OSError, InputError) as error:
-            self.sources = before
             if lock is not None:
                 lock.release()
             if isinstance(error, InputError):
@@ -357,7 +356,7 @@ class Workspace:
         self._connection, self._lock, self._path, self._file = fresh, lock, path, _identity(path)
         self._refusal = self._held = ""
         self._for_good = False
-        self._saved = now()
+        self._now_written(settings, sources)
 
     def close(self) -> None:
         """Write what is left, and let the file go."""
@@ -376,38 +375,58 @@ class Workspace:
         if self._for_good:
             return
         try:
-            self._write_to(self._connected(), self._written)
+            connection = self._connected()
+            settings = self._write_to(connection, self._written, self.sources)
         except (sqlite3.Error, OSError, ReviewerError) as error:
             self._failed(error)
         else:
-            self._saved, self._refusal, self._stroke = now(), "", False
+            self._now_written(settings, self.sources)
+
+    def _now_written(self, settings: dict[str, str], sources: tuple[Source, ...]) -> None:
+        """All of it is in the file, and nothing else."""
+        self.sources = self._sources_written = sources
+        self._settings_written = settings
+        self._written, self._aside_written = len(self._entries), len(self._aside)
+        self._saved, self._refusal = now(), ""
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None:
             if self._path is None or _identity(self._path) != self._file:
-                self._let_go()
-                self._file = None
+                with suppress(
+                    sqlite3.Error
+                ):  # the log stays behind: what is in it belongs into the file, wherever that is
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 raise InputError("the file was moved or deleted")
             return self._connection
         if self._path is None:
             if self._place is None:
                 raise InputError("there is no place for it")
             path = self._place()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = Lock(path)
-            self._connection = create(path)
-            _sync_folder(path.parent)
+            try:
+                self._connection = create(path)
+                _sync_folder(path.parent)
+            except BaseException:
+                self._let_go()
+                _remove(path, "", "-wal", "-shm")
+                raise
             self._path, self.sources = path, relative_to(path.parent, self.sources)
         else:
-            if self._file is None or _identity(self._path) != self._file:
+            if _identity(self._path) != self._file:
                 raise InputError("the file was moved or deleted")
             self._lock = Lock(self._path)
             self._connection = open_to_write(self._path)
         self._file = _identity(self._path)
         return self._connection
 
-    def _write_to(self, connection: sqlite3.Connection, start: int, whole: bool = False) -> None:
-        """Entries from `start` on and what differs of the rest; whole: everything. Raises sqlite3.Error, and then has written nothing."""
+    def _write_to(
+        self, connection: sqlite3.Connection, start: int, sources: tuple[Source, ...], whole: bool = False
+    ) -> dict[str, str]:
+        """Entries from `start` on and what differs of the rest; whole: everything. Returns the settings as they were written.
+
+        Raises sqlite3.Error, and then has written nothing.
+        """
         aside = self._aside[0 if whole else self._aside_written :]
         settings = {k: canonical(v) for k, v in {**self.settings, "id": self.id}.items()}
         settings["head"] = canonical({"number": len(self._entries), "hash": self.head.hex()})
@@ -421,21 +440,21 @@ class Workspace:
                 "INSERT INTO setting VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 [(k, v) for k, v in settings.items() if whole or self._settings_written.get(k) != v],
             )
-            if whole or self.sources is not self._sources_written:
+            if whole or sources is not self._sources_written:
                 connection.execute("DELETE FROM source")
                 connection.executemany(
                     "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)",
-                    [(s.path, s.relative, s.name, s.size, s.sha256) for s in self.sources],
+                    [(s.path, s.relative, s.name, s.size, s.sha256) for s in sources],
                 )
-            connection.execute("DELETE FROM stroke")
+            if not self._stroke:
+                connection.execute("DELETE FROM stroke")
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
             raise
-        self._written, self._aside_written = len(self._entries), len(self._aside)
-        self._settings_written, self._sources_written = settings, self.sources
+        return settings
 
     def _failed(self, error: Exception) -> None:
         self._refusal = _reason(error)

@@ -11,10 +11,11 @@ import pytest
 from drawn import delete, drawn_case, rename, same_contents, stroke
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shapely import MultiPolygon, box
+from shapely import GeometryCollection, LineString, MultiPolygon, Polygon, box
 
 from reviewer.case import Structure, StructureSet
-from reviewer.edit import Edit, Swap
+from reviewer.edit import Edit, Swap, swapped
+from reviewer.errors import GeometryError, ReviewerError
 from reviewer.formula.derivations import Derivations, derive
 from reviewer.geometry.grid import Grid
 from reviewer.session import Session
@@ -255,3 +256,129 @@ def test_a_structure_set_that_is_lost_stands_again_with_what_was_edited(tmp_path
     assert only.planes[4].wkb == session.case.structures[0].planes[4].wkb
     assert any("Day" in sentence for sentence in workspace.told)
     workspace.close()
+
+
+LIVE = st.lists(
+    st.tuples(
+        st.sampled_from(["stroke", "recolour", "freeze", "delete", "derive", "rename", "undo", "redo", "jump"]),
+        st.integers(0, 20),
+    ),
+    min_size=3,
+    max_size=9,
+)
+
+
+def carry_out_live(session: Session, derivations: Derivations, what: str, number: int) -> None:
+    """As a user may: what a formula forbids is refused and changes nothing."""
+    ptv = next((s for s in session.case.structures if s.name.startswith("PTV")), None)
+    try:
+        if what == "derive" and ptv is None:
+            derived = derive(session.case, session.case.structure_sets[0], "PTV", "Stomach + 3 mm", "PTV")
+            derivations.adopt(session.case.structure_sets[0], derived)
+            session.apply(Edit("Derive", (Swap("set", None, derived.structure),)))
+        elif what == "recolour" and ptv is not None:
+            session.apply(Edit.of("Recolour", session.case, ptv, replace(ptv, colour=(number, 1, 2))))
+        elif what == "rename" and ptv is not None:
+            session.apply(Edit.of("Rename", session.case, ptv, replace(ptv, name=f"PTV{number}")))
+        elif what == "freeze" and ptv is not None:
+            session.apply(Edit.of("Freeze", session.case, ptv, replace(ptv, frozen=not ptv.frozen)))
+        elif what == "delete" and ptv is not None:
+            session.apply(Edit("Delete", (Swap("set", ptv, None),)))
+        elif what == "stroke":
+            session.apply(stroke(session.case, number))
+        elif what in ("undo", "redo", "jump"):
+            carry_out(session, what, number)
+    except ReviewerError:
+        pass
+
+
+def evaluated(case):
+    """The structures that follow a formula as their formula makes them now."""
+    live = [s for s in case.structures if s.live]
+    return swapped(case, Derivations().follow(case, [Swap("set", s, s) for s in live])) if live else case
+
+
+def same_shapes(a, b) -> None:
+    assert [(s.id, s.name, s.colour, s.frozen) for s in a.structures] == [
+        (s.id, s.name, s.colour, s.frozen) for s in b.structures
+    ]
+    for s, t in zip(a.structures, b.structures, strict=True):
+        assert s.planes.keys() == t.planes.keys()
+        for k, region in s.planes.items():
+            assert region.symmetric_difference(t.planes[k]).area <= 1e-6 * region.area
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(LIVE, LIVE)
+def test_replay_with_formulas_that_follow_freeze_and_thaw(first, second):
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        path = Path(folder) / "x.reviewer"
+        session, workspace = kept(path)
+        derivations = Derivations()
+        session.follow(derivations)
+        carry_out_live(session, derivations, "derive", 0)
+        for step in first:
+            carry_out_live(session, derivations, *step)
+        workspace.close()
+        workspace = Workspace.open(path, hold=True)
+        found = workspace.replay(drawn_case())
+        assert found.stopped == ""
+        assert found.remarks == ()
+        same_shapes(evaluated(found.case), session.case)
+        again, others = Session(), Derivations()
+        again.open(evaluated(found.case), found.history, workspace)
+        again.follow(others)
+        for step in second:
+            carry_out_live(session, derivations, *step)
+            carry_out_live(again, others, *step)
+        same_shapes(again.case, session.case)
+        workspace.close()
+
+
+def test_numbers_of_numpy_are_kept_as_numbers(tmp_path):
+    session, workspace = kept(tmp_path / "x.reviewer")
+    before = session.case.structures[0]
+    planes = {np.int64(k): region for k, region in before.planes.items()} | {np.int32(1): box(1, 1, 5, 5)}
+    colour = tuple(np.array([1, 2, 3], np.uint8))
+    session.apply(
+        Edit.of("Brush", session.case, before, replace(before, planes=planes, colour=colour, number=np.int64(5)))
+    )
+    made = replace(before, id="set#9", name="Copy", planes={np.int64(2): box(1, 1, 5, 5)})
+    session.apply(Edit("New", (Swap("set", None, made, np.int64(1)),)))
+    workspace.close()
+    again, workspace = reopened(tmp_path / "x.reviewer")
+    same_contents(again.case, session.case)
+    workspace.close()
+
+
+def test_what_is_no_area_does_not_spoil_what_comes_after(tmp_path):
+    session, workspace = kept(tmp_path / "x.reviewer")
+    before = session.case.structures[0]
+    line, bow = LineString([(0, 0), (5, 5)]), Polygon([(0, 0), (9, 9), (9, 0), (0, 9)])
+    planes = {**before.planes, 0: Polygon(), 1: line, 2: bow, 3: GeometryCollection([line, box(0, 0, 1, 1)])}
+    session.apply(Edit.of("A tool with a fault", session.case, before, replace(before, planes=planes)))
+    session.apply(stroke(session.case, 5))
+    workspace.close()
+    again, workspace = reopened(tmp_path / "x.reviewer")
+    stomach = again.case.structures[0]
+    assert sorted(stomach.planes) == [2, 3, 4, 5, 6, 7, 8]
+    assert stomach.planes[2].is_valid
+    assert stomach.planes[2].area == pytest.approx(2 * 81 / 4)  # both wings of the bow
+    assert stomach.planes[3].equals(box(0, 0, 1, 1))
+    assert stomach.planes[5].equals(session.case.structures[0].planes[5])
+    workspace.close()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_an_edit_that_cannot_be_written_down_is_refused_and_changes_nothing(tmp_path):
+    session, workspace = kept(tmp_path / "x.reviewer")
+    before = session.case.structures[0]
+    nowhere = Polygon([(0, 0), (np.nan, 1), (1, 0)])
+    with pytest.raises(GeometryError, match="not finite"):
+        session.apply(Edit.of("Brush", session.case, before, replace(before, planes={1: nowhere})))
+    assert session.case.structures[0] is before
+    assert session.history.entries == ()
+    assert workspace.entries == ()
+    session.apply(stroke(session.case, 1))
+    workspace.close()
+    same_contents(reopened(tmp_path / "x.reviewer")[0].case, session.case)

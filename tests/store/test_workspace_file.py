@@ -201,6 +201,19 @@ def test_a_kill_in_the_middle_of_a_stroke_is_told(tmp_path):
     workspace.close()
 
 
+def test_other_writes_in_the_middle_of_a_stroke_keep_its_note(tmp_path):
+    path = tmp_path / "x.reviewer"
+    session, workspace = begun(path, 1)
+    session.stroke_begun("a stroke on Stomach")
+    workspace.set("view", {"blend": 0.5})
+    workspace.checkpoint()
+    with closing(sqlite3.connect(path)) as look:
+        assert look.execute("SELECT label FROM stroke").fetchall() == [("a stroke on Stomach",)]
+        session.apply(stroke(session.case, 1))
+        assert look.execute("SELECT label FROM stroke").fetchall() == []
+    workspace.close()
+
+
 def test_a_stroke_that_was_given_up_is_forgotten(tmp_path):
     path = tmp_path / "x.reviewer"
     session, workspace = begun(path)
@@ -351,9 +364,67 @@ def test_a_file_that_is_moved_away_while_it_is_open_is_missed(tmp_path):
     path.rename(tmp_path / "away")
     session.apply(stroke(session.case, 2))
     assert "moved or deleted" in workspace.keeping.refusal
+    same_contents(as_left(tmp_path / "away", hold=False)[0].case, after(2).case)
     workspace.save_as(path)
     workspace.close()
     same_contents(as_left(path)[0].case, after(3).case)
+
+
+def test_a_file_that_comes_back_is_written_again(tmp_path):
+    path = tmp_path / "x.reviewer"
+    session, workspace = begun(path, 2)
+    path.rename(tmp_path / "away")
+    session.apply(stroke(session.case, 2))
+    (tmp_path / "away").rename(path)
+    session.apply(stroke(session.case, 3))
+    assert workspace.keeping.unsaved == 0
+    workspace.close()
+    same_contents(as_left(path)[0].case, after(4).case)
+
+
+def test_saving_elsewhere_that_fails_at_the_last_step_leaves_all_as_it_was(tmp_path, full_disk, monkeypatch):
+    session, workspace = begun(tmp_path / "x.reviewer", 3)
+    full_disk(50_000)
+    for n in range(3, 40):
+        session.apply(stroke(session.case, n))
+    full_disk(None)
+    waiting = workspace.keeping.unsaved
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        with pytest.raises(InputError, match="read-only"):
+            workspace.save_as(tmp_path / "y.reviewer")
+    assert workspace.keeping.unsaved == waiting > 0
+    assert sorted(p.name for p in tmp_path.iterdir() if "y.rev" in p.name or p.name.startswith(".")) == []
+    session.apply(stroke(session.case, 40))
+    workspace.close()
+    same_contents(as_left(tmp_path / "x.reviewer")[0].case, after(41).case)
+
+
+def test_a_disk_too_full_to_begin_is_not_littered(tmp_path, full_disk):
+    full_disk(3000)
+    names = iter(range(100))
+    workspace = Workspace.new(lambda: tmp_path / f"{next(names)}.reviewer", (), {})
+    session = Session(drawn_case())
+    session.keep(workspace)
+    for n in range(5):
+        session.stroke_begun("a stroke")
+        session.apply(stroke(session.case, n))
+    assert list(tmp_path.glob("*.reviewer*")) == []
+    full_disk(None)
+    session.apply(stroke(session.case, 5))
+    path = workspace.keeping.path
+    workspace.close()
+    same_contents(as_left(path)[0].case, after(6).case)
+
+
+def test_two_names_of_one_file_have_one_lock(tmp_path):
+    begun(tmp_path / "x.reviewer", 1)[1].close()
+    (tmp_path / "y.reviewer").symlink_to(tmp_path / "x.reviewer")
+    first = Workspace.open(tmp_path / "x.reviewer", hold=True)
+    second = Workspace.open(tmp_path / "y.reviewer", hold=True)
+    assert second.keeping.refusal.startswith("read-only, held by")
+    first.close()
+    second.close()
 
 
 def test_save_as_replaces_a_workspace_but_no_other_file(tmp_path):
