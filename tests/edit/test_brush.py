@@ -177,5 +177,5 @@ def test_the_sides_of_a_stroke_may_not_be_lost_by_a_jump():
 
 @pytest.mark.parametrize("radius", [0.0, -3.0, 0.1, 1000.0, math.nan, math.inf])
 def test_impossible_sizes_are_refused(radius):
-    with pytest.raises(InputError, match="a radius is"):
+    with pytest.raises(InputError, match="radius is from"):
         Brush(radius)

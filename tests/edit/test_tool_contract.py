@@ -187,6 +187,17 @@ def test_a_range_of_values_in_an_image_with_other_slices_and_a_slope():
     assert (low, high) == pytest.approx((0.0, 10.0), abs=0.02)
 
 
+def test_noise_in_a_range_of_values_leaves_no_specks():
+    """Pixels of 1 mm that are in the range or not as it happens: parts and holes below a pixel are gone once the stroke is done."""
+    rng = np.random.default_rng(2)
+    image = image_on(GRID, lambda u, v, w: rng.normal(0, 1, u.shape))
+    stroke = drawn(Brush(9.0).begin(on(BARE, image=image, values=(-1.0, 1.0))), (-20.0, 0.0), (20.0, 0.0))
+    parts = shapely.get_parts(stroke.draft[10])
+    holes = [shapely.Polygon(hole).area for part in parts for hole in part.interiors]
+    assert min(part.area for part in parts) >= 1.0
+    assert min(holes) >= 1.0
+
+
 def test_a_range_of_values_needs_an_image():
     with pytest.raises(InputError, match="needs an image"):
         on(BARE, values=(0.0, 1.0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reviewer.edit.tools.setting import setting
-from reviewer.edit.tools.sweep import SweepStroke, checked_radius
+from reviewer.edit.tools.setting import checked, setting
+from reviewer.edit.tools.sweep import SweepStroke
 from reviewer.edit.tools.tool import Pen, Target
 
 
@@ -23,7 +23,7 @@ class Brush:
     ball: bool = setting(False, "Ball", "Through all slices within reach, not only on the slice shown")
 
     def __post_init__(self) -> None:
-        checked_radius(self.radius_mm)
+        checked(self)
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ import shapely
 
 from reviewer.edit.operations.parts import connected
 from reviewer.edit.tools.ground import Ground
+from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Guide, Pen, Place, Stroke, Target, changed, painted
 from reviewer.geometry.region import Region, region_of
 
@@ -94,8 +95,8 @@ class Island:
              only. On the structure's own slices only.
     """
 
-    keep: bool = False
-    through: bool = False
+    keep: bool = setting(False, "Keep", "A click keeps the island and deletes the others")
+    through: bool = setting(False, "Through slices", "All that hangs together through the slices, not only this slice")
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import shapely
 
-from reviewer.edit.tools.tool import Floats, Limit, Place, Target, settled
+from reviewer.edit.tools.tool import DEBRIS_MM2, Floats, Limit, Place, Target, settled
 from reviewer.errors import InputError
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of, region_of_rings
@@ -53,6 +53,12 @@ class Ground:
         if kept_loss is not None and region is not None:
             region = settled(shapely.difference(region, kept_loss))
         return region
+
+    @property
+    def speck_mm2(self) -> float:
+        """Parts and holes below this area are no more than rounding, or where a range of values holds than the noise of single pixels."""
+        image = self._target.image
+        return DEBRIS_MM2 if image is None or self._target.values is None else float(np.prod(image.grid.spacing_uv_mm))
 
     def why_nothing(self, at_mm: Place) -> str:
         """A sentence on why a stroke at a place of the pane has no footprint at all."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import shapely
 
-from reviewer.edit.tools.setting import setting
-from reviewer.edit.tools.sweep import SweepStroke, checked_radius
+from reviewer.edit.tools.setting import checked, setting
+from reviewer.edit.tools.sweep import SweepStroke
 from reviewer.edit.tools.tool import Draft, Pen, Target, changed, settled
 from reviewer.geometry.region import Region, region_of
 
@@ -32,7 +32,7 @@ class Nudge:
     radius_mm: float = setting(12.0, "Radius", "How far the disk reaches", unit="mm", least=0.25, most=100.0, step=0.5)
 
     def __post_init__(self) -> None:
-        checked_radius(self.radius_mm)
+        checked(self)
 
     @property
     def name(self) -> str:

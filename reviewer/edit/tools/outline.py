@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from reviewer.edit.tools.ground import Ground
+from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Floats, Guide, Pen, Place, Stroke, Target, painted
 from reviewer.geometry.region import Region, region_of
 
@@ -197,7 +198,7 @@ class Box:
     """A rectangle from corner to corner, along the edges of the pane. What it covers is erased ("erase", the default) or added ("draw");
     Shift at the press does the other one."""
 
-    mode: Literal["erase", "draw"] = "erase"
+    mode: Literal["erase", "draw"] = setting("erase", "Mode", "Take away what the box covers, or add it")
 
     @property
     def name(self) -> str:

@@ -10,8 +10,19 @@ import shapely
 
 from reviewer.case import Structure
 from reviewer.edit.tools.ground import Ground
-from reviewer.edit.tools.tool import DEBRIS_MM2, Draft, Floats, Guide, Pen, Place, Stroke, Target, circle, painted
-from reviewer.errors import InputError
+from reviewer.edit.tools.tool import (
+    DEBRIS_MM2,
+    Draft,
+    Floats,
+    Guide,
+    Pen,
+    Place,
+    Stroke,
+    Target,
+    circle,
+    painted,
+    settled,
+)
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import Region, region_of
 
@@ -21,7 +32,8 @@ ROUND_MM = 0.01
 STRAIGHT_MM = 0.01
 """How far the outline of a finished stroke may be straightened. With ROUND_MM well below 0.05 mm from the true sweep."""
 
-SMALLEST_RADIUS_MM, LARGEST_RADIUS_MM = 0.25, 100.0
+SLANTED = 33
+"""Disks that stand for the way of a ball through a slice."""
 
 STILL_MM = 0.02
 """A hand that moved less has not moved."""
@@ -42,21 +54,28 @@ def ball_footprints(grid: Grid, start_mm: Floats, end_mm: Floats, radius_mm: flo
     """What a ball covers of each plane on its way along a segment.
 
     start_mm, end_mm: (3,) plane coordinates (u, v, w), mm. At a height h above the plane a ball cuts a disk of radius sqrt(r^2 - h^2) out of it.
-    Where the ball rises or sinks on its way, the disks at places 0.25 mm apart are wrapped: the cut of a capsule is convex.
+    Where the ball rises or sinks on its way, disks at SLANTED places are wrapped (the cut of a capsule is convex), at equal angles of the
+    arc that the height runs through, so that they lie close where the disk's radius changes fast.
     """
-    way = end_mm - start_mm
-    low, high = sorted((start_mm[2], end_mm[2]))
+    rise = float(end_mm[2] - start_mm[2])
+    low, high = sorted((float(start_mm[2]), float(end_mm[2])))
     first, last = np.searchsorted(grid.positions_mm, [low - radius_mm, high + radius_mm])
-    steps = 1 if abs(way[2]) < STILL_MM else max(1, math.ceil(np.linalg.norm(way) / 0.25))
-    places = start_mm + np.linspace(0, 1, steps + 1)[:, None] * way
     around = _unit_disk(_corners(radius_mm))
     found: dict[int, Region] = {}
     for k in range(int(first), int(last)):
-        chords = radius_mm**2 - (grid.positions_mm[k] - places[:, 2]) ** 2
-        near = chords * math.pi > DEBRIS_MM2
-        if near.any():
-            disks = places[near, None, :2] + np.sqrt(chords[near])[:, None, None] * around
-            found[k] = shapely.convex_hull(shapely.multipoints(disks.reshape(-1, 2)))
+        ends = np.clip((np.array([start_mm[2], end_mm[2]]) - grid.positions_mm[k]) / radius_mm, -1.0, 1.0)
+        first_angle, last_angle = np.arcsin(ends).tolist()
+        angles = np.linspace(first_angle, last_angle, SLANTED if abs(rise) > STILL_MM else 2)
+        part = (
+            np.linspace(0, 1, 2)
+            if len(angles) == 2
+            else (radius_mm * np.sin(angles) + grid.positions_mm[k] - start_mm[2]) / rise
+        )
+        places = start_mm[:2] + part[:, None] * (end_mm - start_mm)[:2]
+        disks = places[:, None] + radius_mm * np.cos(angles)[:, None, None] * around
+        hull = shapely.convex_hull(shapely.multipoints(disks.reshape(-1, 2)))
+        if hull.area > DEBRIS_MM2:
+            found[k] = hull
     return found
 
 
@@ -96,19 +115,24 @@ class Painting:
                 self._pieces[k] = self._pieces.get(k, 0) + 1
                 self._touched.add(k)
 
-    def straighten(self) -> None:
-        """Take corners away from the outlines of what was covered, by at most STRAIGHT_MM; a single footprint stays as it is."""
-        for k, area in self._areas.items():
-            if self._pieces[k] > 1:
-                simple = region_of(shapely.simplify(area, STRAIGHT_MM, preserve_topology=True))
-                if simple is not None and simple.is_valid:
-                    self._areas[k] = simple
-                    self._touched.add(k)
+    def straighten(self, speck_mm2: float) -> None:
+        """Take corners away from the outlines of what was covered, by at most STRAIGHT_MM, and specks and pinholes below an area; a single
+        footprint without specks stays as it is."""
+        for k, area in list(self._areas.items()):
+            moved = self._pieces[k] > 1
+            simple = shapely.simplify(area, STRAIGHT_MM, preserve_topology=True) if moved else area
+            kept = settled(simple, speck_mm2)
+            if kept is None:
+                del self._areas[k]
+            else:
+                self._areas[k] = kept
+            self._touched.add(k)
 
     @property
     def draft(self) -> Draft:
         if self._touched:
-            found = painted(self._structure, {k: self._areas[k] for k in self._touched}, erase=self._erase)
+            areas = {k: self._areas[k] for k in self._touched if k in self._areas}
+            found = painted(self._structure, areas, erase=self._erase)
             self._draft = {k: r for k, r in self._draft.items() if k not in self._touched} | dict(found)
             self._touched = set()
         return self._draft
@@ -136,7 +160,7 @@ class SweepStroke(Stroke):
         if self._painting is None:
             return
         self.drag(pen)
-        self._painting.straighten()
+        self._painting.straighten(self._ground.speck_mm2)
         self.finished = True
         if not self._painting.areas:
             self.note = self._ground.why_nothing(pen.at_mm)
@@ -166,11 +190,3 @@ class SweepStroke(Stroke):
         if self.target.plane is not None:
             ends[:, 2] = grid.positions_mm[self.target.plane]
         painting.add(self._ground.allowed(ball_footprints(grid, ends[0], ends[1], self._radius)))
-
-
-def checked_radius(radius_mm: float) -> None:
-    """Raises InputError for a radius that no tool can have."""
-    if not SMALLEST_RADIUS_MM <= radius_mm <= LARGEST_RADIUS_MM:
-        raise InputError(
-            f"a radius is {SMALLEST_RADIUS_MM:g} to {LARGEST_RADIUS_MM:g} mm", remedy=f"found {radius_mm:g} mm"
-        )

@@ -408,8 +408,8 @@ def edit_of(stroke: Stroke, case: Case) -> Edit | None:
     return Edit.of(f"{stroke.label} on {before.name}", case, before, after)
 
 
-def settled(geometry: shapely.Geometry | None) -> Region | None:
-    """A valid region of whatever a computation gave, without specks and pinholes below DEBRIS_MM2; None when nothing is left."""
+def settled(geometry: shapely.Geometry | None, debris_mm2: float = DEBRIS_MM2) -> Region | None:
+    """A valid region of whatever a computation gave, without specks and pinholes below an area; None when nothing is left."""
     if geometry is None:
         return None
     region = region_of(geometry if geometry.is_valid else shapely.make_valid(geometry))
@@ -417,14 +417,14 @@ def settled(geometry: shapely.Geometry | None) -> Region | None:
         return None
     parts = shapely.get_parts(region)
     holes = shapely.area(shapely.polygons(shapely.get_rings(parts)))
-    if holes.min() >= DEBRIS_MM2:
+    if holes.min() >= debris_mm2:
         return region
-    kept = [_without_pinholes(part) for part in parts if part.area >= DEBRIS_MM2]
+    kept = [_without_pinholes(part, debris_mm2) for part in parts if part.area >= debris_mm2]
     return region_of(shapely.multipolygons(kept)) if kept else None
 
 
-def _without_pinholes(part: shapely.Polygon) -> shapely.Polygon:
-    return shapely.Polygon(part.exterior, [h for h in part.interiors if shapely.Polygon(h).area >= DEBRIS_MM2])
+def _without_pinholes(part: shapely.Polygon, below_mm2: float) -> shapely.Polygon:
+    return shapely.Polygon(part.exterior, [h for h in part.interiors if shapely.Polygon(h).area >= below_mm2])
 
 
 def painted(structure: Structure, footprints: Mapping[int, Region], *, erase: bool) -> Draft:
