@@ -353,6 +353,10 @@ class Drawing(QObject):
             self._begun = self._begun and bool(self._stroke.draft or self._stroke.guides)
             self._show()
 
+    def escape(self) -> bool:
+        """Esc: throw the stroke away, else drop the operation that is open; False where there is neither."""
+        return self.cancel() or (self.operating is not None and self.operating.cancel())
+
     def cancel(self) -> bool:
         """Throw the stroke away; False where there was none."""
         was = self.pending or self._held

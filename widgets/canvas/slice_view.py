@@ -398,7 +398,7 @@ class SliceView(QWidget):
 
     def _escape(self) -> bool:
         """Undo the nearest thing: a gesture, then the distances, then the tool."""
-        if self._interaction.cancel() or (self._drawing is not None and self._drawing.cancel()) or self._ruler.clear():
+        if self._interaction.cancel() or (self._drawing is not None and self._drawing.escape()) or self._ruler.clear():
             return True
         if self._tool != "point":
             self.set_tool("point")

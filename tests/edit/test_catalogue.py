@@ -1,0 +1,87 @@
+"""Operations as they are asked for: each on the slices that it says, one edit, refused where it cannot be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from shapely import Point, box
+
+from reviewer.case import Case, Image, Structure, StructureSet
+from reviewer.edit import catalogue
+from reviewer.edit.catalogue import Clear, Copy, Crop, FillHoles, Interpolate, KeepLargest, Smooth, Where
+from reviewer.edit.tools.setting import settings_of
+from reviewer.errors import InputError
+from reviewer.geometry.grid import Grid
+
+GRID = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (60, 60), np.arange(0.0, 30.0, 3.0), "f")
+ORGAN = Structure("set#1", "Liver", GRID, {k: Point(30, 30).buffer(10) for k in (2, 4, 6)}, "ORGAN", image_id="image")
+
+
+def case_of(*structures):
+    image = Image("image", "MR", "", GRID, np.zeros((10, 60, 60), np.int16))
+    return Case(images=(image,), structure_sets=(StructureSet("set", "Day", structures, "image", "f"),))
+
+
+def test_every_operation_says_what_it_does_and_how_its_settings_are_called():
+    names = [each.name for each in catalogue.OPERATIONS]
+    assert len(set(names)) == len(names)
+    for each in catalogue.OPERATIONS:
+        operation = each()
+        assert operation.tip
+        assert set(settings_of(operation)) == {f for f in operation.__dataclass_fields__ if f not in ("name", "tip")}
+
+
+def test_interpolation_fills_the_gaps_with_the_same_disk():
+    changes = Interpolate().changes(Where(ORGAN))
+    assert sorted(changes) == [3, 5]
+    assert all(r.area == pytest.approx(ORGAN.planes[4].area, rel=0.01) for r in changes.values())
+
+
+def test_a_scope_is_the_slice_shown_or_all():
+    rough = replace(ORGAN, planes={k: box(10, 10, 30, 30) for k in (2, 4)})
+    assert sorted(Smooth(scope="this slice").changes(Where(rough, 4))) == [4]
+    assert sorted(Smooth(scope="all slices").changes(Where(rough, 4))) == [2, 4]
+    with pytest.raises(InputError, match="no view shows a slice"):
+        Smooth(scope="this slice").changes(Where(rough))
+
+
+@pytest.mark.parametrize(
+    ("which", "gone"), [("this slice", [4]), ("this and above", [4, 6]), ("this and below", [2, 4]), ("all", [2, 4, 6])]
+)
+def test_slices_are_cleared_from_the_one_shown(which, gone):
+    assert Clear(which).changes(Where(ORGAN, 4)) == dict.fromkeys(gone)
+
+
+def test_a_copy_goes_to_the_neighbour():
+    assert Copy("up").changes(Where(ORGAN, 4))[5].equals(ORGAN.planes[4])
+    assert sorted(Copy("down").changes(Where(ORGAN, 4))) == [3]
+    with pytest.raises(InputError, match="nothing is drawn on slice 1"):
+        Copy("up").changes(Where(ORGAN, 0))
+
+
+def test_crop_needs_a_structure_and_cuts_it_off():
+    with pytest.raises(InputError, match="no structure is chosen"):
+        Crop().changes(Where(ORGAN, 4))
+    half = replace(ORGAN, id="set#2", planes={k: box(30, 0, 60, 60) for k in range(10)})
+    outside = Crop("outside").changes(Where(ORGAN, 4, half))
+    assert all(r.area == pytest.approx(ORGAN.planes[4].area / 2, rel=1e-6) for r in outside.values())
+
+
+def test_the_edit_has_a_name_and_a_locked_structure_gets_none():
+    case = case_of(replace(ORGAN, planes={4: box(0, 0, 30, 30) - box(10, 10, 20, 20)}))
+    where = Where(case.structures[0], 4)
+    operation = FillHoles()
+    edit = catalogue.edit_of_operation(case, operation, where, operation.changes(where))
+    assert edit.label == "Fill holes Liver"
+    assert edit.applied_to(case).structures[0].planes[4].area == pytest.approx(900)
+    assert catalogue.edit_of_operation(case, operation, where, {}) is None
+    locked = case_of(replace(case.structures[0], locked=True))
+    with pytest.raises(InputError, match="locked"):
+        catalogue.edit_of_operation(locked, operation, Where(locked.structures[0], 4), {})
+
+
+def test_the_largest_part_is_kept_on_each_slice_or_through_all():
+    planes = {4: box(0, 0, 10, 10) | box(30, 30, 32, 32), 5: box(30, 30, 33, 33)}
+    two = replace(ORGAN, planes=planes)
+    assert KeepLargest("in 3D").changes(Where(two))[5] is None
+    assert sorted(KeepLargest("on each slice").changes(Where(two))) == [4]
