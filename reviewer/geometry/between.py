@@ -58,7 +58,7 @@ ON_THE_EDGE = np.float32(1e-4)
 
 OUTSIDE = np.float32(1e9)
 
-FAST = {"nnan", "nsz", "contract"}
+FAST = {"nnan", "nsz", "contract", "arcp"}
 """There are no NaN in here, so that loops may run through vector registers."""
 
 
@@ -160,8 +160,8 @@ class Between:
 
     def _edges(self, filling: _Filling, t: float) -> Floats:
         values = filling.at(t)
-        values[np.abs(values) < ON_THE_EDGE] = ON_THE_EDGE
-        edges, _ = level_edges(np.negative(values, out=values), 0.0)
+        _turn(values)
+        edges, _ = level_edges(values, 0.0)
         corner = np.array([filling.box.x, filling.box.y] * 2)
         found: Floats = (edges + corner) * self.cell_mm
         return found
@@ -412,6 +412,9 @@ def reaches(regions: Sequence[Floats], apart_mm: Sequence[float], gaps_mm: Seque
     empty = [True] * 3 + [not len(edges) for edges in regions] + [True] * 3
     found = []
     for k, edges in enumerate(regions):
+        if empty[k + 3]:
+            found.append(0.0)
+            continue
         reach = max(apart[k] + apart[k + 1], apart[k + 2] + apart[k + 3])
         if any(empty[k : k + 7]):  # a cap is near: its extrapolation looks into the middle of the region
             reach = max(reach, math.sqrt(_area(edges) / math.pi))
@@ -593,6 +596,16 @@ def _slopes(first, second, before, after, first_part, second_part, follows, goes
                 lower[y, x] = rise - (bend_before if has_before else bend_after) * bend
                 upper[y, x] = rise + (bend_after if has_after else bend_before) * bend
     return lower, upper
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _turn(values):  # type: ignore[no-untyped-def]
+    """Makes the inside positive, and what lies on the edge outside."""
+    ny, nx = values.shape
+    for y in range(ny):
+        for x in range(nx):
+            value = values[y, x]
+            values[y, x] = -ON_THE_EDGE if abs(value) < ON_THE_EDGE else -value
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
