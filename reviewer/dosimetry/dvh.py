@@ -24,7 +24,7 @@ from reviewer.geometry.grid import Grid
 from reviewer.geometry.raster import ROUNDING
 from reviewer.geometry.solid import Solid, alike, prisms_between, solid
 
-CELLS = 1_000
+CELLS = 6_000
 """About how many cells a structure has at least: where its dose voxels are fewer, they are divided."""
 
 FINEST_MM = 0.5
