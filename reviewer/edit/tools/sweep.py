@@ -33,7 +33,7 @@ STRAIGHT_MM = 0.01
 """How far the outline of a finished stroke may be straightened. With ROUND_MM well below 0.05 mm from the true sweep."""
 
 SLANTED = 33
-"""Disks that stand for the way of a ball through a slice."""
+"""The most disks that stand for the way of a ball through a slice."""
 
 STILL_MM = 0.02
 """A hand that moved less has not moved."""
@@ -54,21 +54,23 @@ def ball_footprints(grid: Grid, start_mm: Floats, end_mm: Floats, radius_mm: flo
     """What a ball covers of each plane on its way along a segment.
 
     start_mm, end_mm: (3,) plane coordinates (u, v, w), mm. At a height h above the plane a ball cuts a disk of radius sqrt(r^2 - h^2) out of it.
-    Where the ball rises or sinks on its way, disks at SLANTED places are wrapped (the cut of a capsule is convex), at equal angles of the
+    Where the ball rises or sinks on its way, disks at up to SLANTED places are wrapped (the cut of a capsule is convex), at equal angles of the
     arc that the height runs through, so that they lie close where the disk's radius changes fast.
     """
     rise = float(end_mm[2] - start_mm[2])
     low, high = sorted((float(start_mm[2]), float(end_mm[2])))
     first, last = np.searchsorted(grid.positions_mm, [low - radius_mm, high + radius_mm])
     around = _unit_disk(_corners(radius_mm))
+    length = float(np.linalg.norm(end_mm - start_mm))
+    count = min(SLANTED, 3 + math.ceil(2 * length)) if abs(rise) > STILL_MM else 2
     found: dict[int, Region] = {}
     for k in range(int(first), int(last)):
         ends = np.clip((np.array([start_mm[2], end_mm[2]]) - grid.positions_mm[k]) / radius_mm, -1.0, 1.0)
         first_angle, last_angle = np.arcsin(ends).tolist()
-        angles = np.linspace(first_angle, last_angle, SLANTED if abs(rise) > STILL_MM else 2)
+        angles = np.linspace(first_angle, last_angle, count)
         part = (
             np.linspace(0, 1, 2)
-            if len(angles) == 2
+            if count == 2
             else (radius_mm * np.sin(angles) + grid.positions_mm[k] - start_mm[2]) / rise
         )
         places = start_mm[:2] + part[:, None] * (end_mm - start_mm)[:2]
