@@ -367,8 +367,8 @@ class _Cubes:
 
 
 def _odd(ratio: float) -> int:
-    """Odd number nearest to `ratio`, at least 1: so that the middle part of a voxel has the voxel's own centre."""
-    return int(max(2 * round((ratio - 1) / 2) + 1, 1))
+    """Smallest odd number that is not less than `ratio`: so that the middle part of a voxel has the voxel's own centre."""
+    return int(max(2 * np.ceil((ratio - 1) / 2 - 1e-9) + 1, 1))
 
 
 def _voxels_around(grid: Grid, low: Floats, high: Floats) -> tuple[slice, slice, slice] | None:
