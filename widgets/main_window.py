@@ -247,7 +247,7 @@ class MainWindow(QMainWindow):
         self.failure = None
         self._asked = self.jobs.run(
             "Preparing the demo case" if request.demo else f"Opening {_named(request.paths)}",
-            lambda progress: _begin(request, progress),
+            lambda progress: _begin(request, progress, hold=self._remember),
             lambda opening: self._case_is_there(request, opening),
             lambda error: self._could_not_open(request, error),
             key="open",
@@ -767,8 +767,8 @@ class MainWindow(QMainWindow):
         return QSize(1280, 800)
 
 
-def _begin(request: Request, progress: Progress) -> Any:
-    """In a worker: find out what the files hold. pydicom and the readers are imported here, beside the window."""
+def _begin(request: Request, progress: Progress, hold: bool) -> Any:
+    """In a worker: find out what the files hold; hold: a workspace is to be written. pydicom and the readers are imported here, beside the window."""
     paths = list(request.paths)
     share: Callable[[float, str], None] = progress.report
     if request.demo:
@@ -783,7 +783,7 @@ def _begin(request: Request, progress: Progress) -> Any:
         study_uids=request.study_uids,
         progress=share,
         cancelled=progress.cancelled,
-        hold=True,
+        hold=hold,
     )
 
 

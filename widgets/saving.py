@@ -108,7 +108,7 @@ class Saving(QObject):
                 self._session.look(**asked)
             for sentence in opening.workspace.told:
                 self._strip.tell(sentence)
-            if opening.workspace.keeping.refusal:
+            if opening.workspace.keeping.refusal and self._remember:
                 self._strip.tell(
                     f"{opening.workspace.keeping.path}: {opening.workspace.keeping.refusal}. "
                     "It can be looked at; edits would stay in memory until they are saved elsewhere."
@@ -149,6 +149,7 @@ class Saving(QObject):
         self.offer.withdraw()
         if workspace is not None:
             self._session.keep(None)
+            self._idle.stop()
             if workspace.keeping.path is not None:
                 workspace.set("view", document(self._session.view))
             workspace.close()

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QToolButton
 from reviewer_widgets.main_window import MainWindow
 from shapely import box
 
-from reviewer.edit import Edit
+from reviewer.edit import Edit, Swap
+from reviewer.formula.derivations import derive
 from reviewer.store import Workspace, automatic_folder
 
 
@@ -196,6 +197,43 @@ def test_the_open_workspace_is_not_opened_twice(window_on, qtbot, data, tmp_path
     window.open_paths([tmp_path / "x.reviewer"])
     settle(window, qtbot)
     assert window.session.case is case
+
+
+def test_a_picture_of_a_workspace_leaves_it_alone(window_on, qtbot, data, tmp_path):
+    window = window_on(data)
+    stroke(window, qtbot, 2)
+    window.saving.save_as(tmp_path / "x.reviewer")
+    assert window.close()
+    content = (tmp_path / "x.reviewer").read_bytes()
+    window = MainWindow(remember=False)
+    window.show()
+    window.open_paths([tmp_path / "x.reviewer"])
+    settle(window, qtbot)
+    assert 2 in window.session.case.structures[0].planes
+    assert strip(window) == ""
+    assert not (tmp_path / "x.reviewer.lock").exists()
+    window.close()
+    window.deleteLater()
+    assert (tmp_path / "x.reviewer").read_bytes() == content
+
+
+def test_a_formula_that_was_undone_follows_again_after_reopening(window_on, qtbot, data, tmp_path):
+    window = window_on(data)
+    session = window.session
+    group = session.case.structure_set(session.view.structure_set)
+    derived = derive(session.case, group, "Ring", "Liver + 2 mm").structure
+    window.derived._apply(Edit("Derive Ring", (Swap(group.id, None, derived),)))
+    stroke(window, qtbot, 1)
+    ring = session.case.structures[-1]
+    assert ring.planes[1].area > derived.planes[1].area
+    session.go_to(0)
+    window.saving.save_as(tmp_path / "x.reviewer")
+    assert window.close()
+    window = window_on(tmp_path / "x.reviewer")
+    assert "Ring" not in [s.name for s in window.session.case.structures]
+    window.session.go_to(2)
+    again = window.session.case.structures[-1]
+    assert again.planes[1].symmetric_difference(ring.planes[1]).area < 1e-6 * ring.planes[1].area
 
 
 def test_a_picture_keeps_no_journal(qtbot, data):
