@@ -125,10 +125,14 @@ def test_move(window, view_name, benchmark):
 
 
 def up_to_date(window):
-    """Whether every number on the screen is of the structures as they are."""
-    group = window.session.case.structure_sets[0]
-    known = window.structures._volumes
-    return all(known[s.id][0].same_shape(s) for s in group.structures if not s.empty)
+    """Whether the volumes and DVHs on the screen are those of the structures as they are, and nothing waits to be painted."""
+    shown = {s.id: s for s in window.session.case.structure_sets[0].structures if not s.empty}
+    volumes, rows = window.structures._volumes, {r.structure.id: r for r in window.dvh._table.rows.rows}
+    return (
+        all(i in volumes and volumes[i][0].same_shape(s) for i, s in shown.items())
+        and all(i in rows and rows[i].structure is s and rows[i].dvh is not None for i, s in shown.items())
+        and window.session.view.stroke is None
+    )
 
 
 @pytest.mark.benchmark(group="end of stroke to every number")
@@ -142,14 +146,13 @@ def test_release(window, name, benchmark):
         mouse(view, QEvent.Type.MouseButtonPress, path[first], Qt.MouseButton.LeftButton)
         for place in path[first + 1 : first + 20]:
             mouse(view, QEvent.Type.MouseMove, place)
-        turn()
+        settle(window)
         return (path[first + 20],), {}
 
     def release(place):
         mouse(view, QEvent.Type.MouseButtonRelease, place, Qt.MouseButton.LeftButton)
-        QCoreApplication.processEvents()
-        window.jobs.wait()
-        turn()
+        while not up_to_date(window):
+            QCoreApplication.processEvents()
 
     benchmark.pedantic(release, setup=press, rounds=30, warmup_rounds=2)
     assert up_to_date(window)

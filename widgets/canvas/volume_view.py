@@ -40,6 +40,7 @@ from .volume_studio import Studio
 
 REST_MS = 180
 HOVER_MS = 60
+PATIENCE_MS = 200
 CLICK_PX = 4
 DEGREES_PER_PIXEL = 0.5
 PIXELS_IN_MOTION = 420_000
@@ -107,6 +108,10 @@ class VolumeView(QWidget):
         self._hover.setInterval(HOVER_MS)
         self._hover.timeout.connect(self._name_under_pointer)
         self._sides = self._side_buttons()
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self._build)
         self._follower = follow(self, session, self._refresh)
 
     def sizeHint(self) -> QSize:
@@ -127,6 +132,9 @@ class VolumeView(QWidget):
 
     def wait(self, timeout_s: float = 60.0) -> bool:
         """Turn the event loop until complete; False where that took longer. For pictures made without a person."""
+        if self._patience.isActive():
+            self._patience.stop()
+            self._build()
         self._wake()
         self._follower.flush()
         deadline = time.monotonic() + timeout_s
@@ -185,7 +193,10 @@ class VolumeView(QWidget):
             self._orbit, self._fitted = Orbit(), None
         # While a stroke is drawn the solid stays as it was: to build it anew at every move would take the time of the stroke.
         if self._awake and self._session.view.stroke is None:
-            self._build()
+            if changes.edited:
+                self._patience.start()  # volumes and DVHs come first
+            elif not self._patience.isActive():
+                self._build()
             self._ask()
 
     def _wake(self) -> None:

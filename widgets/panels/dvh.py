@@ -149,7 +149,7 @@ class DvhPanel(QWidget):
 
     def _arrived(self, structure_id: str, dose_id: str) -> None:
         if dose_id == self._session.view.dose and not self._dirty.isActive():
-            self._dirty.start(30)
+            self._dirty.start(10)
 
     def _show(self) -> None:
         case, view = self._session.case, self._session.view

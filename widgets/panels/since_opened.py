@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QLabel, QWidget
 
 from reviewer.case import Structure
@@ -13,6 +14,9 @@ from ..binding import Changes, follow
 from ..drawing import Drawing
 from ..jobs import Jobs, Progress
 from ..loading import load
+
+PATIENCE_MS = 250
+"""After an edit: volumes and DVHs come first."""
 
 TIP = (
     "The active structure against itself as the case was opened: change of the volume, Dice of the solids, "
@@ -32,6 +36,10 @@ class SinceOpened(QLabel):
         self._session, self._jobs, self._drawing = session, jobs, drawing
         self._opened: dict[str, Structure] = {}
         self._compared: tuple[Structure, Structure] | None = None
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self._compare)
         follow(self, session, self._refresh)
         self._keep()
         self._show()
@@ -59,8 +67,16 @@ class SinceOpened(QLabel):
             return
         if self._compared is not None and self._compared[0] is before and self._compared[1].same_shape(now):
             return
+        self._jobs.cancel("since opened")
         self.setText("since opened: …")
         self.setVisible(True)
+        self._patience.start()
+
+    def _compare(self) -> None:
+        now = self._drawing.active
+        before = self._opened.get(now.id) if now is not None else None
+        if now is None or before is None:
+            return
 
         def work(_: Progress) -> Any:
             return load("reviewer.comparison").compare(before, now)
@@ -79,6 +95,7 @@ class SinceOpened(QLabel):
     def _say(self, text: str, keep: bool = False) -> None:
         if not keep:
             self._compared = None
+            self._patience.stop()
             self._jobs.cancel("since opened")
         self.setText(text)
         self.setVisible(bool(text))

@@ -44,21 +44,34 @@ class StructureTable(QAbstractTableModel):
         self._highlighted: str | None = None
 
     def show(self, rows: Sequence[Structure], volumes: dict[str, float]) -> None:
+        """The same structures in another state change their rows only: a reset would cost the time of a stroke, and close the field of a name."""
+        if [s.id for s in rows] == [s.id for s in self.rows]:
+            changed = [k for k, (new, old) in enumerate(zip(rows, self.rows, strict=True)) if new is not old]
+            self.rows, self._volumes = list(rows), volumes
+            for k in changed:
+                self._repaint_row(k)
+            return
         self.beginResetModel()
         self.rows, self._volumes = list(rows), volumes
         self.endResetModel()
 
     def mark(self, hidden: frozenset[str], filled: frozenset[str], highlighted: str | None) -> None:
-        self._hidden, self._filled, self._highlighted = hidden, filled, highlighted
-        self.repaint()
+        if (hidden, filled, highlighted) != (self._hidden, self._filled, self._highlighted):
+            self._hidden, self._filled, self._highlighted = hidden, filled, highlighted
+            self.repaint()
 
     def measured(self, structure: Structure, cc: float) -> None:
         self._volumes[structure.id] = cc
-        self.repaint()
+        row = self.row_of(structure.id)
+        if row is not None:
+            self._repaint_row(row)
 
     def repaint(self) -> None:
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, FILL))
+
+    def _repaint_row(self, row: int) -> None:
+        self.dataChanged.emit(self.index(row, 0), self.index(row, FILL))
 
     def row_of(self, structure_id: str | None) -> int | None:
         return next((i for i, s in enumerate(self.rows) if s.id == structure_id), None)
