@@ -109,6 +109,16 @@ def test_backspace_takes_back_anchors_and_two_are_needed():
     assert "two anchors" in stroke.note
 
 
+def test_an_outline_beyond_the_image_says_so():
+    body = replace(BARE, image_id=BALL.id)
+    stroke = Livewire().begin(on(body, image=BALL))
+    for place in ((70.0, 0.0), (90.0, 0.0), (90.0, 20.0)):
+        stroke.press(Pen(place, 0.5, ctrl=True))
+    stroke.accept()
+    assert not stroke.draft
+    assert "beyond the image" in stroke.note
+
+
 def test_two_anchors_close_by_a_straight_line():
     """Half of the circle: the way back along the edge would be the way there."""
     stroke = clicked(Livewire().begin(on(BARE, image=BALL)), (18.0, 0.3), (-18.0, 0.3))

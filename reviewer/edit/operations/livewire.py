@@ -138,12 +138,12 @@ class Wire:
     def path(self, start_mm: Place, end_mm: Place) -> Floats:
         """The cheapest path, (n, 2) pane coordinates in mm, n >= 2, from the one place to the other.
 
-        Paths from one start share their work, so that the end may follow the hand. Between an end that lies beyond the picture and the border
-        the path is straight.
+        Paths from one start share their work, so that the end may follow the hand. From an end that lies beyond the picture to the border
+        the path is straight, and so it is all the way where both do.
         """
         start, end = self._pixel(start_mm), self._pixel(end_mm)
         ends = np.array([start_mm, end_mm], dtype=np.float64)
-        if start == end:
+        if start == end or (self._beyond(start_mm, start) and self._beyond(end_mm, end)):
             return ends
         if self._tree is None or not self._tree.reaches(start, end):
             self._tree = self._grown(start, end)
@@ -172,6 +172,11 @@ class Wire:
         height, width = self._gradient.shape
         column, row = ((at - first) / shown.step_mm for at, first in zip(at_mm, shown.first_mm, strict=True))
         return min(max(round(column), 0), width - 1), min(max(round(row), 0), height - 1)
+
+    def _beyond(self, at_mm: Place, pixel: tuple[int, int]) -> bool:
+        """Whether a place lies farther than a pixel from the one nearest to it: beyond the picture."""
+        x, y = self._place(np.array(pixel, dtype=np.float64))
+        return max(abs(at_mm[0] - x), abs(at_mm[1] - y)) > self._picture.step_mm
 
     def _place(self, pixel: Floats) -> Place:
         shown = self._picture

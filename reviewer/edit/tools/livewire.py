@@ -46,12 +46,13 @@ class Livewire:
 
 
 class LivewireStroke(EnclosingStroke):
+    """`_path` holds the anchors, `_segments` what runs between them."""
+
     label = "Livewire"
 
     def __init__(self, target: Target, tool: Livewire) -> None:
         super().__init__(target)
         self._tool = tool
-        self._anchors: list[Place] = []
         self._segments: list[Floats] = []
         self._live: Floats | None = None
 
@@ -68,38 +69,38 @@ class LivewireStroke(EnclosingStroke):
         return np.concatenate(self._segments) if self._segments else []
 
     def hover(self, pen: Pen) -> None:
-        if not self._anchors:
+        if not self._path:
             self.erasing = self._erase ^ pen.shift
         else:
-            self._live = self._segment(self._anchors[-1], self._anchor(pen), straight=pen.ctrl)
+            self._live = self._segment(self._path[-1], self._anchor(pen), straight=pen.ctrl)
 
     def press(self, pen: Pen) -> None:
         anchor = self._anchor(pen)
-        if not self._anchors:
+        if not self._path:
             self.erasing = self._erase ^ pen.shift
-            self._anchors.append(anchor)
-        elif len(self._anchors) >= 3 and math.dist(self._anchors[0], pen.at_mm) < PICK_PIXELS * pen.mm_per_pixel:
+            self._path.append(anchor)
+        elif len(self._path) >= 3 and math.dist(self._path[0], pen.at_mm) < PICK_PIXELS * pen.mm_per_pixel:
             self.accept()
-        elif math.dist(self._anchors[-1], anchor) > 2 * pen.mm_per_pixel:
-            self._segments.append(self._segment(self._anchors[-1], anchor, straight=pen.ctrl))
-            self._anchors.append(anchor)
+        elif math.dist(self._path[-1], anchor) > 2 * pen.mm_per_pixel:
+            self._segments.append(self._segment(self._path[-1], anchor, straight=pen.ctrl))
+            self._path.append(anchor)
             self._changed()
         self._live = None
 
     def accept(self) -> None:
-        if len(self._anchors) < 2:
+        if len(self._path) < 2:
             self.note = "a livewire needs two anchors at least"
             return
         # The cheapest way back between two anchors is the way there: it would enclose nothing.
-        if len(self._anchors) > 2:
-            self._segments.append(self._segment(self._anchors[-1], self._anchors[0], straight=False))
+        if len(self._path) > 2:
+            self._segments.append(self._segment(self._path[-1], self._path[0], straight=False))
         self._live = None
         self._changed()
         self.finished = True
 
     def step_back(self) -> None:
-        if self._anchors:
-            self._anchors.pop()
+        if self._path:
+            self._path.pop()
             if self._segments:
                 self._segments.pop()
             self._live = None
@@ -107,14 +108,14 @@ class LivewireStroke(EnclosingStroke):
 
     @property
     def guides(self) -> tuple[Guide, ...]:
-        if not self._anchors:
+        if not self._path:
             return ()
-        found = [Guide("handle", np.array(self._anchors))]
+        found = [Guide("handle", np.array(self._path))]
         if self._segments:
             found.insert(0, Guide("line", np.concatenate(self._segments)))
         if self._live is not None and not self.finished:
             found.append(Guide("line", self._live))
-            found.append(Guide("ghost", np.array([self._live[-1], self._anchors[0]])))
+            found.append(Guide("ghost", np.array([self._live[-1], self._path[0]])))
         return tuple(found)
 
     def _anchor(self, pen: Pen) -> Place:
