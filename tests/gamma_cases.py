@@ -47,6 +47,12 @@ CASES = (
     Case("noise 3/3 local", EVEN, EVEN, {"shift": (2.0, 0.0, 1.0), "noise": 0.8}, (3, 3, 10, True)),
     Case("scale 1/1", EVEN, EVEN, {"scale": 1.02}, (1, 1, 10, False)),
     Case("finer 3/2", EVEN, FINER, {"shift": (2.0, -1.5, 1.0), "scale": 0.97}, (3, 2, 10, False)),
-    Case("uneven 2/2", UNEVEN, EVEN, {"shift": (1.0, -1.0, 0.5), "scale": 1.02}, (2, 2, 10, False)),
-    Case("uneven evaluated 2/2", EVEN, UNEVEN, {"shift": (1.0, -1.0, 0.5), "noise": 0.3}, (2, 2, 10, False)),
+    Case("uneven 2/2", UNEVEN, EVEN, {"shift": (0.5, -0.5, 0.5), "scale": 1.04}, (2, 2, 10, False)),
+    Case(
+        "uneven evaluated 2/2",
+        EVEN,
+        UNEVEN,
+        {"shift": (0.5, -0.5, 0.5), "scale": 0.96, "noise": 0.3},
+        (2, 2, 10, False),
+    ),
 )

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
 """Doses added up on one grid, through the rigid ties between their frames. What one of them does not know, the sum does not know."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Dose
@@ -103,25 +105,30 @@ def resampled(dose: Dose, grid: Grid, to_dose: ArrayLike | None = None) -> Value
     for z in range(len(out)):
         index = np.stack([np.full(rows.shape, z), rows, columns], axis=-1)
         points = grid.point_of_index_mm(index) @ matrix[:3, :3].T + matrix[:3, 3]
-        out[z] = _sampled(dose.gray, source.index_zyx(points))
+        _sample(out[z], dose.gray, source.index_zyx(points))
     return out
 
 
-def _sampled(gray: Values, index: NDArray[np.float64]) -> Values:
-    """Trilinear values at fractional indices (..., 3); NaN outside and beside voxels that are NaN."""
-    size = np.array(gray.shape)
+@njit(cache=True, nogil=True)
+def _sample(out, gray, index):  # type: ignore[no-untyped-def]
+    """Trilinear values at fractional indices (ny, nx, 3); NaN outside and beside voxels that are NaN, unless they have no weight."""
+    nz, ny, nx = gray.shape
     tiny = 1e-6
-    known = np.all((index >= -tiny) & (index <= size - 1 + tiny), axis=-1)
-    inside = np.clip(index[known], 0, size - 1)
-    low = np.minimum(inside.astype(np.int64), np.maximum(size - 2, 0))
-    part = inside - low
-    high = np.minimum(low + 1, size - 1)
-    found = np.zeros(len(inside))
-    for corner in np.ndindex(2, 2, 2):
-        place = np.where(corner, high, low)
-        weight = np.prod(np.where(corner, part, 1 - part), axis=-1)
-        # A voxel without weight must not spoil the answer with its NaN.
-        found += np.where(weight > 0, gray[place[:, 0], place[:, 1], place[:, 2]], 0.0) * weight
-    out = np.full(index.shape[:-1], np.nan, dtype=np.float32)
-    out[known] = found
-    return out
+    for r in range(out.shape[0]):
+        for q in range(out.shape[1]):
+            z, y, x = index[r, q, 0], index[r, q, 1], index[r, q, 2]
+            out[r, q] = np.nan
+            if not (-tiny <= z <= nz - 1 + tiny and -tiny <= y <= ny - 1 + tiny and -tiny <= x <= nx - 1 + tiny):
+                continue
+            k, j, i = min(max(int(z), 0), nz - 1), min(max(int(y), 0), ny - 1), min(max(int(x), 0), nx - 1)
+            total = 0.0
+            for dk in range(2):
+                c = min(max(z - k, 0.0), 1.0) if dk else 1.0 - min(max(z - k, 0.0), 1.0)
+                for dj in range(2):
+                    b = min(max(y - j, 0.0), 1.0) if dj else 1.0 - min(max(y - j, 0.0), 1.0)
+                    for di in range(2):
+                        a = min(max(x - i, 0.0), 1.0) if di else 1.0 - min(max(x - i, 0.0), 1.0)
+                        weight = a * b * c
+                        if weight > tiny:
+                            total += weight * gray[min(k + dk, nz - 1), min(j + dj, ny - 1), min(i + di, nx - 1)]
+            out[r, q] = total

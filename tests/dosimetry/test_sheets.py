@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from reviewer.dosimetry.bands import all_bands, read_bands
@@ -74,6 +77,19 @@ def test_reading():
     assert goal.structures == (("Liver",), ("Colon", "Bowel_Large"))
     assert (goal.limit, goal.acceptable, goal.priority) == (Limit("<", 8.0, "Gy"), Limit("<", 10.0, "Gy"), 2)
     assert goal.line == 4
+
+
+def test_the_example_of_the_documentation_is_a_sheet():
+    text = Path(__file__).parents[2].joinpath("docs", "goals.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    sheet = read_sheet(example, "goals.md")
+    assert [(str(g.metric), str(g.limit), g.fractions) for g in sheet.goals] == [
+        ("V95%[%]", "≥ 95 %", 5),
+        ("D0.5cc[Gy]", "< 36 Gy", 5),
+        ("Max[EQD2_3]", "< 98 EQD2_3", 5),
+    ]
+    named = set(re.findall(r"^\| `([a-z0-9-]+)`(?:, `([a-z0-9-]+)`)?", text, re.MULTILINE))
+    assert {name for pair in named for name in pair if name} == {s.id for s in all_sheets().sheets if not s.own}
 
 
 def goal(**changes):
