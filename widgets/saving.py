@@ -274,8 +274,10 @@ class Saving(QObject):
             self._check_sources()
 
     def _rest(self) -> None:
-        if self.workspace is not None and not self.workspace.keeping.refusal:
-            self.workspace.checkpoint()
+        workspace = self.workspace
+        if workspace is not None and workspace.keeping.path is not None and not workspace.keeping.refusal:
+            workspace.set("view", document(self._session.view))
+            workspace.checkpoint()
 
     def _tell_refusal(self, again: bool = False) -> None:
         """At once, and where it must be read; once for every reason."""
