@@ -31,6 +31,9 @@ from .dvh_table import DvhTable, Row, outside_warning
 if TYPE_CHECKING:  # loaded late: see _load
     from .dvh_plot import DvhPlot
 
+EDIT_MS = 60
+"""After an edit: so long the curves may take before those that are not known any more go from the plot."""
+
 
 class DvhPanel(QWidget):
     """Curves and table; hovering either highlights the structure in every view. pyqtgraph is loaded when the panel has been painted once."""
@@ -142,14 +145,24 @@ class DvhPanel(QWidget):
     # -- showing --------------------------------------------------------------------------------------------------------
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.edited or changes.view("structure_set", "dose", "hidden", "reference_gy"):
+        if changes.view("structure_set", "dose", "hidden", "reference_gy"):
             self._show()
+        elif changes.edited:
+            # Ask at once, paint once: either all curves are there by then, or those that are not known any more go.
+            dose = self._session.case.dose(self._session.view.dose)
+            waiting = dose is not None and any(r.dvh is None and not r.trouble for r in self._rows(dose)[0])
+            self._dirty.start(EDIT_MS if waiting else 0)
         elif changes.view("highlighted"):
             self._highlight()
 
     def _arrived(self, structure_id: str, dose_id: str) -> None:
-        if dose_id == self._session.view.dose and not self._dirty.isActive():
-            self._dirty.start(10)
+        dose = self._session.case.dose(dose_id)
+        if dose is None or dose_id != self._session.view.dose:
+            return
+        if not any(r.dvh is None and not r.trouble for r in self._rows(dose)[0]):
+            self._dirty.start(0)
+        elif not self._dirty.isActive():
+            self._dirty.start(30)
 
     def _show(self) -> None:
         case, view = self._session.case, self._session.view
