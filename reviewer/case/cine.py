@@ -12,7 +12,10 @@ from reviewer.geometry.grid import Grid
 
 @dataclass(frozen=True, eq=False)
 class Cine:
-    """frames: (t, y, x); times_s: (t,) from the first frame; grid: one plane, in patient coordinates."""
+    """frames: (t, y, x); times_s: (t,) from the first frame; grid: one plane, in patient coordinates.
+
+    oriented: whether the file says how the plane lies in the patient; if not, the grid's axes are those of the picture only.
+    """
 
     id: str
     modality: str
@@ -21,3 +24,4 @@ class Cine:
     frames: NDArray[np.generic]
     times_s: NDArray[np.float64]
     date: str = ""
+    oriented: bool = True

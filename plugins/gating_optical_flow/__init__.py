@@ -1,0 +1,58 @@
+"""Optical-flow tracker: dense inverse search flow from the reference frame to each frame, no template search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
+from reviewer_plugins.gating_motion import Target, flow_between
+
+
+class OpticalFlowTracker:
+    """Begins each frame where the last one that was tracked has ended."""
+
+    info = BackendInfo("optical-flow", "Optical flow (DIS)", "1.0", "Apache-2.0")
+
+    def settings(self) -> Sequence[Setting]:
+        return (
+            Setting("around_mm", "Window", "number", 50.0, "mm", 20.0, 120.0, (), "What of the surroundings the flow is computed on"),
+            Setting(
+                "least_confidence", "Least confidence", "number", 0.6, "", 0.0, 1.0, (),
+                "Correlation of the target and its rim below which it counts as not tracked: the beam is off",
+            ),
+        )  # fmt: skip
+
+    def available(self, job: GatingJob | None) -> str | None:
+        return None
+
+    def start(self, job: GatingJob) -> Sequence[str]:
+        self._target = Target(job, float(job.settings["around_mm"]))
+        self._least = float(job.settings["least_confidence"])
+        self._flows = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._start: NDArray[np.float32] | None = None
+        return (
+            "follows what is seen in the plane; motion across it shows only as a change of the target's look",
+            f"not tracked below a correlation of {self._least:g}",
+        )
+
+    def track(self, frame: NDArray[np.float32], time_s: float) -> Tracked:
+        target = self._target
+        seen = target.look(frame)
+        here = np.ascontiguousarray(seen[target.box])
+        best = None
+        # From nothing and from the last frame's flow: the one forgets, the other follows far.
+        for start in (None, self._start) if self._start is not None else (None,):
+            flow = flow_between(self._flows, target.window, here, None if start is None else start.copy())
+            motion = target.fitted(flow, target.still())
+            confidence = target.likeness(target.fetched(seen, motion))
+            if best is None or confidence > best[0]:
+                best = confidence, motion, flow
+        assert best is not None
+        confidence, motion, flow = best
+        tracked = target.tracked(motion, confidence, self._least, frame.shape)
+        self._start = flow if tracked.tracked else None
+        return tracked

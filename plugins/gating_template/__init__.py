@@ -1,0 +1,74 @@
+"""Template tracker: the target's window is searched by normalised correlation, then followed into its deformation by optical flow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
+from reviewer_plugins.gating_motion import Floats, Motion, Pixels, Target, flow_between
+
+
+class TemplateTracker:
+    """Stateless between frames: what is lost on one is found again on the next."""
+
+    info = BackendInfo("template", "Template correlation and optical flow", "1.0", "Apache-2.0")
+
+    def settings(self) -> Sequence[Setting]:
+        return (
+            Setting("search_mm", "Search", "number", 45.0, "mm", 5.0, 120.0, (), "How far from the reference the target is looked for"),
+            Setting("around_mm", "Window", "number", 16.0, "mm", 6.0, 60.0, (), "What of the surroundings is matched with the target"),
+            Setting(
+                "least_confidence", "Least confidence", "number", 0.6, "", 0.0, 1.0, (),
+                "Correlation of the target and its rim below which it counts as not tracked: the beam is off",
+            ),
+        )  # fmt: skip
+
+    def available(self, job: GatingJob | None) -> str | None:
+        return None
+
+    def start(self, job: GatingJob) -> Sequence[str]:
+        self._target = Target(job, float(job.settings["around_mm"]))
+        self._least = float(job.settings["least_confidence"])
+        self._reach = np.ceil(float(job.settings["search_mm"]) / self._target.spacing).astype(int)
+        self._flows = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        return (
+            "follows what is seen in the plane; motion across it shows only as a change of the target's look",
+            f"not tracked below a correlation of {self._least:g}",
+        )
+
+    def track(self, frame: NDArray[np.float32], time_s: float) -> Tracked:
+        target = self._target
+        seen = target.look(frame)
+        rough = Motion(target.centre, self._found(seen), np.zeros((2, 2)))
+        motion = target.fitted(flow_between(self._flows, target.window, target.fetched(seen, rough)), rough)
+        confidence = target.likeness(target.fetched(seen, motion))
+        without = target.likeness(target.fetched(seen, rough))
+        if without > confidence:  # the flow made it worse: it followed something else
+            motion, confidence = rough, without
+        return target.tracked(motion, confidence, self._least, frame.shape)
+
+    def _found(self, seen: Pixels) -> Floats:
+        """Shift of the window in pixels, to a part of one, where the correlation is highest."""
+        target = self._target
+        height, width = seen.shape
+        rows, columns = target.box
+        low = np.maximum([columns.start, rows.start] - self._reach, 0)
+        high = np.minimum([columns.stop, rows.stop] + self._reach, [width, height])
+        area = np.ascontiguousarray(seen[low[1] : high[1], low[0] : high[0]])
+        scores = cv2.matchTemplate(area, target.window, cv2.TM_CCOEFF_NORMED)
+        y, x = np.unravel_index(int(np.argmax(scores)), scores.shape)
+        at = np.array([x + _between(scores[y], int(x)), y + _between(scores[:, x], int(y))])
+        return at + low - target.corner
+
+
+def _between(scores: NDArray[np.generic], at: int) -> float:
+    """Where the parabola through a peak and its neighbours has its top, from the peak, in samples."""
+    if not 0 < at < len(scores) - 1:
+        return 0.0
+    before, top, after = (float(s) for s in scores[at - 1 : at + 2])
+    bend = before - 2 * top + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0

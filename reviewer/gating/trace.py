@@ -1,0 +1,178 @@
+"""What a rule makes of a track: when the beam was on, how long it was held, how far the target went.
+
+Nothing is tracked again for another rule: 240 frames take some 10 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from reviewer.errors import InputError
+from reviewer.gating.motion import Way, ways
+from reviewer.gating.rule import Floats, Rule, outside_percent
+from reviewer.gating.tracking import Track
+from reviewer.geometry.region import Region
+
+OUTSIDE, NOT_TRACKED, WAITING = "outside", "not tracked", "no decision yet"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How the machine follows. latency_s: from the time of a frame to when the beam obeys what was decided on it.
+
+    horizon_s: decide on where the target will be so much later, by the straight line through the last two tracked frames; 0: where it was seen.
+    """
+
+    latency_s: float = 0.0
+    horizon_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.latency_s <= 5 or not 0 <= self.horizon_s <= 5:
+            raise InputError("latency and prediction horizon are 0 to 5 s")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The beam was off from start_s to end_s. reason: OUTSIDE, NOT_TRACKED, WAITING, joined by ", " where there were several."""
+
+    start_s: float
+    end_s: float
+    reason: str
+
+    @property
+    def length_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Of the target's centroid along one way, over the frames on which it was tracked; None where these are too few.
+
+    range_mm:       largest less smallest.
+    range_on_mm:    the same over the frames during which the beam was on.
+    drift_mm_per_min: slope of the least-squares line through time.
+    """
+
+    way: Way
+    mm: Floats
+    range_mm: float | None
+    range_on_mm: float | None
+    drift_mm_per_min: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """times_s: (t,); a frame stands for the time until the next one, the last for the median of such times: end_s is when that ends.
+
+    outside_percent: (t,) of the target as seen; NaN where it was not tracked.
+    predicted_percent: (t,) of the target where it is expected after the horizon; the same where there is none.
+    wanted:    (t,) what is decided on each frame. beam_on: (t,) what the beam does at the time of each frame.
+    beam:      (n, 2) from when to when the beam is on, s.
+    duty_cycle_percent: share of the time in which the beam is on.
+    late_s:    time for which the beam is on though the target, as seen, is outside or not tracked: the price of latency.
+    """
+
+    track: Track
+    rule: Rule
+    timing: Timing
+    boundary: Region
+    times_s: Floats
+    end_s: float
+    outside_percent: Floats
+    predicted_percent: Floats
+    wanted: NDArray[np.bool_]
+    beam_on: NDArray[np.bool_]
+    beam: Floats
+    duty_cycle_percent: float
+    holds: tuple[Hold, ...]
+    late_s: float
+    motion: tuple[Motion, Motion]
+
+
+def trace_of(track: Track, rule: Rule | None = None, timing: Timing | None = None) -> Trace:
+    """The trace of a track under a rule. Raises InputError for fewer than two frames."""
+    rule, timing = rule or Rule(), timing or Timing()
+    times = np.asarray(track.cine.times_s, dtype=np.float64)
+    if len(times) < 2:
+        raise InputError("a cine needs at least two frames")
+    end = float(times[-1] + np.median(np.diff(times)))
+    boundary = rule.boundary(track.target.region)
+    seen = outside_percent(track.regions, boundary)
+    ahead = outside_percent(_predicted(track, times, timing.horizon_s), boundary) if timing.horizon_s > 0 else seen
+    wanted = ~rule.holds(ahead)
+    causes = [NOT_TRACKED if region is None else OUTSIDE for region in track.regions]
+
+    switch = np.minimum(times + timing.latency_s, end)
+    borders = np.concatenate([[times[0]], switch, [end]])
+    states = np.concatenate([[False], wanted])
+    beam = _joined(borders, states)
+    said = [WAITING, *causes]
+    holds = tuple(
+        Hold(start, stop, _reason(borders, said, start, stop)) for start, stop in _joined(borders, ~states).tolist()
+    )
+    decided = np.searchsorted(times + timing.latency_s, times + 1e-9, side="right") - 1
+    beam_on = np.where(decided >= 0, wanted[np.maximum(decided, 0)], False)
+
+    unsafe = _joined(np.concatenate([times, [end]]), rule.holds(seen))
+    return Trace(
+        track=track,
+        rule=rule,
+        timing=timing,
+        boundary=boundary,
+        times_s=times,
+        end_s=end,
+        outside_percent=seen,
+        predicted_percent=ahead,
+        wanted=wanted,
+        beam_on=beam_on,
+        beam=beam,
+        duty_cycle_percent=100 * float(np.diff(beam, axis=1).sum()) / (end - float(times[0])),
+        holds=holds,
+        late_s=_overlap(beam, unsafe),
+        motion=tuple(_motion(way, track.shift_mm @ way.direction, times, beam_on) for way in ways(track.cine)),  # type: ignore[arg-type]
+    )
+
+
+def _predicted(track: Track, times: Floats, horizon_s: float) -> list[Region | None]:
+    """The regions, moved on as they moved from the frame before; one that was not tracked just before stays where it is."""
+    velocity = np.diff(track.shift_mm, axis=0, prepend=np.nan) / np.diff(times, prepend=np.nan)[:, None]
+    velocity[~np.isfinite(velocity).all(axis=1)] = 0.0
+    return [
+        None if region is None else shapely.transform(region, lambda p, by=by: p + by)
+        for region, by in zip(track.regions, velocity * horizon_s, strict=True)
+    ]
+
+
+def _joined(borders: Floats, states: NDArray[np.bool_]) -> Floats:
+    """(n, 2) longest times through which a state holds; states[i] from borders[i] to borders[i + 1], those without length left out."""
+    kept = np.diff(borders) > 0
+    edges = np.diff(np.concatenate([[0], states[kept].astype(int), [0]]))
+    at = np.append(borders[:-1][kept], borders[-1])
+    return np.column_stack([at[edges == 1], at[edges == -1]])
+
+
+def _reason(borders: Floats, said: list[str], start: float, stop: float) -> str:
+    inside = [s for s, a, b in zip(said, borders[:-1], borders[1:], strict=True) if a < b and a >= start and b <= stop]
+    return ", ".join(dict.fromkeys(inside))
+
+
+def _overlap(a: Floats, b: Floats) -> float:
+    low = np.maximum(a[:, None, 0], b[None, :, 0])
+    high = np.minimum(a[:, None, 1], b[None, :, 1])
+    return float(np.maximum(high - low, 0).sum())
+
+
+def _motion(way: Way, mm: Floats, times: Floats, beam_on: NDArray[np.bool_]) -> Motion:
+    there = np.isfinite(mm)
+    on = there & beam_on
+    return Motion(
+        way,
+        mm,
+        float(np.ptp(mm[there])) if there.any() else None,
+        float(np.ptp(mm[on])) if on.any() else None,
+        60 * float(np.polyfit(times[there], mm[there], 1)[0]) if np.count_nonzero(there) >= 3 else None,
+    )
