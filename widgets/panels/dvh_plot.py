@@ -62,6 +62,7 @@ class DvhPlot(pg.PlotWidget):
         self._axes = Axes()
         self._highlighted: str | None = None
         self._size = (0, 0)
+        self._titled = ("", "", "")
         self._dose = "Dose"
         item = self.getPlotItem()
         item.setMenuEnabled(False)
@@ -159,8 +160,11 @@ class DvhPlot(pg.PlotWidget):
         unit = "Gy" if self._axes.full_dose_gy is None else f"% of {self._axes.full_dose_gy:g} Gy"
         room = max(60, self.width() - 60 - self.fontMetrics().horizontalAdvance(f" ({unit})"))
         name = escape(self.fontMetrics().elidedText(self._dose, Qt.TextElideMode.ElideRight, room))
-        self.getPlotItem().setLabel("bottom", f"{name} ({unit})", **style)
-        self.getPlotItem().setLabel("left", "Volume (%)" if self._axes.relative_volume else "Volume (cc)", **style)
+        titles = f"{name} ({unit})", "Volume (%)" if self._axes.relative_volume else "Volume (cc)", t.muted
+        if titles != self._titled:  # a title that is set anew has its whole axis painted anew
+            self._titled = titles
+            self.getPlotItem().setLabel("bottom", titles[0], **style)
+            self.getPlotItem().setLabel("left", titles[1], **style)
 
     def _draw(self, curve: Curve) -> None:
         dvh, axes = curve.dvh, self._axes

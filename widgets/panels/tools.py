@@ -70,6 +70,7 @@ class ToolsPanel(QWidget):
         grid.setColumnStretch(COLUMNS, 1)
         self.form = SettingsForm("tools.settings", drawing.set)
 
+        self._listed: dict[QComboBox, tuple[tuple[str, str, tuple[int, int, int]], ...]] = {}
         self.within = self._structure_combo("tools.within", "Strokes stay within this structure")
         self.outside = self._structure_combo("tools.outside", "Strokes keep off this structure")
         self.by_value = QCheckBox("only values")
@@ -188,12 +189,15 @@ class ToolsPanel(QWidget):
 
     def _fill(self, combo: QComboBox, chosen: str | None) -> None:
         group = self._session.case.structure_set(self._session.view.structure_set)
+        others = [s for s in (group.structures if group else ()) if s is not self._drawing.active and not s.empty]
+        entries = tuple((s.id, s.name, s.colour) for s in others)
         with QSignalBlocker(combo):
-            combo.clear()
-            combo.addItem("–", None)
-            for structure in group.structures if group else ():
-                if structure is not self._drawing.active and not structure.empty:
-                    combo.addItem(swatch(structure.colour), structure.name, structure.id)
+            if self._listed.get(combo) != entries:
+                self._listed[combo] = entries
+                combo.clear()
+                combo.addItem("–", None)
+                for structure_id, name, colour in entries:
+                    combo.addItem(swatch(colour), name, structure_id)
             combo.setCurrentIndex(max(0, combo.findData(chosen)))
 
     def _show_pending(self) -> None:
