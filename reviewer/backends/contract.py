@@ -218,7 +218,8 @@ class DoseJob:
     dose_lattice: grid to give the dose on.
     machine:     name of the treatment machine as in the plan, '' where unknown.
     planned:     the plan's own dose, where info.needs holds "planned".
-    structures, structure_bits: names, and (z, y, x) uint32 with bit n set inside the n-th of them, where info.needs holds "structures".
+    structures, structure_bits: names, and (z, y, x) unsigned integers, wide enough, with bit n set inside the n-th of them,
+                 where info.needs holds "structures".
     settings:    checked, complete.
     """
 
@@ -230,14 +231,14 @@ class DoseJob:
     machine: str = ""
     planned: PlannedDose | None = None
     structures: tuple[str, ...] = ()
-    structure_bits: NDArray[np.uint32] | None = None
+    structure_bits: NDArray[Any] | None = None
     settings: Mapping[str, Value] = field(default_factory=dict)
 
     def mask(self, structure: str) -> NDArray[np.bool_]:
         """(z, y, x) bool of one of `structures`. Raises KeyError."""
         if structure not in self.structures or self.structure_bits is None:
             raise KeyError(structure)
-        return (self.structure_bits >> np.uint32(self.structures.index(structure)) & np.uint32(1)).astype(bool)
+        return (self.structure_bits >> self.structures.index(structure) & 1).astype(bool)
 
 
 @dataclass(frozen=True, eq=False)
