@@ -6,7 +6,7 @@ no dose there and with any dose however high; where both give the same verdict i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from reviewer.case import Case, Dose, Structure, StructureSet
 from reviewer.dosimetry.biology import Effect
 from reviewer.dosimetry.cache import DvhCache
-from reviewer.dosimetry.dvh import Dvh, dvh
+from reviewer.dosimetry.dvh import NEVER, Dvh, dvh
 from reviewer.dosimetry.isodose import Isodoses
 from reviewer.dosimetry.metrics import Basis, Metric
 from reviewer.dosimetry.sheets import PLAN, SUM, Goal, Sheet
@@ -136,10 +136,13 @@ def evaluate(
     delivery: Delivery,
     cache: DvhCache | None = None,
     assigned: Mapping[str, str] = MappingProxyType({}),
+    cancelled: Callable[[], bool] = NEVER,
 ) -> Evaluation:
     """Every goal of the sheet for every structure that it is about, in the order of the sheet.
 
-    cache:    of DVHs, to take from and to add to. assigned: name in the sheet -> id of the structure that a person chose for it.
+    cache:     of DVHs, to take from, to go on from after an edit, and to add to. Not to be shared with a thread at work.
+    assigned:  name in the sheet -> id of the structure that a person chose for it.
+    cancelled: asked now and then, in any thread; raises CancelledError once it says so.
     """
     rows: list[tuple[Goal, tuple[str, ...], Structure | None]] = []
     for goal in sheet.goals:
@@ -149,7 +152,7 @@ def evaluate(
             rows += [(goal, wanted, s) for s in found if s.id not in done] if found else [(goal, wanted, None)]
             done |= {s.id for s in found}
     work = _Work(delivery, cache or DvhCache())
-    work.prepare([(goal, structure) for goal, _, structure in rows if structure is not None])
+    work.prepare([(goal, structure) for goal, _, structure in rows if structure is not None], cancelled)
     results = [
         GoalResult(goal, wanted[0], None, NOT_EVALUATED, reason=_missing(wanted, delivery.group))
         if structure is None
@@ -193,7 +196,7 @@ class _Work:
         self._delivery, self._cache = delivery, cache
         self._isodoses: dict[str, Isodoses] = {}
 
-    def prepare(self, rows: Sequence[tuple[Goal, Structure]]) -> None:
+    def prepare(self, rows: Sequence[tuple[Goal, Structure]], cancelled: Callable[[], bool]) -> None:
         """The DVHs that will be asked for, in two threads."""
         delivery = self._delivery
         needed: dict[str, tuple[Structure, NDArray[np.float64]]] = {}
@@ -203,8 +206,12 @@ class _Work:
                 if self._refusal(goal, structure) or self._cache.get(structure, delivery.dose, matrix) is not None:
                     continue
                 needed[structure.id] = structure, matrix
+
+        def curve_of(structure: Structure, matrix: NDArray[np.float64]) -> Dvh:
+            return dvh(structure, delivery.dose, matrix, self._cache.latest(structure, delivery.dose), cancelled)
+
         with ThreadPoolExecutor(THREADS) as pool:
-            curves = pool.map(lambda each: dvh(each[0], delivery.dose, each[1]), needed.values())
+            curves = pool.map(lambda each: curve_of(*each), needed.values())
             for (structure, matrix), curve in zip(needed.values(), curves, strict=True):
                 self._cache.put(structure, delivery.dose, matrix, curve)
 

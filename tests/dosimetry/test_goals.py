@@ -16,7 +16,7 @@ from reviewer.dosimetry.dvh import Dvh
 from reviewer.dosimetry.goals import SYMBOLS, Delivery, evaluate, match, with_unknown
 from reviewer.dosimetry.metrics import Metric
 from reviewer.dosimetry.sheets import read_sheet
-from reviewer.errors import InputError
+from reviewer.errors import CancelledError, InputError
 
 GRID = planes_grid(np.arange(-20.0, 21.0, 2.0))
 
@@ -278,6 +278,22 @@ def test_curves_that_are_there_are_used_again():
     assert kept is not None
     evaluate(table, made, cache)
     assert cache.get(liver, made.dose, np.eye(4)) is kept
+
+
+def test_an_edit_goes_on_from_what_was_known_and_changes_the_verdict():
+    table, cache = sheet(("Liver", "Max[Gy]", "< 62 Gy")), DvhCache()
+    before = delivery(box("Liver"))
+    (liver,) = before.group.structures
+    drawn = replace(liver, planes={**liver.planes, 10: shapely.box(-10, -10, 20, 10)})
+    after = replace(before, group=replace(before.group, structures=(drawn,)))
+    statuses = [evaluate(table, each, cache).results[0].status for each in (before, after, before)]
+    assert statuses == ["met", "violated", "met"]
+    assert evaluate(table, after, cache).results[0].value == evaluate(table, after).results[0].value
+
+
+def test_an_evaluation_can_be_stopped():
+    with pytest.raises(CancelledError):
+        evaluate(sheet(("Liver", "Max[Gy]", "< 62 Gy")), delivery(box("Liver")), cancelled=lambda: True)
 
 
 @pytest.mark.parametrize(
