@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtGui import QImage
+from real_screen import SIZE, Screen, save, until
 from shapely import Point
 
 from reviewer.case import Case, Image, Patient, Structure, StructureSet
@@ -21,76 +16,6 @@ from reviewer.dicom.write import write_case
 from reviewer.geometry.grid import Grid
 
 pytestmark = pytest.mark.window
-
-SIZE = 1280, 800
-PATIENCE_S = 90.0
-
-
-def need(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
-
-
-@dataclass
-class Screen:
-    """A virtual screen and what is on it."""
-
-    display: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if k not in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY")}
-        return {**kept, "DISPLAY": self.display}
-
-    def xdotool(self, *words: object) -> str:
-        done = subprocess.run(
-            [need("xdotool"), *map(str, words)], env=self.environment, capture_output=True, text=True, timeout=30
-        )
-        return done.stdout.strip()
-
-    def picture(self, folder: Path) -> np.ndarray:
-        """(height, width, 3) what is on the screen now, 0 to 255. Xvfb keeps its screen in a file, in the format of xwd."""
-        raw = (folder / "Xvfb_screen0").read_bytes()
-        header = np.frombuffer(raw[:100], ">u4")
-        size, width, height, line, colours = (int(header[i]) for i in (0, 4, 5, 12, 19))
-        start = size + 12 * colours
-        pixels = np.frombuffer(raw[start : start + line * height], np.uint8).reshape(height, line)
-        return pixels[:, : 4 * width].reshape(height, width, 4)[:, :, 2::-1].astype(int)
-
-
-@pytest.fixture
-def screen(tmp_path: Path) -> Iterator[Screen]:
-    server = need("Xvfb")
-    need("xdotool")
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [
-            server,
-            "-displayfd",
-            str(writer),
-            "-screen",
-            "0",
-            f"{SIZE[0]}x{SIZE[1]}x24",
-            "-fbdir",
-            str(tmp_path),
-            "-nolisten",
-            "tcp",
-        ],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    with os.fdopen(reader) as number:
-        display = number.readline().strip()
-    try:
-        if not display:
-            pytest.skip("Xvfb does not start here")
-        yield Screen(f":{display}")
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +38,6 @@ def folder(tmp_path_factory) -> Path:
     where = tmp_path_factory.mktemp("case")
     write_case(case, where)
     return where
-
-
-def until(what: Callable[[], bool], why: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < deadline, why
-        time.sleep(0.3)
 
 
 def test_open_scroll_and_change_the_theme(screen: Screen, folder: Path, tmp_path: Path):
@@ -176,9 +94,3 @@ def test_open_scroll_and_change_the_theme(screen: Screen, folder: Path, tmp_path
         if program.poll() is None:
             program.kill()
             program.wait(20)
-
-
-def save(picture: np.ndarray, file: Path) -> None:
-    """For the eye, when the test fails."""
-    rows = np.ascontiguousarray(picture.astype(np.uint8))
-    QImage(rows.data, rows.shape[1], rows.shape[0], 3 * rows.shape[1], QImage.Format.Format_RGB888).save(str(file))
