@@ -33,6 +33,7 @@ COMMANDS = {
     "derive": "make structures by formulas (PTV = GTV + 5 mm) and write them",
     "export": "write structures as RTSTRUCT, DICOM SEG and NIfTI",
     "compare": "how far the structures of two inputs agree",
+    "backends": "dose and tracking engines that are installed, and whether one keeps to the contract",
     "screenshot": "render the window to a picture, without a screen",
     "verify": "whether a workspace and the files that it builds on are as they were written",
     "check": "test this installation",
