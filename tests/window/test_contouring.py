@@ -18,7 +18,7 @@ from reviewer.case import Case, Image, Patient, Structure, StructureSet
 from reviewer.dicom.write import write_case
 from reviewer.geometry.grid import Grid
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.slow]
 
 UID = "1.2.826.0.1.3680043.10.2"
 FIRST, MIDDLE = 4, (503, 405)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from reviewer.changes import HistoryChanged
+from reviewer.errors import ReviewerError
 from reviewer.session import Session
 
 from ..actions import Actions
@@ -76,4 +77,9 @@ class HistoryPanel(QWidget):
             item.setForeground(QColor(theme().disabled))
 
     def _go(self, item: QListWidgetItem) -> None:
-        self._session.go_to(int(item.data(Qt.ItemDataRole.UserRole)))
+        try:
+            self._session.go_to(int(item.data(Qt.ItemDataRole.UserRole)))
+        except ReviewerError as error:  # a formula that cannot follow: nothing was changed
+            self._show()
+            self.note.setText(f"✗ {error}")
+            self.note.setVisible(True)
