@@ -81,9 +81,13 @@ def frame_uid(frame: str, owner: str) -> UID:
 
 def plane_uids(image: Image) -> tuple[UID, ...]:
     """SOP instance UID of each plane."""
+    return tuple(_plane_uid(image, k) for k in range(len(image.grid.positions_mm)))
+
+
+def _plane_uid(image: Image, k: int) -> UID:
     if len(image.sop_instance_uids) == len(image.grid.positions_mm):
-        return tuple(uid_of(u) for u in image.sop_instance_uids)
-    return tuple(uid_of(image.id, "plane", str(k)) for k in range(len(image.grid.positions_mm)))
+        return uid_of(image.sop_instance_uids[k])
+    return uid_of(image.id, "plane", str(k))
 
 
 def new_object(
@@ -168,10 +172,14 @@ def reference(sop_class: str, sop_instance: str) -> Dataset:
 
 def plane_references(image: Image) -> list[Dataset]:
     """References to the DICOM image of each plane; none for images that are not classic CT or MR (multi-frame, NIfTI label maps)."""
+    found = (plane_reference(image, k) for k in range(len(image.grid.positions_mm)))
+    return [item for item in found if item is not None]
+
+
+def plane_reference(image: Image, k: int) -> Dataset | None:
+    """Reference to the DICOM image of one plane, see `plane_references`."""
     sop_class = image.sop_class_uid or STORAGE_CLASS.get(image.modality, "")
-    if sop_class not in STORAGE_CLASS.values():
-        return []
-    return [reference(sop_class, uid) for uid in plane_uids(image)]
+    return reference(sop_class, _plane_uid(image, k)) if sop_class in STORAGE_CLASS.values() else None
 
 
 def save(ds: Dataset, path: Path, transfer_syntax: UID = ExplicitVRLittleEndian) -> Path:

@@ -24,6 +24,7 @@ from reviewer.dicom.write.header import (
     image_of_frame,
     millimetres,
     new_object,
+    plane_reference,
     plane_references,
     reference,
     save,
@@ -360,22 +361,15 @@ def _starting_at(ring: NDArray[np.float64], point: NDArray[np.float64]) -> NDArr
 
 def _new_contours(structure: Structure, k: int, image: Image | None, kind: str) -> list[Dataset]:
     """Items of the Contour Sequence for one plane: an item for each island, its holes joined to it."""
-    references = plane_references(image) if image is not None else []
     w = float(structure.grid.positions_mm[k])
-    nearest = image.grid.nearest_plane(w) if image is not None else 0
-    on_slice = (
-        image is not None
-        and bool(references)
-        and abs(float(image.grid.positions_mm[nearest]) - w) <= POSITION_TOLERANCE_MM
-        and bool(np.allclose(image.grid.axes, structure.grid.axes, atol=1e-6))
-    )
+    referred = _slice_at(image, structure, w) if image is not None else None
     made = []
     for polygon in shapely.get_parts(structure.planes[k]):
         ring = keyholed(polygon)
         points = structure.grid.point_mm(np.column_stack([ring, np.full(len(ring), w)]))
         item = Dataset()
-        if on_slice:
-            item.ContourImageSequence = [references[nearest]]
+        if referred is not None:
+            item.ContourImageSequence = [referred]
         item.ContourGeometricType = kind
         item.NumberOfContourPoints = len(points)
         value = "\\".join(millimetres(points.ravel())).encode("ascii")
@@ -396,3 +390,12 @@ def _numbers(structure_set: StructureSet, source: Source | None) -> list[int]:
         taken.add(number)
         numbers.append(number)
     return numbers
+
+
+def _slice_at(image: Image, structure: Structure, w_mm: float) -> Dataset | None:
+    """Reference to the slice of the image that a plane of the structure lies on; None where it lies on none."""
+    nearest = image.grid.nearest_plane(w_mm)
+    apart = abs(float(image.grid.positions_mm[nearest]) - w_mm) > POSITION_TOLERANCE_MM
+    if apart or not np.allclose(image.grid.axes, structure.grid.axes, atol=1e-6):
+        return None
+    return plane_reference(image, nearest)
