@@ -116,7 +116,7 @@ def breathing_job() -> tuple[GatingJob, Floats]:
 
     Returns the job and the true (t, 2) shifts in (u, v) mm.
     """
-    times = np.arange(FRAMES) * 0.25
+    times: Floats = np.arange(FRAMES, dtype=np.float64) * 0.25
     shifts = np.stack([np.zeros(FRAMES), 12.0 * np.sin(2 * np.pi * times / PERIOD_S)], axis=1)
     v, u = np.mgrid[:PIXELS, :PIXELS] * PIXEL_MM
     still = 60 + 15 * np.sin(u / 13) * np.cos(v / 17)

@@ -190,7 +190,6 @@ class _Conversation:
             "kind": self._backend.kind,
             "entry": self._backend.entry,
             "memory_bytes": self._backend.memory_bytes,
-            "host": os.getpid(),
         }
         (self._folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         deadline = time.monotonic() + self._time_s

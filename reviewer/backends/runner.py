@@ -7,7 +7,6 @@ output; whatever the backend prints goes to standard error. Needs numpy and the 
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import faulthandler
 import importlib
@@ -15,9 +14,7 @@ import importlib.util
 import json
 import os
 import resource
-import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -48,8 +45,6 @@ METHODS = {DOSE: ("settings", "available", "compute"), GATING: ("settings", "ava
 
 PROGRESS_INTERVAL_S = 0.02
 """Progress is passed on no more often."""
-
-PR_SET_PDEATHSIG = 1
 
 
 class Stop(Exception):  # noqa: N818 -- it ends the run, as StopIteration does a loop
@@ -87,14 +82,11 @@ def main(folder_name: str) -> None:
     channel = Channel()
     try:
         request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-        _die_with_the_host(int(request["host"]))
         _limit(int(request["memory_bytes"]))
         _run(request, folder, channel)
         channel.send(done=True)
     except Stop as stop:
         channel.send(failed=stop.kind, message=stop.message[:1000])
-    sys.stderr.flush()
-    os._exit(0)  # threads that a backend left running do not keep the process alive
 
 
 def _run(request: dict[str, Any], folder: Path, channel: Channel) -> None:
@@ -108,7 +100,6 @@ def _run(request: dict[str, Any], folder: Path, channel: Channel) -> None:
     job: DoseJob | GatingJob | None = None
     if sys.stdin.readline().strip() == "job":
         job = exchange.read(folder, "job")
-    _watch_the_host()
     if job is not None:
         try:
             job = dataclasses.replace(job, settings=checked_settings(settings, job.settings))
@@ -224,22 +215,3 @@ def _limit(memory_bytes: int) -> None:
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
-
-
-def _die_with_the_host(host: int) -> None:
-    """The kernel ends this process when the host's thread that waits for it ends (Linux), even where native code hangs."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != host:  # it ended before that call
-            os._exit(1)
-
-
-def _watch_the_host() -> None:
-    """End the whole process group, children of the backend included, when the host closes its end of standard input."""
-
-    def watch() -> None:
-        while sys.stdin.readline():
-            pass
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()
