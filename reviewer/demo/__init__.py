@@ -19,7 +19,7 @@ import reviewer
 from reviewer.case import Case
 from reviewer.demo.identity import SEED
 
-REVISION = 2
+REVISION = 3
 """Raised whenever the content of the case changes, so that cached copies of older ones are not used."""
 
 Progress = Callable[[float, str], None]
