@@ -70,7 +70,9 @@ class Target:
 
     def look(self, frame: Pixels) -> Pixels:
         """A frame as the trackers see it: smoothed, in units of 1/255 of the reference's span."""
-        return cv2.GaussianBlur((np.asarray(frame, np.float32) - self._low) * self._scale, (0, 0), SMOOTH_PX)
+        return np.asarray(
+            cv2.GaussianBlur((np.asarray(frame, np.float32) - self._low) * self._scale, (0, 0), SMOOTH_PX), np.float32
+        )
 
     def still(self) -> Motion:
         return Motion(self.centre, np.zeros(2), np.zeros((2, 2)))
@@ -78,7 +80,8 @@ class Target:
     def fetched(self, frame: Pixels, motion: Motion) -> Pixels:
         """The window's content on another frame, brought back by a motion."""
         at = motion.carry(self._points.reshape(-1, 2)).reshape(self._points.shape).astype(np.float32)
-        return cv2.remap(frame, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        back = cv2.remap(frame, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(back, np.float32)
 
     def fitted(self, flow: NDArray[np.float32], before: Motion) -> Motion:
         """The motion `before`, and after it the affine motion that a flow (y, x, 2) over the window has about the target."""
@@ -119,13 +122,17 @@ class Target:
         )
 
 
-def flow_between(
-    flows: cv2.DISOpticalFlow, a: Pixels, b: Pixels, start: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """(y, x, 2) dense inverse search optical flow (Kroeger et al., ECCV 2016) from a to b, in pixels."""
-    eight = [np.clip(each, 0, 255).astype(np.uint8) for each in (a, b)]
-    found: NDArray[np.float32] = flows.calc(eight[0], eight[1], start)
-    return found
+class Flows:
+    """Dense inverse search optical flow (Kroeger et al., ECCV 2016)."""
+
+    def __init__(self) -> None:
+        self._flows = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def between(self, a: Pixels, b: Pixels, start: Pixels | None = None) -> Pixels:
+        """(y, x, 2) in pixels: what is at p in a is at ``p + flow`` in b. start: a flow to begin with."""
+        one, other = (np.clip(each, 0, 255).astype(np.uint8) for each in (a, b))
+        begin = np.zeros((*a.shape, 2), np.float32) if start is None else start.copy()
+        return np.asarray(self._flows.calc(one, other, begin), np.float32)
 
 
 def _grown(mask: NDArray[np.bool_], radius_px: Floats) -> NDArray[np.bool_]:

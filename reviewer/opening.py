@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
-from reviewer.case import Case, Image, Patient, Problem, StructureSet
+from reviewer.case import Case, Cine, Image, Patient, Problem, StructureSet
+from reviewer.cine_volumes import is_cine, is_label_of, labels_of, read_cine
 from reviewer.dicom.file import DicomFile, read_file
 from reviewer.dicom.pixels import release
 from reviewer.dicom.read import patient_of, read
@@ -201,6 +202,10 @@ def _edited(opening: Opening, workspace: Workspace, found: Located) -> Opening:
     replay = workspace.replay(opening.case, found.renamed)
     case, remarks = _followed(replay.case, replay.followed)
     where = str(workspace.keeping.path)
+    if any(entry.kind == "sign" for entry in workspace.entries):  # loads what takes a second
+        case, doubts = import_module("reviewer.approval.trail").signed_case(case, workspace.entries)
+        remarks = [*remarks, *doubts]
+        workspace.doubts = (*workspace.doubts, *doubts)
     problems += [Problem(where, "warning", sentence) for sentence in (*workspace.told, *remarks)]
     workspace.told = (*workspace.told, *remarks)
     case = replace(case, problems=(*case.problems, *problems))
@@ -264,7 +269,8 @@ def _begin(
     problems += found.problems
     images = [load.image for load in found.loads]
     sets = list(found.structure_sets)
-    _open_volumes(volumes, images, sets, problems, check)
+    cines = list(found.cines)
+    _open_volumes(_open_cines(volumes, cines, sets, problems, check), images, sets, problems, check)
     if others:
         names = ", ".join(Path(name).name for name in others[:NAMED]) + (", …" if len(others) > NAMED else "")
         counted = "1 file is" if len(others) == 1 else f"{len(others)} files are"
@@ -272,7 +278,7 @@ def _begin(
         problems.append(
             Problem(_folder(others), "note", f"{counted} not DICOM, NIfTI or MetaImage and {left} left alone: {names}")
         )
-    if not (images or sets or found.doses or found.plans or found.registrations or found.cines):
+    if not (images or sets or found.doses or found.plans or found.registrations or cines):
         raise _nothing_usable(paths, total, problems)
     say(1.0, "Opened")
     case = Case(
@@ -282,7 +288,7 @@ def _begin(
         doses=tuple(found.doses),
         plans=tuple(found.plans),
         registrations=tuple(found.registrations),
-        cines=tuple(found.cines),
+        cines=tuple(cines),
         problems=tuple(problems),
     )
     sources = tuple(_sources([(file.path, file.sop_uid) for file in chosen], volumes))
@@ -430,6 +436,30 @@ def _candidate(files: Sequence[DicomFile]) -> Candidate:
 
 
 # -- volumes --------------------------------------------------------------------------------------------------------------
+
+
+def _open_cines(
+    names: Sequence[str],
+    cines: list[Cine],
+    sets: list[StructureSet],
+    problems: list[Problem],
+    check: Callable[[], None],
+) -> list[str]:
+    """Frames in time, with the labels that go with them; returns the names that are neither."""
+    rest = list(names)
+    for name in filter(is_cine, names):
+        check()
+        labels = labels_of(name, names)
+        rest = [n for n in rest if n != name and not (labels and is_label_of(n, name))]
+        try:
+            cine, group, notes = read_cine(name, labels)
+        except Exception as error:
+            problems.append(_refused(name, error))
+            continue
+        cines.append(cine)
+        sets.extend([group] if group is not None else [])
+        problems += notes
+    return rest
 
 
 def _open_volumes(

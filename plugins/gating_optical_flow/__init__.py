@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
-from reviewer_plugins.gating_motion import Target, flow_between
+
+from ..gating_motion import Flows, Target
 
 
 class OpticalFlowTracker:
@@ -32,7 +32,7 @@ class OpticalFlowTracker:
     def start(self, job: GatingJob) -> Sequence[str]:
         self._target = Target(job, float(job.settings["around_mm"]))
         self._least = float(job.settings["least_confidence"])
-        self._flows = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flows = Flows()
         self._start: NDArray[np.float32] | None = None
         return (
             "follows what is seen in the plane; motion across it shows only as a change of the target's look",
@@ -46,7 +46,7 @@ class OpticalFlowTracker:
         best = None
         # From nothing and from the last frame's flow: the one forgets, the other follows far.
         for start in (None, self._start) if self._start is not None else (None,):
-            flow = flow_between(self._flows, target.window, here, None if start is None else start.copy())
+            flow = self._flows.between(target.window, here, start)
             motion = target.fitted(flow, target.still())
             confidence = target.likeness(target.fetched(seen, motion))
             if best is None or confidence > best[0]:

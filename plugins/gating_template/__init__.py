@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
-from reviewer_plugins.gating_motion import Floats, Motion, Pixels, Target, flow_between
+
+from ..gating_motion import Floats, Flows, Motion, Pixels, Target
 
 
 class TemplateTracker:
@@ -34,7 +35,7 @@ class TemplateTracker:
         self._target = Target(job, float(job.settings["around_mm"]))
         self._least = float(job.settings["least_confidence"])
         self._reach = np.ceil(float(job.settings["search_mm"]) / self._target.spacing).astype(int)
-        self._flows = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flows = Flows()
         return (
             "follows what is seen in the plane; motion across it shows only as a change of the target's look",
             f"not tracked below a correlation of {self._least:g}",
@@ -44,7 +45,7 @@ class TemplateTracker:
         target = self._target
         seen = target.look(frame)
         rough = Motion(target.centre, self._found(seen), np.zeros((2, 2)))
-        motion = target.fitted(flow_between(self._flows, target.window, target.fetched(seen, rough)), rough)
+        motion = target.fitted(self._flows.between(target.window, target.fetched(seen, rough)), rough)
         confidence = target.likeness(target.fetched(seen, motion))
         without = target.likeness(target.fetched(seen, rough))
         if without > confidence:  # the flow made it worse: it followed something else
@@ -56,13 +57,13 @@ class TemplateTracker:
         target = self._target
         height, width = seen.shape
         rows, columns = target.box
-        low = np.maximum([columns.start, rows.start] - self._reach, 0)
-        high = np.minimum([columns.stop, rows.stop] + self._reach, [width, height])
+        low = np.maximum(np.array([columns.start, rows.start]) - self._reach, 0)
+        high = np.minimum(np.array([columns.stop, rows.stop]) + self._reach, [width, height])
         area = np.ascontiguousarray(seen[low[1] : high[1], low[0] : high[0]])
         scores = cv2.matchTemplate(area, target.window, cv2.TM_CCOEFF_NORMED)
         y, x = np.unravel_index(int(np.argmax(scores)), scores.shape)
         at = np.array([x + _between(scores[y], int(x)), y + _between(scores[:, x], int(y))])
-        return at + low - target.corner
+        return np.asarray(at + low - target.corner)
 
 
 def _between(scores: NDArray[np.generic], at: int) -> float:

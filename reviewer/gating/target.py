@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -156,9 +155,4 @@ def _normal(values: NDArray[np.generic]) -> Floats:
     """Without mean, of length one; zeros where all are the same."""
     centred = values.astype(np.float64) - values.mean()
     length = float(np.linalg.norm(centred))
-    return centred / length if length > 0 else centred
-
-
-def rings_px(cine: Cine, rings: Sequence[Floats]) -> list[Floats]:
-    """Rings in plane coordinates (mm) as (column, row) in pixels."""
-    return [(ring - cine.grid.origin_uv_mm) / cine.grid.spacing_uv_mm for ring in rings]
+    return np.asarray(centred / length) if length > 0 else centred

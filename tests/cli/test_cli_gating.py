@@ -1,0 +1,85 @@
+"""`reviewer gating`."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from synthetic_cine import breathing, film
+
+from reviewer.cli import main
+
+
+def test_the_demo_as_json_and_csv(tmp_path, capsys):
+    table = tmp_path / "trace.csv"
+    assert main(["gating", "--demo", "--json", "--csv", str(table)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["backend"]["name"] == "template"
+    assert document["backend"]["statements"]
+    assert len(document["frames"]) == 120
+    assert {"time_s", "outside_percent", "beam_on", "shift_mm", "confidence"} <= document["frames"][0].keys()
+    # At 4 frames/s each frame is a quarter of a second: the duty cycle is their share.
+    on = sum(frame["beam_on"] for frame in document["frames"])
+    assert document["duty_cycle_percent"] == pytest.approx(100 * on / 120)
+    assert sum(h["length_s"] for h in document["holds"]) == pytest.approx(30 - on / 4)
+    with table.open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["beam_on"] == "1" for row in rows] == [frame["beam_on"] for frame in document["frames"]]
+    assert main(["gating", "--demo", "--csv", str(table)]) == 2
+    assert "not overwritten" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two seconds of a synthetic cine as the TrackRAD2025 data come."""
+    made = film(breathing(20), duration_s=2)
+    folder = tmp_path_factory.mktemp("Z_001")
+    label = np.zeros((128, 128, 1), np.uint8)
+    label[56:66, 63:75] = 1
+    for name, array in (
+        ("images/Z_001_frames.mha", np.moveaxis(made.cine.frames, 0, 2)),
+        ("targets/Z_001_first_label.mha", label),
+    ):
+        (folder / name).parent.mkdir()
+        image = sitk.GetImageFromArray(np.ascontiguousarray(array))
+        image.SetSpacing((1.0, 2.4, 2.4))
+        sitk.WriteImage(image, str(folder / name))
+    (folder / "frame-rate.json").write_text("8.0")
+    return folder
+
+
+def test_a_wide_margin_keeps_the_beam_on(folder, capsys):
+    assert main(["gating", str(folder), "--margin-mm", "40"]) == 0
+    assert "Beam on 100.0 % of 2.0 s" in capsys.readouterr().out
+    assert main(["gating", str(folder)]) == 0
+    assert "Beam on 100.0 %" not in capsys.readouterr().out
+
+
+def test_a_polygon_and_another_backend(folder, capsys):
+    options = ["--polygon", "60,56 74,56 74,66 60,66", "--backend", "optical-flow", "--latency-ms", "125", "--json"]
+    assert main(["gating", str(folder), *options]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["target"]["area_mm2"] == pytest.approx(14 * 10 * 2.4**2)
+    assert document["holds"][0]["reason"] == "no decision yet"
+    assert document["motion"][0]["way"] == "up", "the files do not say how the plane lies in the patient"
+    assert document["motion"][0]["range_mm"] == pytest.approx(20, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--backend", "crystal-ball"], "there is no gating backend"),
+        (["--target", "nothing"], "no structure is called"),
+        (["--margin-mm", "-1"], "0 to 50 mm"),
+        (["--cine", "3"], "there is no cine 3"),
+        (["--polygon", "1,2 3"], "written X,Y"),
+        (["--setting", "speed=9"], "no setting speed"),
+        (["--reference", "999"], "no 999"),
+    ],
+)
+def test_bad_wishes_are_one_sentence(folder, capsys, options, sentence):
+    assert main(["gating", str(folder), *options]) == 2
+    assert sentence in capsys.readouterr().err

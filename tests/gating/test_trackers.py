@@ -1,0 +1,104 @@
+"""The embedded trackers on cines whose motion is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reviewer_plugins.gating_optical_flow import OpticalFlowTracker
+from reviewer_plugins.gating_template import TemplateTracker
+from synthetic_cine import breathing, film
+
+from reviewer.backends.contract import GatingResult, checked_settings
+from reviewer.gating.rule import Rule, outside_percent
+from reviewer.gating.trace import trace_of
+from reviewer.gating.tracking import job_of, track_of
+
+
+def lagging(range_mm):
+    """The anterior motion, behind the cranial one by a tenth of a cycle: the way down is not the way up."""
+    return lambda t: 0.2 * range_mm * (np.sin(np.pi * (t - 0.4) / 4) ** 4 - np.sin(np.pi * 0.1) ** 4)
+
+
+def leaving(t):
+    """Out of the plane between 5 and 9 s, over a second and a half each way."""
+    return np.clip(1 - np.clip((t - 4) / 1.5, 0, 1) + np.clip((t - 9) / 1.5, 0, 1), 0, 1)
+
+
+FILMS = {
+    "20 mm": lambda: film(breathing(20), ap_mm=lagging(20), duration_s=12),
+    "35 mm, drift": lambda: film(breathing(35, 5, 0.1), ap_mm=lagging(35), duration_s=12, seed=1),
+    "drift": lambda: film(breathing(24, 4, 0.2), ap_mm=lagging(24), duration_s=12, seed=2),
+    "low SNR": lambda: film(breathing(25), ap_mm=lagging(25), snr=7, duration_s=20, seed=3, pixel_mm=1.6),
+    "through the plane": lambda: film(
+        breathing(22), ap_mm=lagging(22), scale=lambda t: 1 - 0.2 * np.sin(np.pi * t / 4) ** 4, duration_s=12, seed=4
+    ),
+    "4 frames/s": lambda: film(breathing(28), ap_mm=lagging(28), fps=4, duration_s=24, seed=5),
+}
+
+
+@pytest.fixture(scope="module")
+def films():
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = FILMS[name]()
+        return made[name]
+
+    return get
+
+
+def followed(tracker, made):
+    job = job_of(made.cine, made.target)
+    job = replace(job, settings=checked_settings(tracker.settings(), {}))
+    first = replace(job, frames=job.frames[:1], times_s=job.times_s[:1])
+    statements = tuple(tracker.start(first))
+    frames = tuple(tracker.track(f, float(t)) for f, t in zip(job.frames, job.times_s, strict=True))
+    return track_of(made.cine, made.target, GatingResult(frames, np.zeros(len(frames)), statements))
+
+
+def truth_wanted(made):
+    boundary = Rule().boundary(made.target.region)
+    return ~Rule().holds(outside_percent([made.region(k) for k in range(len(made.scale))], boundary))
+
+
+@pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
+@pytest.mark.parametrize("name", list(FILMS))
+def test_the_target_is_followed_and_the_beam_agrees(films, tracker, name):
+    made = films(name)
+    track = followed(tracker(), made)
+    seen = np.isfinite(track.shift_mm[:, 0])
+    error = np.linalg.norm(track.shift_mm - (made.shift_mm - made.shift_mm[0]), axis=1)[seen]
+    assert seen.mean() > 0.98
+    assert error.mean() <= 0.6
+    assert (trace_of(track).wanted == truth_wanted(made)).mean() >= 0.98
+
+
+@pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
+@pytest.mark.parametrize("range_mm", [0.0, 6.0])
+def test_a_target_that_has_left_the_plane_is_never_taken_for_there(tracker, range_mm):
+    made = film(breathing(range_mm), scale=leaving, duration_s=13, snr=10, seed=6)
+    trace = trace_of(followed(tracker(), made))
+    gone = made.scale <= 0
+    assert gone.sum() > 20
+    assert not trace.wanted[gone].any()
+    assert trace.wanted[-4:].any(), "found again after it has come back"
+    assert not (trace.wanted & ~truth_wanted(made)).any(), "on its way out, too"
+
+
+@pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
+def test_frames_of_nothing_but_noise_are_not_tracked(tracker):
+    made = film(breathing(10), duration_s=2, seed=8)
+    made.cine.frames[4:10] = np.random.default_rng(0).normal(300, 30, made.cine.frames[4:10].shape).astype(np.uint16)
+    made.cine.frames[12] = 0
+    track = followed(tracker(), made)
+    assert [k for k, region in enumerate(track.regions) if region is None] == [4, 5, 6, 7, 8, 9, 12]
+
+
+@pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
+def test_a_target_at_the_edge_of_the_frame_does_not_break_the_tracker(tracker):
+    made = film(lambda t: 75 * np.sin(np.pi * t / 4), duration_s=3, pixels=64, seed=9)
+    trace = trace_of(followed(tracker(), made))
+    assert not (trace.wanted & ~truth_wanted(made)).any()
