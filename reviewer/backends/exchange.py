@@ -66,7 +66,16 @@ def read(folder: Path, name: str, limit: int | None = None) -> Any:
         return _revived(json.loads(path.read_text(encoding="utf-8")), folder, name)
     except ExchangeError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        EOFError,
+    ) as error:
         raise ExchangeError(f"{path.name}: {type(error).__name__}: {error}") from None
 
 

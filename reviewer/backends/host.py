@@ -333,6 +333,9 @@ class _Conversation:
             info, settings, reason = content["info"], content["settings"], content["reason"]
             sound = (
                 isinstance(info, BackendInfo)
+                and all(
+                    isinstance(v, str) for v in (info.name, info.title, info.version, info.licence, info.data_sha256)
+                )
                 and all(isinstance(setting, Setting) for setting in settings)
                 and (reason is None or isinstance(reason, str))
                 and isinstance(content["chosen"], dict)

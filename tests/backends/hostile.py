@@ -312,3 +312,18 @@ class SmallMask(GoodTracker):
 class Line(GoodTracker):
     def track(self, frame, time_s):
         return Tracked(True, (0.0, 0.0), 0.9, contours=(np.zeros((2, 2)),))
+
+
+class NotLinear(Good):
+    def gray(self, job):
+        return np.sqrt(super().gray(job))
+
+
+class Everywhere(Good):
+    def gray(self, job):
+        return super().gray(job) + np.float32(0.1)
+
+
+class BadDefault(Good):
+    def settings(self):
+        return (Setting("scale", "Scale", "number", 20.0, "Gy", 0.0, 10.0),)
