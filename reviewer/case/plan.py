@@ -39,7 +39,11 @@ class ControlPoint:
 
 @dataclass(frozen=True)
 class Beam:
-    """One treatment beam. Isocentre in patient coordinates (mm); `meterset` per fraction in MU, None when not given."""
+    """One treatment beam. Isocentre in patient coordinates (mm); `meterset` per fraction in MU, None when not given.
+
+    delivery:  TREATMENT, SETUP, OPEN_PORTFILM … (TreatmentDeliveryType). patient_position: HFS … of its patient setup, or empty.
+    modifiers: what else lies in its way: "1 wedge", "2 blocks".
+    """
 
     number: int
     name: str
@@ -53,6 +57,9 @@ class Beam:
     final_weight: float
     control_points: tuple[ControlPoint, ...]
     leaf_boundaries_mm: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    delivery: str = "TREATMENT"
+    patient_position: str = ""
+    modifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,13 @@ def plan_of(file: DicomFile, report: Report) -> Plan:
         for b in items(group, "ReferencedBeamSequence")
         if (n := integer(b, "ReferencedBeamNumber")) is not None
     }
+    positions = {
+        integer(setup, "PatientSetupNumber"): text(setup, "PatientPosition").upper()
+        for setup in items(ds, "PatientSetupSequence")
+    }
     beams = []
     for entry in items(ds, "BeamSequence"):
-        beam = _beam(entry, metersets, file.path, report)
+        beam = _beam(entry, metersets, positions, file.path, report)
         beams.append(beam)
     if items(ds, "IonBeamSequence"):
         report(file.path, "warning", "it is an ion plan: its prescription is shown, its beams are not")
@@ -65,7 +69,17 @@ def _prescriptions(ds: Dataset) -> tuple[Prescription, ...]:
     return tuple(found)
 
 
-def _beam(ds: Dataset, metersets: dict[int, float | None], path: str, report: Report) -> Beam:
+MODIFIERS = {
+    "NumberOfWedges": "wedge",
+    "NumberOfCompensators": "compensator",
+    "NumberOfBoli": "bolus",
+    "NumberOfBlocks": "block",
+}
+
+
+def _beam(
+    ds: Dataset, metersets: dict[int, float | None], positions: dict[int | None, str], path: str, report: Report
+) -> Beam:
     name = text(ds, "BeamName") or text(ds, "BeamDescription")
     given = integer(ds, "BeamNumber")
     if given is None:
@@ -124,6 +138,13 @@ def _beam(ds: Dataset, metersets: dict[int, float | None], path: str, report: Re
         final_weight=_or(number(ds, "FinalCumulativeMetersetWeight"), points[-1].weight if points else 0.0),
         control_points=tuple(points),
         leaf_boundaries_mm=tuple(boundaries),
+        delivery=text(ds, "TreatmentDeliveryType").upper() or "TREATMENT",
+        patient_position=positions.get(integer(ds, "ReferencedPatientSetupNumber"), ""),
+        modifiers=tuple(
+            f"{count} {name}{'s' if count > 1 else ''}"
+            for key, name in MODIFIERS.items()
+            if (count := integer(ds, key)) is not None and count > 0
+        ),
     )
 
 

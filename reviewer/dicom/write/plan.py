@@ -50,7 +50,8 @@ def write_plan(plan: Plan, case: Case, path: Path) -> Path:
         ds.DoseReferenceSequence = [_dose_reference(plan, i) for i in range(len(plan.prescriptions))]
     setup = Dataset()
     setup.PatientSetupNumber = 1
-    setup.PatientPosition = image.patient_position if image is not None else ""
+    stated = next((b.patient_position for b in plan.beams if b.patient_position), "")
+    setup.PatientPosition = stated or (image.patient_position if image is not None else "")
     ds.PatientSetupSequence = [setup]
     ds.FractionGroupSequence = [_fraction_group(plan)]
     if plan.beams:
@@ -106,7 +107,7 @@ def _beam(beam: Beam) -> Dataset:
     ds.BeamName = text(beam.name)
     ds.BeamType = beam.type
     ds.RadiationType = beam.radiation
-    ds.TreatmentDeliveryType = "TREATMENT"
+    ds.TreatmentDeliveryType = beam.delivery
     ds.NumberOfWedges = ds.NumberOfCompensators = ds.NumberOfBoli = ds.NumberOfBlocks = 0
     ds.FinalCumulativeMetersetWeight = decimal(beam.final_weight)
     ds.NumberOfControlPoints = len(beam.control_points)
