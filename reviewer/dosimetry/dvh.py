@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Dose, Structure
-from reviewer.dosimetry.moments import FIELDS, add_moments, run, shape_of
+from reviewer.dosimetry.moments import FIELDS, add_moments, shape_of, take
 from reviewer.errors import CancelledError
 from reviewer.geometry.coverage import PARALLEL_TOLERANCE, affine, plane_transform
 from reviewer.geometry.edges import Floats, Integers
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.raster import ROUNDING
 from reviewer.geometry.solid import Solid, alike, prisms_between, solid
+
+Bytes = NDArray[np.uint8]
 
 CELLS = 6_000
 """About how many cells a structure has at least: where its dose voxels are fewer, they are divided."""
@@ -287,12 +289,12 @@ class _Voxels:
         first, last = (slabs[0] - self._offset) / self._slope, (slabs[-1] - self._offset) / self._slope
         return float(min(first, last)), float(max(first, last))
 
-    def room(self) -> tuple[Floats, Integers]:
+    def room(self) -> tuple[Floats, Bytes, Integers]:
         (ny, nx), (px, py, _) = self._shape, self._parts
-        return np.zeros((ny * py, nx * px + 1, FIELDS)), np.tile(np.array([nx * px, -1]), (ny * py, 1))
+        return _room(ny * py, nx * px)
 
     def add(
-        self, block: int, slopes: Floats, lowest: float, width: float, moments: Floats, spans: Integers
+        self, block: int, slopes: Floats, lowest: float, width: float, moments: Floats, touched: Bytes, spans: Integers
     ) -> tuple[float, float, float, float]:
         prisms = prisms_between(self._body, *self.between_mm(block))
         known, weighted, minimum, maximum = _in_voxels(
@@ -310,6 +312,7 @@ class _Voxels:
             self._dose.gray,
             self._dose.grid.positions_mm,
             moments,
+            touched,
             spans,
         )
         return known * self._area, weighted * self._area, minimum, maximum
@@ -333,12 +336,12 @@ class _Cubes:
     def between_mm(self, block: int) -> tuple[float, float]:
         return block * LAYERS * self._step, (block + 1) * LAYERS * self._step
 
-    def room(self) -> tuple[Floats, Integers]:
+    def room(self) -> tuple[Floats, Bytes, Integers]:
         nx, ny = int(self._size[0]), int(self._size[1])
-        return np.zeros((ny, nx + 1, FIELDS)), np.tile(np.array([nx, -1]), (ny, 1))
+        return _room(ny, nx)
 
     def add(
-        self, block: int, slopes: Floats, lowest: float, width: float, moments: Floats, spans: Integers
+        self, block: int, slopes: Floats, lowest: float, width: float, moments: Floats, touched: Bytes, spans: Integers
     ) -> tuple[float, float, float, float]:
         prisms = prisms_between(self._body, *self.between_mm(block))
         grid = self._dose.grid
@@ -360,10 +363,17 @@ class _Cubes:
             grid.positions_mm,
             grid.slab_borders_mm,
             moments,
+            touched,
             spans,
         )
         cell = self._step**3
         return known * cell, weighted * cell, minimum, maximum
+
+
+def _room(rows: int, columns: int) -> tuple[Floats, Bytes, Integers]:
+    """Empty arrays for `add_moments`."""
+    shape = rows, columns + 1
+    return np.zeros((*shape, FIELDS)), np.zeros(shape, dtype=np.uint8), np.tile(np.array([columns, -1]), (rows, 1))
 
 
 def _odd(ratio: float) -> int:
@@ -388,13 +398,13 @@ def _voxels_around(grid: Grid, low: Floats, high: Floats) -> tuple[slice, slice,
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _in_voxels(  # type: ignore[no-untyped-def]
-    slopes, lowest, width, first, slabs, borders, starts, segments, to_cells, parts, everywhere, gray, positions, moments, spans
+    slopes, lowest, width, first, slabs, borders, starts, segments, to_cells, parts, everywhere, gray, positions, moments, touched, spans
 ):  # fmt: skip
     """Adds the voxels of some dose planes, in the box whose first voxel is `first` (z, y, x), to `slopes`.
 
     slabs: (nz + 1,) borders of the planes; to_cells: from the solid's (u, v) to parts of voxels of the whole dose grid.
     parts: cells in a voxel along u, v, w; everywhere: there are no NaN, so that the kink of the interpolation at a voxel's centre may be looked
-    across and whole voxels count as one. moments, spans: see `add_moments`; both are left as they were.
+    across and whole voxels count as one. moments, touched, spans: see `add_moments`; all are left as they were.
     Volumes count in areas of a voxel times mm. Returns that of known dose, the sum of dose times volume, the lowest and the highest dose.
     """
     rows, columns = moments.shape[0], moments.shape[1] - 1
@@ -402,7 +412,7 @@ def _in_voxels(  # type: ignore[no-untyped-def]
     dz = len(positions)
     levels, per_level = len(slopes) - 1, 1.0 / width
     room = np.empty((7, gray.shape[2] + 2), dtype=np.float32)
-    running, shape, value, weights = np.zeros(6), np.zeros(9), np.zeros(4), np.zeros((3, 6))
+    running, shape, value, weights = np.zeros(FIELDS), np.zeros(9), np.zeros(4), np.zeros((3, 6))
     known = weighted = 0.0
     minimum, maximum = np.inf, -np.inf
     for z in range(len(slabs) - 1):
@@ -414,7 +424,17 @@ def _in_voxels(  # type: ignore[no-untyped-def]
         for c in range(pz):
             bottom = low + deep * c
             if not add_moments(
-                moments, spans, bottom, bottom + deep, borders, starts, segments, to_cells, first[1] * py, first[2] * px
+                moments,
+                touched,
+                spans,
+                bottom,
+                bottom + deep,
+                borders,
+                starts,
+                segments,
+                to_cells,
+                first[1] * py,
+                first[2] * px,
             ):
                 continue
             w = bottom + deep / 2 - positions[k]
@@ -427,14 +447,16 @@ def _in_voxels(  # type: ignore[no-untyped-def]
                 running[:] = 0.0
                 x = begin
                 while x < end:
-                    start, touched = x, run(running, moments[row, x])
+                    start, crossed = x, touched[row, x] == 1
+                    take(running, moments, row, x)
+                    touched[row, x] = 0
                     x += 1
-                    if not touched:
-                        while x < end and moments[row, x, 10] == 0.0:
+                    if not crossed:
+                        while x < end and touched[row, x] == 0:
                             x += 1
                     if running[0] < ROUNDING:
                         continue
-                    if not touched and everywhere and running[0] > 1.0 - ROUNDING and px * py * pz == 1:
+                    if not crossed and everywhere and running[0] > 1.0 - ROUNDING and px * py * pz == 1:
                         lower, upper = _whole_voxels(
                             room, first[2] + start, first[2] + x, j, k, low, thickness, gray, positions, lowest, width, levels
                         )  # fmt: skip
@@ -442,12 +464,12 @@ def _in_voxels(  # type: ignore[no-untyped-def]
                         known += thickness * (x - start)
                         weighted += thickness * _spread_out(slopes, room, x - start, thickness)
                         continue
-                    shape_of(shape, running, moments[row, start])
+                    shape_of(shape, running)
                     part = min(running[0], 1.0)
                     while start < x:
                         i, q = first[2] + start // px, start % px
                         # The parts of a voxel that are wholly inside count as one.
-                        count = px if part == 1.0 and q == 0 and start + px <= x and everywhere and not touched else 1
+                        count = px if part == 1.0 and q == 0 and start + px <= x and everywhere and not crossed else 1
                         u = (q + count / 2) / px - 0.5
                         start += count
                         wide = np.sqrt(3.0) if everywhere else 0.0
@@ -472,7 +494,7 @@ def _in_voxels(  # type: ignore[no-untyped-def]
                             spread = 0.0
                         minimum, maximum = min(minimum, dose - spread), max(maximum, dose + spread)
                         _add(slopes, (dose - lowest) * per_level, spread * per_level, volume)
-                moments[row, begin : end + 1] = 0.0
+                moments[row, end] = 0.0
     return known, weighted, minimum, maximum
 
 
@@ -515,24 +537,25 @@ def _interpolate(value, gray, index, weights):  # type: ignore[no-untyped-def]
     i0, i, i2 = max(index[2] - 1, 0), index[2], min(index[2] + 1, dx - 1)
     dose = slope_u = slope_v = slope_w = 0.0
     base = np.float64(gray[index])  # so that rounding does not show where the dose is even
-    at, slope = weights[2, 0:3], weights[2, 3:6]
-    before, after = at[0] != 0.0 or slope[0] != 0.0, at[2] != 0.0 or slope[2] != 0.0
+    at0, at1, at2 = weights[2, 0], weights[2, 1], weights[2, 2]
+    slope0, slope1, slope2 = weights[2, 3], weights[2, 4], weights[2, 5]
+    before, after = at0 != 0.0 or slope0 != 0.0, at2 != 0.0 or slope2 != 0.0
     for a in range(3):
         if weights[0, a] == 0.0 and weights[0, a + 3] == 0.0:
             continue
-        plane = gray[min(max(index[0] + a - 1, 0), dz - 1)]
+        k = min(max(index[0] + a - 1, 0), dz - 1)
         of_plane = of_plane_u = of_plane_v = 0.0
         for b in range(3):
             if weights[1, b] == 0.0 and weights[1, b + 3] == 0.0:
                 continue
-            row = plane[min(max(index[1] + b - 1, 0), dy - 1)]
-            here = np.float64(row[i]) - base
-            there = np.float64(row[i0]) - base if before else 0.0
-            beyond = np.float64(row[i2]) - base if after else 0.0
-            mean = at[0] * there + at[1] * here + at[2] * beyond
+            j = min(max(index[1] + b - 1, 0), dy - 1)
+            here = np.float64(gray[k, j, i]) - base
+            there = np.float64(gray[k, j, i0]) - base if before else 0.0
+            beyond = np.float64(gray[k, j, i2]) - base if after else 0.0
+            mean = at0 * there + at1 * here + at2 * beyond
             of_plane += weights[1, b] * mean
             of_plane_v += weights[1, b + 3] * mean
-            of_plane_u += weights[1, b] * (slope[0] * there + slope[1] * here + slope[2] * beyond)
+            of_plane_u += weights[1, b] * (slope0 * there + slope1 * here + slope2 * beyond)
         dose += weights[0, a] * of_plane
         slope_w += weights[0, a + 3] * of_plane
         slope_v += weights[0, a] * of_plane_v
@@ -655,7 +678,7 @@ def _even(slopes, levels, low, high, volume):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _in_cubes(  # type: ignore[no-untyped-def]
-    slopes, lowest, width, first, step, borders, starts, segments, to_cells, turn, shift, gray, origin, spacing, positions, slabs, moments, spans
+    slopes, lowest, width, first, step, borders, starts, segments, to_cells, turn, shift, gray, origin, spacing, positions, slabs, moments, touched, spans
 ):  # fmt: skip
     """The same for some layers of cubes along the solid's own axes, at an angle to the dose grid; volumes in cubes.
 
@@ -663,12 +686,12 @@ def _in_cubes(  # type: ignore[no-untyped-def]
     """
     rows, columns = moments.shape[0], moments.shape[1] - 1
     per_level = 1.0 / width
-    running, shape, value = np.zeros(6), np.zeros(9), np.zeros(4)
+    running, shape, value = np.zeros(FIELDS), np.zeros(9), np.zeros(4)
     known = weighted = 0.0
     minimum, maximum = np.inf, -np.inf
     for z in range(first[0], first[0] + LAYERS):
         if not add_moments(
-            moments, spans, z * step, (z + 1) * step, borders, starts, segments, to_cells, first[1], first[2]
+            moments, touched, spans, z * step, (z + 1) * step, borders, starts, segments, to_cells, first[1], first[2]
         ):
             continue
         for row in range(rows):
@@ -676,10 +699,11 @@ def _in_cubes(  # type: ignore[no-untyped-def]
             spans[row, 0], spans[row, 1] = columns, -1
             running[:] = 0.0
             for x in range(begin, end):
-                run(running, moments[row, x])
+                take(running, moments, row, x)
+                touched[row, x] = 0
                 if running[0] < ROUNDING:
                     continue
-                shape_of(shape, running, moments[row, x])
+                shape_of(shape, running)
                 u = (first[2] + x + 0.5 + shape[0]) * step
                 v = (first[1] + row + 0.5 + shape[1]) * step
                 w = (z + 0.5 + shape[2]) * step
@@ -695,7 +719,7 @@ def _in_cubes(  # type: ignore[no-untyped-def]
                     spread = 0.0
                 minimum, maximum = min(minimum, dose - spread), max(maximum, dose + spread)
                 _add(slopes, (dose - lowest) * per_level, spread * per_level, volume)
-            moments[row, begin : end + 1] = 0.0
+            moments[row, end] = 0.0
     return known, weighted, minimum, maximum
 
 

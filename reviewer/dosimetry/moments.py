@@ -10,16 +10,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FIELDS = 11
+FIELDS = 10
 """What is kept of a cell. The first six are differences along a row, for to the right of an edge all the row is occupied: the integrals of
-1, y, yy, z, zz, yz. The next four are of the cell alone: x, xx (less what follows from the 1), xy, xz. The last is not 0 where an edge passes."""
+1, y, yy, z, zz, yz. The next four are of the cell alone: x, xx (less what follows from the 1), xy, xz."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_moments(moments, spans, low, high, borders, starts, segments, to_cells, first_row, first_column):  # type: ignore[no-untyped-def]
+def add_moments(moments, touched, spans, low, high, borders, starts, segments, to_cells, first_row, first_column):  # type: ignore[no-untyped-def]
     """Adds what prisms occupy of a layer of cells between w = low and high; returns whether there is any.
 
-    moments:  (ny, nx + 1, FIELDS); spans: (ny, 2) first and last column that an edge touches, nx and -1 where there is none.
+    moments:  (ny, nx + 1, FIELDS); touched: (ny, nx + 1) uint8, 1 where an edge passes. spans: (ny, 2) first and last column that an edge touches,
+              nx and -1 where there is none.
     borders:  (n, 2) w of floor and top of each prism; starts, segments: as in `Solid`.
     to_cells: (2, 3) affine map of (u, v) to (x, y) in cells, whole numbers on their edges; the first of `moments` is cell first_row,
               first_column there. So a cell's moments are the same to the last bit whatever the box that is looked at.
@@ -41,12 +42,12 @@ def add_moments(moments, spans, low, high, borders, starts, segments, to_cells, 
             y0 = to_cells[1, 0] * u0 + to_cells[1, 1] * v0 + to_cells[1, 2] - first_row
             x1 = to_cells[0, 0] * u1 + to_cells[0, 1] * v1 + to_cells[0, 2] - first_column
             y1 = to_cells[1, 0] * u1 + to_cells[1, 1] * v1 + to_cells[1, 2] - first_row
-            _edge(moments, spans, x0, y0, x1, y1, side * height, z, zz)
+            _edge(moments, touched, spans, x0, y0, x1, y1, side * height, z, zz)
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _edge(moments, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-untyped-def]
+def _edge(moments, touched, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-untyped-def]
     """Adds what lies to the right of one edge, cell by cell; z, zz: mean of z and of its square over the prism's part in the layer."""
     if y0 == y1:
         return
@@ -57,7 +58,7 @@ def _edge(moments, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-unt
         x0, y0, x1, y1 = x1, y1, x0, y0
     row, column = int(y0), int(x0)
     if x0 >= 0 and y0 >= 0 and x1 >= 0 and row == int(y1) and column == int(x1) and row < ny and column < nx:
-        _piece(moments, spans, row, column, x0, y0, x1, y1, weight, z, zz)
+        _piece(moments, touched, spans, row, column, x0, y0, x1, y1, weight, z, zz)
         return
     if y1 <= 0.0 or y0 >= ny:
         return
@@ -73,19 +74,19 @@ def _edge(moments, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-unt
         left, right = min(xa, xb), max(xa, xb)
         y_left, y_right = (ya, yb) if xa <= xb else (yb, ya)
         if right <= 0.0:
-            _strip(moments, spans, row, ya - row - 0.5, yb - row - 0.5, weight, z, zz)
+            _strip(moments, touched, spans, row, ya - row - 0.5, yb - row - 0.5, weight, z, zz)
         elif left >= nx:
             # Nothing here lies to the right of it, but what lies to the right of other edges goes on until the last column.
             spans[row, 0], spans[row, 1] = min(spans[row, 0], nx - 1), nx - 1
         elif int(np.floor(left)) == int(np.floor(right)):
-            _piece(moments, spans, row, int(left), xa, ya, xb, yb, weight, z, zz)
+            _piece(moments, touched, spans, row, int(left), xa, ya, xb, yb, weight, z, zz)
         else:
             steepness = (y_right - y_left) / (right - left)
             x, y = left, y_left
             if x < 0.0:
                 at_border = y_left - left * steepness
                 y_low, y_high = min(y, at_border), max(y, at_border)
-                _strip(moments, spans, row, y_low - row - 0.5, y_high - row - 0.5, weight, z, zz)
+                _strip(moments, touched, spans, row, y_low - row - 0.5, y_high - row - 0.5, weight, z, zz)
                 x, y = 0.0, at_border
             stop = min(right, float(nx))
             while x < stop:
@@ -93,9 +94,9 @@ def _edge(moments, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-unt
                 x_next = min(column + 1.0, stop)
                 y_next = y_right if x_next == right else y_left + (x_next - left) * steepness
                 if y <= y_next:
-                    _piece(moments, spans, row, column, x, y, x_next, y_next, weight, z, zz)
+                    _piece(moments, touched, spans, row, column, x, y, x_next, y_next, weight, z, zz)
                 else:
-                    _piece(moments, spans, row, column, x_next, y_next, x, y, weight, z, zz)
+                    _piece(moments, touched, spans, row, column, x_next, y_next, x, y, weight, z, zz)
                 x, y = x_next, y_next
             if right > nx:
                 spans[row, 1] = nx - 1
@@ -103,23 +104,22 @@ def _edge(moments, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _strip(moments, spans, row, ya, yb, weight, z, zz):  # type: ignore[no-untyped-def]
+def _strip(moments, touched, spans, row, ya, yb, weight, z, zz):  # type: ignore[no-untyped-def]
     """Adds all of the row between two y."""
     a = weight * (yb - ya)
     b = a * (ya + yb) / 2
-    cell = moments[row, 0]
-    cell[0] += a
-    cell[1] += b
-    cell[2] += a * (ya * ya + ya * yb + yb * yb) / 3
-    cell[3] += a * z
-    cell[4] += a * zz
-    cell[5] += b * z
-    cell[10] = 1.0
+    moments[row, 0, 0] += a
+    moments[row, 0, 1] += b
+    moments[row, 0, 2] += a * (ya * ya + ya * yb + yb * yb) / 3
+    moments[row, 0, 3] += a * z
+    moments[row, 0, 4] += a * zz
+    moments[row, 0, 5] += b * z
+    touched[row, 0] = 1
     spans[row, 0], spans[row, 1] = 0, max(spans[row, 1], 0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _piece(moments, spans, row, column, xa, ya, xb, yb, weight, z, zz):  # type: ignore[no-untyped-def]
+def _piece(moments, touched, spans, row, column, xa, ya, xb, yb, weight, z, zz):  # type: ignore[no-untyped-def]
     """Adds what lies to the right of an edge that stays in one cell: part of that cell, and all of the row beyond it."""
     spans[row, 0], spans[row, 1] = min(spans[row, 0], column), max(spans[row, 1], column)
     xa, ya, xb, yb = xa - column - 0.5, ya - row - 0.5, xb - column - 0.5, yb - row - 0.5
@@ -132,49 +132,52 @@ def _piece(moments, spans, row, column, xa, ya, xb, yb, weight, z, zz):  # type:
     of_x, of_xy = whole * first, whole * (first * y - x * xy)
     of_xx = whole * (0.125 - x * (xx + dx * dx / 6)) / 3
     whole_y, whole_yy = whole * y, whole * yy
-    cell, beyond = moments[row, column], moments[row, column + 1]
-    cell[0] += area
-    cell[1] += of_y
-    cell[2] += of_yy
-    cell[3] += area * z
-    cell[4] += area * zz
-    cell[5] += of_y * z
-    cell[6] += of_x
-    cell[7] += of_xx - area / 12
-    cell[8] += of_xy
-    cell[9] += of_x * z
-    cell[10] = 1.0
+    moments[row, column, 0] += area
+    moments[row, column, 1] += of_y
+    moments[row, column, 2] += of_yy
+    moments[row, column, 3] += area * z
+    moments[row, column, 4] += area * zz
+    moments[row, column, 5] += of_y * z
+    moments[row, column, 6] += of_x
+    moments[row, column, 7] += of_xx - area / 12
+    moments[row, column, 8] += of_xy
+    moments[row, column, 9] += of_x * z
+    touched[row, column] = 1
     rest, rest_y = whole - area, whole_y - of_y
-    beyond[0] += rest
-    beyond[1] += rest_y
-    beyond[2] += whole_yy - of_yy
-    beyond[3] += rest * z
-    beyond[4] += rest * zz
-    beyond[5] += rest_y * z
+    moments[row, column + 1, 0] += rest
+    moments[row, column + 1, 1] += rest_y
+    moments[row, column + 1, 2] += whole_yy - of_yy
+    moments[row, column + 1, 3] += rest * z
+    moments[row, column + 1, 4] += rest * zz
+    moments[row, column + 1, 5] += rest_y * z
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run(running, cell):  # type: ignore[no-untyped-def]
-    """Takes in the differences of the next cell of a row; returns whether an edge passes it."""
+def take(running, moments, row, column):  # type: ignore[no-untyped-def]
+    """Adds the differences of the next cell of a row to the first six of `running`, puts its own integrals in place of the other four, and
+    leaves the cell empty."""
     for n in range(6):
-        running[n] += cell[n]
-    return cell[10] != 0.0
+        running[n] += moments[row, column, n]
+        moments[row, column, n] = 0.0
+    for n in range(6, FIELDS):
+        running[n] = moments[row, column, n]
+        moments[row, column, n] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shape_of(shape, running, cell):  # type: ignore[no-untyped-def]
+def shape_of(shape, running):  # type: ignore[no-untyped-def]
     """Writes to `shape` the centroid x, y, z of what is occupied of a cell, and the covariances xx, yy, zz, xy, xz, yz.
 
-    running: what `run` has summed up until here, the first being the occupied part, more than 0; cell: its own integrals.
+    running: what `take` has summed up until here, the first being the occupied part, more than 0.
     """
     part = 1.0 / running[0]
-    x = min(max(cell[6] * part, -0.5), 0.5)
+    x = min(max(running[6] * part, -0.5), 0.5)
     y = min(max(running[1] * part, -0.5), 0.5)
     z = min(max(running[3] * part, -0.5), 0.5)
     shape[0], shape[1], shape[2] = x, y, z
-    shape[3] = min(max(cell[7] * part + 1.0 / 12.0 - x * x, 0.0), 0.25)
+    shape[3] = min(max(running[7] * part + 1.0 / 12.0 - x * x, 0.0), 0.25)
     shape[4] = min(max(running[2] * part - y * y, 0.0), 0.25)
     shape[5] = min(max(running[4] * part - z * z, 0.0), 0.25)
-    shape[6] = cell[8] * part - x * y
-    shape[7] = cell[9] * part - x * z
+    shape[6] = running[8] * part - x * y
+    shape[7] = running[9] * part - x * z
     shape[8] = running[5] * part - y * z
