@@ -678,7 +678,8 @@ def _even(slopes, levels, low, high, volume):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _in_cubes(  # type: ignore[no-untyped-def]
-    slopes, lowest, width, first, step, borders, starts, segments, to_cells, turn, shift, gray, origin, spacing, positions, slabs, moments, touched, spans
+    slopes, lowest, width, first, step, borders, starts, segments, to_cells, turn, shift, gray, origin, spacing, positions, slabs,
+    moments, touched, spans
 ):  # fmt: skip
     """The same for some layers of cubes along the solid's own axes, at an angle to the dose grid; volumes in cubes.
 
