@@ -22,6 +22,9 @@ RIM_MM = 5.0
 MOST_STRETCH = 0.35
 """Largest entry of the affine part: what goes beyond is a flow gone wrong, not tissue."""
 
+LEAST_CONTRAST = 0.5
+"""Part of the target's contrast that change across the plane may take without doubt (reviewer/backends/conformance.py has the case)."""
+
 FEWEST_PIXELS = 24
 """An affine motion is fitted to so many pixels at least; else a shift."""
 
@@ -102,10 +105,14 @@ class Target:
         return Motion(self.centre, shift, np.clip(stretch, -MOST_STRETCH, MOST_STRETCH))
 
     def likeness(self, fetched: Pixels) -> float:
-        """How much the target and its rim look as on the reference frame, and the whole window too: the lower of the two correlations."""
-        return max(
-            0.0, min(_correlation(self.window[self._rim], fetched[self._rim]), _correlation(self.window, fetched))
-        )
+        """How much the target and its rim look as on the reference frame, and the whole window too: the lower of the two correlations.
+
+        A correlation does not see how strong the contrast is: where the target is gone, faint shapes of the background correlate
+        as well as it did. So it counts less where less than LEAST_CONTRAST of the target's contrast is left.
+        """
+        target, there = self.window[self._rim], fetched[self._rim]
+        left = float(np.std(there)) / max(LEAST_CONTRAST * float(np.std(target)), 1e-6)
+        return min(1.0, left) * max(0.0, min(_correlation(target, there), _correlation(self.window, fetched)))
 
     def tracked(self, motion: Motion, confidence: float, least: float, frame_shape: tuple[int, ...]) -> Tracked:
         """As the contract wants it. Not tracked below `least`, and where the target would lie outside the frame."""
