@@ -42,10 +42,29 @@ class JournalChanged:
 
 
 @dataclass(frozen=True)
+class ApprovalChanged:
+    """Somebody signed, or what was signed was opened again."""
+
+
+@dataclass(frozen=True)
+class DosesChanged:
+    """A dose that was made of others has come or gone."""
+
+
+@dataclass(frozen=True)
 class ViewChanged:
     """The user looks at something else. fields: names of the fields of `View` that differ."""
 
     fields: frozenset[str]
 
 
-Change = CaseOpened | VoxelsArrived | ProblemsFound | StructuresChanged | HistoryChanged | JournalChanged | ViewChanged
+Change = (
+    CaseOpened
+    | VoxelsArrived
+    | ProblemsFound
+    | StructuresChanged
+    | HistoryChanged
+    | JournalChanged
+    | ApprovalChanged
+    | ViewChanged
+)

@@ -86,9 +86,9 @@ def export(
     """
     if not structure_sets:
         raise InputError("there is no structure set to export")
-    chosen = {group.id: group for group in structure_sets}
-    case = replace(case, structure_sets=tuple(chosen[g.id] for g in case.structure_sets if g.id in chosen))
     remarks: list[str] = []
+    chosen = {group.id: _as_signed(group, case, remarks) for group in structure_sets}
+    case = replace(case, structure_sets=tuple(chosen[g.id] for g in case.structure_sets if g.id in chosen))
     if formats.anonymise:
         case = _writable(anonymous(case), remarks)
     steps = list(_steps(case, folder, formats, made or datetime.now(), remarks, progress))
@@ -111,6 +111,15 @@ def export(
         raise
     progress(1.0, "")
     return Exported(tuple(files), tuple(dict.fromkeys(remarks)))
+
+
+def _as_signed(group: StructureSet, case: Case, remarks: list[str]) -> StructureSet:
+    """A part of a set that was signed here is not what was signed."""
+    whole = case.structure_set(group.id)
+    if not group.signed or (whole is not None and group.structures == whole.structures):
+        return group
+    remarks.append(f"{group.label} was {group.approval.lower()} as a whole: a part of it is written as unapproved")
+    return replace(group, approval="UNAPPROVED", reviewer="", reviewed="", signed=False)
 
 
 ANONYMISED = (

@@ -11,9 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 from psygnal import Signal
 
+from reviewer.approval.act import Act
 from reviewer.case import Case, Dose, Image, Problem, StructureSet, Window
 from reviewer.changes import (
+    ApprovalChanged,
     CaseOpened,
+    DosesChanged,
     HistoryChanged,
     JournalChanged,
     ProblemsFound,
@@ -21,7 +24,7 @@ from reviewer.changes import (
     ViewChanged,
     VoxelsArrived,
 )
-from reviewer.edit import Edit, History, Swap, edit_refusal, merged, swapped
+from reviewer.edit import Edit, History, Swap, approved_refusal, edit_refusal, merged, swapped
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.scene import Point, Scene, View, resolve
 
@@ -45,6 +48,9 @@ class Journal(Protocol):
     def moved(self, position: int, label: str, followed: Sequence[Swap]) -> None:
         """The history goes to a position; label: for whoever reads the journal."""
 
+    def note(self, kind: str, label: str, body: object) -> object:
+        """Something else happened that belongs into the audit trail: a signature."""
+
     def stroke_begun(self, label: str) -> None:
         """A hand has begun a stroke; label: "a stroke on Stomach"."""
 
@@ -64,6 +70,7 @@ class Session:
         self._formulas: Formulas | None = None
         self._journal: Journal | None = None
         self._scene: Scene | None = None
+        self._made: frozenset[str] = frozenset()
 
     @property
     def case(self) -> Case:
@@ -86,7 +93,7 @@ class Session:
     def open(self, case: Case, history: History | None = None, journal: Journal | None = None) -> None:
         """Replace the case. history: how it came about, else it starts anew; journal: as `keep`."""
         self._case, self._view, self._scene = case, first_view(case), None
-        self._history, self._journal = history or History(), journal
+        self._history, self._journal, self._made = history or History(), journal, frozenset()
         self.changed.emit(CaseOpened())
 
     def look(self, **wishes: Any) -> None:
@@ -138,6 +145,25 @@ class Session:
         self._history.record(edit)
         self._announce(changed)
 
+    def sign(self, act: Act) -> None:
+        """A signature, or that what was signed is open again: into the journal, then for everybody to see.
+
+        Raises InputError where there is no journal to keep it, and for an act that was made for another state of the case.
+        """
+        if self._journal is None:
+            raise InputError("nothing keeps a record here, so nothing can be signed", where=act.label)
+        if act.case is not self._case:
+            raise InputError("the case has changed since", where=act.label, remedy="look at it again and sign then")
+        self._journal.note(act.kind, act.label, act.body)
+        self._case, self._scene = act.signed, None
+        self.changed.emit(ApprovalChanged())
+        self.changed.emit(JournalChanged())
+
+    def move_refusal(self, position: int) -> str:
+        """Why the history cannot go to a position because it would change what is approved; empty where it can."""
+        steps = self._history.steps_to(position)
+        return next((reason for step in steps if (reason := approved_refusal(self._case, step))), "")
+
     def undo(self) -> None:
         """Take the newest edit back, if there is one to take back."""
         if self._history.undo_label is not None:
@@ -151,8 +177,12 @@ class Session:
     def go_to(self, position: int) -> None:
         """Undo or redo until so many entries of the history are done; derived structures follow once, views redraw once.
 
-        Raises InputError for a position that does not exist or that the history cannot go back to any more.
+        Raises InputError for a position that does not exist, that the history cannot go back to any more, or that would change
+        what is approved.
         """
+        refused = self.move_refusal(position)
+        if refused:
+            raise InputError(refused)
         steps = self._history.steps_to(position)
         if steps:
             back = position < self._history.position
@@ -174,6 +204,33 @@ class Session:
             self._case = replace(self._case, problems=(*self._case.problems, *problems))
             self._scene = None
             self.changed.emit(ProblemsFound())
+
+    def put_dose(self, dose: Dose) -> None:
+        """Add a dose that was made of others; it is no data of the patient's files and is not kept in a workspace.
+
+        Raises InputError where a dose with its id is there already.
+        """
+        if self._case.dose(dose.id) is not None:
+            raise InputError("this dose is there already", where=dose.label)
+        self._case = replace(self._case, doses=(*self._case.doses, dose))
+        self._made, self._scene = self._made | {dose.id}, None
+        self.changed.emit(DosesChanged())
+
+    def take_dose(self, dose_id: str) -> None:
+        """Remove a dose that `put_dose` added; what showed it shows the newest of the others. Raises InputError for a dose of the files."""
+        if dose_id not in self._made:
+            raise InputError("only doses that were made here can be removed", where=dose_id)
+        self._case = replace(self._case, doses=tuple(d for d in self._case.doses if d.id != dose_id))
+        self._made, self._scene = self._made - {dose_id}, None
+        self.changed.emit(DosesChanged())
+        view, newest = self._view, newest_dose(self._case)
+        columns = tuple(c for c in view.columns if c.dose != dose_id)
+        shown = view.dose if view.dose != dose_id else newest.id if newest else None
+        self.look(columns=columns, dose=shown)
+
+    def made(self, dose_id: str) -> bool:
+        """Whether a dose was made here, of others."""
+        return dose_id in self._made
 
     def _point_on(self, image: Image) -> Point:
         """The crosshair in the frame of another image."""

@@ -398,10 +398,12 @@ class SessionCommands:
         return "" if self._session.view.base else NOTHING_OPEN
 
     def _no_undo(self) -> str:
-        return "" if self._session.history.undo_label else "nothing to undo"
+        history = self._session.history
+        return self._session.move_refusal(history.position - 1) if history.undo_label else "nothing to undo"
 
     def _no_redo(self) -> str:
-        return "" if self._session.history.redo_label else "nothing to redo"
+        history = self._session.history
+        return self._session.move_refusal(history.position + 1) if history.redo_label else "nothing to redo"
 
     def _no_overlay_chosen(self) -> str:
         return self._no_case() or ("" if self._session.view.overlay else "no overlay is chosen")

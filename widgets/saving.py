@@ -101,6 +101,8 @@ class Saving(QObject):
         self.leave()
         self._opening, self._checked, self._refusal = opening, False, ""
         self.workspace = opening.workspace or (self._new(opening) if self._remember else None)
+        if self.workspace is not None:
+            self.workspace.begin_session({"program": "Reviewer", "version": __version__})
         self._session.open(case, opening.history, self.workspace)
         if opening.workspace is not None:
             asked = wishes(opening.workspace.settings.get("view"), case)

@@ -68,7 +68,11 @@ class Structure:
 
 @dataclass(frozen=True, eq=False)
 class StructureSet:
-    """The structures of one RTSTRUCT (or label map). `id` is its SOP instance UID or path."""
+    """The structures of one RTSTRUCT (or label map). `id` is its SOP instance UID or path.
+
+    approval: as in DICOM (APPROVED, REJECTED, UNAPPROVED, or empty); reviewer, reviewed: by whom and when (ISO 8601), as far as it is known.
+    signed:   the approval is a signature in this program (`reviewer.approval`), which locks the set.
+    """
 
     id: str
     label: str
@@ -79,3 +83,6 @@ class StructureSet:
     approval: str = ""
     path: str = ""
     referenced_series_uids: tuple[str, ...] = field(default=())
+    reviewer: str = ""
+    reviewed: str = ""
+    signed: bool = False

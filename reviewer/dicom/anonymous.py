@@ -88,6 +88,9 @@ class _Cleaner:
             date=self._date(group.date),
             path="",
             referenced_series_uids=(),
+            reviewer="",
+            reviewed="",
+            signed=False,
         )
 
     def _structure(self, structure: Structure, name: str) -> Structure:

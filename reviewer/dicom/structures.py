@@ -95,7 +95,16 @@ def structure_set_of(file: DicomFile, images: Sequence[Image], report: Report) -
         approval=text(ds, "ApprovalStatus").upper(),
         path=file.path,
         referenced_series_uids=tuple(dict.fromkeys(uid for uid in _series(ds) if uid)),
+        reviewer=text(ds, "ReviewerName"),
+        reviewed=_reviewed(ds),
     )
+
+
+def _reviewed(ds: Dataset) -> str:
+    """Date and, where it is given, time of the approval, ISO 8601."""
+    day, time = date(ds, "ReviewDate"), text(ds, "ReviewTime")[:6]
+    clock = f"T{time[:2]}:{time[2:4]}:{time[4:]}" if len(time) == 6 and time.isdigit() else ""
+    return f"{day}{clock}" if day else ""
 
 
 def _set_frame(ds: Dataset) -> str:

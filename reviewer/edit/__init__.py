@@ -2,7 +2,7 @@
 
 from reviewer.edit.edit import Edit, Swap, merged, set_of, swapped
 from reviewer.edit.history import Entry, History
-from reviewer.edit.refusal import approved, edit_refusal, locked, refusal
+from reviewer.edit.refusal import approved, approved_refusal, edit_refusal, locked, refusal
 
 __all__ = [
     "Edit",
@@ -10,6 +10,7 @@ __all__ = [
     "History",
     "Swap",
     "approved",
+    "approved_refusal",
     "edit_refusal",
     "locked",
     "merged",

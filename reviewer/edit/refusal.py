@@ -22,7 +22,10 @@ def refusal(case: Case, structure: Structure) -> str:
 
 
 def approved(group: StructureSet) -> str:
-    """Why nothing in a structure set can be changed; empty where it is not approved."""
+    """Why nothing in a structure set can be changed; empty where it is neither approved nor signed."""
+    if group.signed:
+        verdict = group.approval.lower()
+        return f"the structure set {group.label or 'without a label'} is {verdict} by {group.reviewer}: reopen it, or work on a copy of it"
     if group.approval.upper() != "APPROVED":
         return ""
     return f"the structure set {group.label or 'without a label'} is approved: make a copy of it and work on that"
@@ -43,6 +46,13 @@ def edit_refusal(case: Case, edit: Edit) -> str:
         if reason:
             return reason
     return ""
+
+
+def approved_refusal(case: Case, edit: Edit) -> str:
+    """Why an edit must be neither done nor taken back: it concerns an approved set."""
+    ids = [swap.set_id for swap in edit.swaps] + [group.id for group in edit.removed]
+    groups = (case.structure_set(set_id) for set_id in dict.fromkeys(ids))
+    return next((reason for group in groups if group and (reason := approved(group))), "")
 
 
 def _unlocks(swap: Swap) -> bool:

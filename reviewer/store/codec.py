@@ -451,6 +451,9 @@ STRUCTURE_SET: Mapping[str, Callable[[Any], Any]] = {
     "approval": _text,
     "path": _text,
     "referenced_series_uids": _texts,
+    "reviewer": _text,
+    "reviewed": _text,
+    "signed": _switch,
 }
 """Attributes of a structure set, and how each is read back."""
 

@@ -49,7 +49,8 @@ class Workspace:
     """A review in memory and, as long as the disk allows, in its file; the file is complete after every call.
 
     All entries stay in memory too, so that `save_as` works when the file's own disk has failed. Calls come from one thread at a time.
-    told: what a person has to be told after opening. head: hash of the last entry, for signatures and print.
+    told: what a person has to be told after opening. doubts: which of it says that something was changed from outside.
+    head: hash of the last entry, for signatures and print.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Workspace:
         self.sources = tuple(sources)
         self.settings = dict(settings or {})
         self.told: tuple[str, ...] = ()
+        self.doubts: tuple[str, ...] = ()
+        self._session: object = None
         self._place = place
         self._path: Path | None = None
         self._entries: list[Entry] = []
@@ -173,7 +176,8 @@ class Workspace:
         head = settings.get("head")
         told = head.get("number") if isinstance(head, dict) else None
         if isinstance(told, int) and told > max((e.number for e in workspace._entries), default=0):
-            workspace.told += ("the last entries of the journal are missing from the file",)
+            workspace.doubts += ("the last entries of the journal are missing from the file",)
+            workspace.told += workspace.doubts
         return workspace
 
     def _tell_of_a_crash(self) -> None:
@@ -198,7 +202,9 @@ class Workspace:
             del self._entries[found.good :]
             self._written = found.good
         self._edits = sum(entry.kind in JOURNAL for entry in self._entries)
-        self.told += (*((found.stopped,) if found.stopped else ()), *found.remarks)
+        stopped = (found.stopped,) if found.stopped else ()
+        self.doubts += stopped
+        self.told += (*stopped, *found.remarks)
         return found
 
     # -- what is known of it --------------------------------------------------------------------------------------------
@@ -240,6 +246,10 @@ class Workspace:
         prints = {self._named(i): found for i, found in fingerprints(followed).items()}
         self.note("go", label, {"position": position, **({"followed": prints} if prints else {})})
 
+    def begin_session(self, about: object) -> None:
+        """With the first entry of this session goes one that tells what made it: the version of the program. about: JSON."""
+        self._session = about
+
     def note(self, kind: str, label: str, body: object, shapes: bytes = b"") -> Entry:
         """Add an entry to the log: of the journal, or any other event of the audit trail."""
         aside = self._aside[self._aside_noted :]
@@ -248,6 +258,9 @@ class Workspace:
             self._add(
                 "aside", "Put what is damaged aside", {"from": aside[0][0], "count": len(aside), "reason": aside[0][-2]}
             )
+        if self._session is not None:
+            about, self._session = self._session, None
+            self._add("session", "Session begun", about)
         entry = self._add(kind, label, body, shapes)
         self._stroke = self._stroke and kind != "edit"
         self._write()

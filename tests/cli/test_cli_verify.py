@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from dicom_samples import write_stack
+from drawn import drawn_case
+from shapely import box
 
+from reviewer.approval.content import content_of
+from reviewer.approval.signing import Person, approve
+from reviewer.case import Structure, StructureSet
 from reviewer.cli import main
+from reviewer.dicom.write import write_case, write_structure_set
 from reviewer.opening import begin
+from reviewer.session import Session
 from reviewer.store import Workspace, digests
 
 
@@ -69,3 +77,50 @@ def test_no_workspace(tmp_path, capsys):
     (tmp_path / "x.reviewer").write_bytes(b"nothing")
     assert main(["verify", str(tmp_path / "x.reviewer")]) == 2
     assert "not a workspace" in capsys.readouterr().err
+
+
+@pytest.fixture
+def signed(tmp_path):
+    """A structure set on a stack, signed as it is in its file."""
+    write_case(replace(drawn_case(), structure_sets=()), tmp_path / "data")
+    case = begin([tmp_path / "data"]).case
+    image = case.images[0]
+    square = Structure("1.2.3#1", "Liver", image.grid, {4: box(10, 10, 40, 40)}, "ORGAN", image_id=image.id, number=1)
+    group = StructureSet("1.2.3", "Day", (square,), image.id, image.grid.frame_of_reference_uid)
+    write_structure_set(group, case, tmp_path / "data" / "rs.dcm")
+    opening = begin([tmp_path / "data"])
+    path = tmp_path / "signed.reviewer"
+    workspace = Workspace.new(lambda: path, opening.sources, {})
+    session = Session(opening.case)
+    session.keep(workspace)
+    content = content_of(session.case, session.case.structure_sets[0])
+    session.sign(approve(session.case, content, Person("Marie Dupont", "physician"), "Good."))
+    workspace.sources_read(digests(workspace.sources, tmp_path))
+    workspace.close()
+    return path
+
+
+def test_who_signed_is_told_and_that_it_stands(signed, capsys):
+    status, document = verified(signed, capsys)
+    assert (status, document["doubts"]) == (0, [])
+    (found,) = document["signatures"]
+    assert (found["verdict"], found["first"]["name"], found["reopened"]) == ("approved", "Marie Dupont", None)
+    assert begin([signed]).case.structure_sets[0].reviewer == "Marie Dupont"
+    main(["verify", str(signed)])
+    assert "Approved by Marie Dupont (physician)" in capsys.readouterr().out
+
+
+def test_a_signature_does_not_stand_for_contours_that_were_changed_with_their_hash(signed, capsys):
+    """Who changes the file can change the SHA-256 of the file in the workspace too; not what was signed."""
+    file = signed.parent / "data" / "rs.dcm"
+    content = file.read_bytes()
+    assert content.count(b"Liver") == 1
+    file.write_bytes(content.replace(b"Liver", b"Lever"))
+    with closing(sqlite3.connect(signed)) as connection, connection:
+        connection.execute("UPDATE source SET sha256 = NULL")
+    status, document = verified(signed, capsys)
+    assert (status, document["chain_holds"], document["sources_changed"]) == (1, True, [])
+    assert document["doubts"] == ["Lever is not as it was"]
+    opening = begin([signed])
+    assert not opening.case.structure_sets[0].signed
+    assert "does not hold any more" in opening.workspace.doubts[0]

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from reviewer.approval.content import differences
+from reviewer.approval.trail import Signature, SignOff, sign_offs
+from reviewer.case import Case
 from reviewer.cli import printable
 from reviewer.cli.output import Progress, print_json
+from reviewer.errors import ReviewerError
+from reviewer.opening import begin
 from reviewer.store import Workspace, digests, first_break, located
 
 
@@ -36,12 +43,53 @@ def run(arguments: argparse.Namespace) -> int:
         "sources": len(workspace.sources),
         "sources_changed": [{"file": p.file, "message": p.message} for p in changed],
     }
-    document["holds"] = document["chain_holds"] and not changed
+    signed = sign_offs(workspace.entries[: broken[0] - 1] if broken else workspace.entries)
+    document["signatures"] = [_sign_off(each) for each in signed]
+    document["doubts"] = _doubts(path, signed)
+    document["holds"] = document["chain_holds"] and not changed and not document["doubts"]
     if arguments.json:
         print_json(document)
     else:
         _print(document)
+        for each in signed:
+            print(printable(_line(each)))
+        for doubt in document["doubts"]:
+            print(printable(f"  {doubt}"))
     return 0 if document["holds"] else 1
+
+
+def _doubts(path: Path, signed: Sequence[SignOff]) -> list[str]:
+    """What keeps a signature that was not taken back from standing for what the files and the log amount to now."""
+    stand = [each for each in signed if each.reopened is None]
+    if not stand:
+        return []
+    try:
+        case: Case = begin([path]).case
+        return [sentence for each in stand for sentence in differences(each.content, case)]
+    except (KeyError, TypeError, AttributeError):
+        return ["what was signed cannot be read"]
+    except ReviewerError as error:
+        return [f"what was signed cannot be compared: {error}"]
+
+
+def _sign_off(each: SignOff) -> dict[str, Any]:
+    return {
+        "entry": each.number,
+        "verdict": each.verdict,
+        "first": asdict(each.first),
+        "second": asdict(each.second) if each.second else None,
+        "reopened": asdict(each.reopened) if each.reopened else None,
+        "version": each.version,
+    }
+
+
+def _line(each: SignOff) -> str:
+    def by(signature: Signature) -> str:
+        return f"{signature.name} ({signature.role}), {signature.at}"
+
+    second = f", second {by(each.second)}" if each.second else ""
+    void = f"; void: opened again by {by(each.reopened)}: {each.reopened.statement}" if each.reopened else ""
+    return f"{each.verdict.capitalize()} by {by(each.first)}{second}{void}"
 
 
 def _print(document: dict[str, Any]) -> None:

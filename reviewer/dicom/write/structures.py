@@ -199,7 +199,9 @@ def _approve(
     """The approval of the set; one that came with the source holds only for what the source says. unchanged: whether that is written."""
     status = structure_set.approval if structure_set.approval in ("APPROVED", "REJECTED") else "UNAPPROVED"
     before = source.dataset if source is not None else Dataset()
-    given_here = source is not None and text(str(before.get("ApprovalStatus", ""))).upper() != status
+    given_here = structure_set.signed or (
+        source is not None and text(str(before.get("ApprovalStatus", ""))).upper() != status
+    )
     if status != "UNAPPROVED" and not unchanged and not given_here:
         report(
             f"{structure_set.label} was {status.lower()}, and what is written differs from it: written as unapproved"
@@ -208,7 +210,9 @@ def _approve(
     ds.ApprovalStatus = status
     if status == "UNAPPROVED":
         return
-    ds.ReviewDate, ds.ReviewTime, ds.ReviewerName = date(day), "", ""
+    reviewed, _, clock = structure_set.reviewed.partition("T")
+    ds.ReviewDate = date(reviewed) or date(day)
+    ds.ReviewTime, ds.ReviewerName = clock[:8].replace(":", ""), text(structure_set.reviewer)
     if source is not None and not given_here:
         for keyword in ("ReviewDate", "ReviewTime", "ReviewerName"):
             if keyword in before:
