@@ -295,6 +295,7 @@ def _plan(seed: int, label: str, date: str, approval: str, segments: list[Segmen
                 1.0,
                 tuple(points),
                 (("MLCX", tuple(float(b) for b in BOUNDARIES_MM)),),
+                patient_position="HFS",
             )
         )
     return Plan(

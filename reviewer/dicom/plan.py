@@ -25,13 +25,13 @@ def plan_of(file: DicomFile, report: Report) -> Plan:
         for b in items(group, "ReferencedBeamSequence")
         if (n := integer(b, "ReferencedBeamNumber")) is not None
     }
-    positions = {
+    setups = {
         integer(setup, "PatientSetupNumber"): text(setup, "PatientPosition").upper()
         for setup in items(ds, "PatientSetupSequence")
     }
     beams = []
     for entry in items(ds, "BeamSequence"):
-        beam = _beam(entry, metersets, positions, file.path, report)
+        beam = _beam(entry, metersets, setups, file.path, report)
         beams.append(beam)
     if items(ds, "IonBeamSequence"):
         report(file.path, "warning", "it is an ion plan: its prescription is shown, its beams are not")
@@ -78,7 +78,7 @@ MODIFIERS = {
 
 
 def _beam(
-    ds: Dataset, metersets: dict[int, float | None], positions: dict[int | None, str], path: str, report: Report
+    ds: Dataset, metersets: dict[int, float | None], setups: dict[int | None, str], path: str, report: Report
 ) -> Beam:
     name = text(ds, "BeamName") or text(ds, "BeamDescription")
     given = integer(ds, "BeamNumber")
@@ -139,7 +139,7 @@ def _beam(
         control_points=tuple(points),
         leaf_boundaries_mm=tuple(boundaries),
         delivery=text(ds, "TreatmentDeliveryType").upper() or "TREATMENT",
-        patient_position=positions.get(integer(ds, "ReferencedPatientSetupNumber"), ""),
+        patient_position=setups.get(integer(ds, "ReferencedPatientSetupNumber"), ""),
         modifiers=tuple(
             f"{count} {name}{'s' if count > 1 else ''}"
             for key, name in MODIFIERS.items()
