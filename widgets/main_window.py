@@ -37,6 +37,7 @@ from .dialogs.keys import KeysDialog
 from .dialogs.palette import CommandPalette
 from .dialogs.problems import ProblemsDialog
 from .drawing import KINDS, Drawing, drawing_commands
+from .gating import GatingPlace
 from .jobs import Job, Jobs, Progress
 from .loading import load
 from .managing import StructureManagement
@@ -137,6 +138,7 @@ class MainWindow(QMainWindow):
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
         self.saving = Saving(
             self, self.session, self.jobs, self.strip, self.status.say, lambda paths: self.open_paths(paths), remember
+        self.gating = GatingPlace(self.session, self.jobs, self.actions_, self.strip.tell)
         )
         self.saving.saved_as.connect(lambda path: self._keep_recent([path]))
         self.status.put(self.saving.state)
@@ -206,6 +208,7 @@ class MainWindow(QMainWindow):
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
+        self.pages.addWidget(self.gating)
         column.setSpacing(1)
         for widget, stretch in (
             (self.banner, 0),
@@ -432,6 +435,7 @@ class MainWindow(QMainWindow):
             self.folds["layers"].set_open(True)
 
     def _jobs_changed(self) -> None:
+        self._show_page()
         if self._asked is not None and self._asked.progress.cancelled():
             self._asked = None
             self._show_page()
@@ -440,7 +444,13 @@ class MainWindow(QMainWindow):
         case = self.session.case
         empty = not (case.images or case.structure_sets or case.doses or case.plans or case.cines)
         opening = self._asked is not None and not self._asked.progress.cancelled()
-        self.pages.setCurrentWidget(self.across if not empty else self.waiting if opening else self.welcome)
+        gating = self.session.view.mode == "gating" and not self.gating.refusal()
+        work = self.gating if gating else self.across
+        self.pages.setCurrentWidget(work if not empty else self.waiting if opening else self.welcome)
+        if gating:
+            self.gating.enter()
+        else:
+            self.gating.leave()
         name = case.patient.name.replace("^", " ").strip()
         self.setWindowTitle(f"{name or case.patient.id or 'case'} – Reviewer" if not empty else "Reviewer")
         self.actions_.refresh()
@@ -519,6 +529,8 @@ class MainWindow(QMainWindow):
         )
         for tool, text, key, tip in (
             ("point", "Crosshair tool", "H", "Click in a picture to put the crosshair there"),
+        for command in self.gating.commands():
+            add(command)
             (
                 "window",
                 "Window / level tool",
@@ -632,11 +644,10 @@ class MainWindow(QMainWindow):
             return ""
         if mode == "contour":
             return "" if self.session.case.images else "there is no image to draw on"
-        if mode == "gating" and self.session.case.images and not self.session.case.cines:
-            return "this case has no cine"
+        if mode == "gating":
+            return self.gating.refusal()
         return {
             "day": "comes with the adaptive day",
-            "gating": "comes with gating review",
             "practice": "comes with exercises and scoring",
         }[mode]
 
