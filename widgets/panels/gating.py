@@ -403,14 +403,22 @@ class GatingPanel(QWidget):
         self.player.picture.show_traces(tuple(Shown(t, dashed=n > 0) for n, t in enumerate(self._traces)))
         names = [name for name in asked if name in self._tracks]
         self._fill(names)
-        lines = [
-            f"{name}: {line}" if len(names) > 1 else line
-            for name in names
-            for line in dict.fromkeys(self._tracks[name].statements)
-        ]
-        self.statements.setText("\n".join(f"· {line}" for line in lines))
+        self.statements.setText("\n".join(f"· {line}" for line in self._said(names)))
         self._say_progress()
         self._actions.refresh()
+
+    def _said(self, names: list[str]) -> list[str]:
+        """Every statement once, and whose it is where not all make it."""
+        makers: dict[str, list[str]] = {}
+        for name in names:
+            for line in dict.fromkeys(self._tracks[name].statements):
+                makers.setdefault(line, []).append(name)
+        lines = [line if len(by) == len(names) else f"{by[0]}: {line}" for line, by in makers.items()]
+        for name in names:
+            origin = self._tracks[name].provenance
+            if origin is not None:
+                lines.append(f"{origin.title} {origin.version}, {origin.licence}")
+        return lines
 
     def _fill(self, names: list[str]) -> None:
         rows = [(text, tip, [value(trace) for trace in self._traces]) for text, tip, value in FIGURES]

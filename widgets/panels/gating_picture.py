@@ -184,23 +184,20 @@ class CinePicture(QWidget):
                 (down, QRectF(middle.x() - 20, area.bottom(), 40, MARGIN_PX)),
             ):
                 painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
-        inner = area.adjusted(6, 4, -6, -4)
-        painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, cine.description)
+        inner = QRectF(self.rect()).adjusted(6, 4, -6, -4)
+        _say(painter, inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, cine.description)
         moment = f"frame {self._frame}   {cine.times_s[self._frame]:.2f} s"
-        painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, moment)
+        _say(painter, inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, moment)
         if self.drawing:
-            painter.drawText(
-                inner,
-                Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom,
-                "click corners, double click ends, Esc drops",
-            )
+            hint = "click corners, double click ends, Esc drops"
+            _say(painter, inner, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, hint)
         if self._shown:
             text, colour = beam_words(self._shown[0].trace, self._frame)
             font = QFont(painter.font())
             font.setBold(True)
             painter.setFont(font)
             painter.setPen(QPen(QColor(colour), 2))
-            painter.drawText(inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, text)
+            _say(painter, inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, text)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(area)
 
@@ -231,6 +228,13 @@ class CinePicture(QWidget):
             corners = [(c.x(), c.y()) for c in self._corners]
             self.draw(False)
             self.drawn.emit(corners)
+
+
+def _say(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str) -> None:
+    """Words on a dark ground, that stay readable over bright tissue."""
+    ground = painter.boundingRect(area, where, text).adjusted(-4, -2, 4, 2)
+    painter.fillRect(ground, QColor(0, 0, 0, 150))
+    painter.drawText(area, where, text)
 
 
 def beam_words(trace: Trace, frame: int) -> tuple[str, str]:
