@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from reviewer.case import Case, Colour, Dose, Image, Structure, Window
+from reviewer.columns import Column, Prescribed
+from reviewer.dose_map import DoseMap
 from reviewer.errors import NotRegisteredError
 from reviewer.geometry.grid import Grid
 
@@ -68,6 +70,10 @@ class View:
     preview:  structures that are proposed, drawn but in no structure set.
     stroke:   a structure of the set as the stroke in hand would make it, drawn in place of the one with its id.
     compared: two structures (reference A, B) whose difference is shown; compared_alone: without other contours and without dose.
+    columns:  plans that are judged side by side, the first is what the others are set against; empty: the dose that is shown, alone.
+    both_isodoses: lines of the dose that is shown and of the next column's, dashed. map: difference or gamma, shown while it is of these two.
+    sheet:    id of the goal sheet, None: one for the number of fractions. prescribed: typed in, by dose id. assigned: name in the sheet ->
+              id of the structure that a person chose. bands: published values behind those of the plan.
     """
 
     mode: Mode = "review"
@@ -96,6 +102,18 @@ class View:
     stroke: Structure | None = None
     compared: tuple[str, str] | None = None
     compared_alone: bool = True
+    columns: tuple[Column, ...] = ()
+    both_isodoses: bool = False
+    map: DoseMap | None = None
+    sheet: str | None = None
+    prescribed: Mapping[str, Prescribed] = field(default_factory=lambda: MappingProxyType({}))
+    assigned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    bands: bool = True
+
+    @property
+    def other_dose(self) -> str | None:
+        """What the dose that is shown is compared with: of the first column of another dose."""
+        return next((c.dose for c in self.columns if self.dose is not None and c.dose != self.dose), None)
 
 
 @dataclass(frozen=True)
@@ -131,6 +149,14 @@ class DoseLayer:
     lines: bool
     wash: bool
     wash_opacity: float
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """A map as it is to be drawn over the base image, in place of the wash of the dose."""
+
+    map: DoseMap
+    to_layer: Matrix
 
 
 @dataclass(frozen=True)
@@ -173,6 +199,8 @@ class Scene:
     preview: tuple[Drawn, ...] = ()
     compared: Compared | None = None
     compared_refusal: str = ""
+    against: DoseLayer | None = None
+    map: MapLayer | None = None
 
 
 def view_planes(grid: Grid) -> Mapping[Orientation, ViewPlane]:
@@ -261,6 +289,16 @@ def resolve(case: Case, view: View) -> Scene:
         else:
             dose_layer = DoseLayer(dose, tie, view.isodoses, view.isodose_lines, view.wash, view.wash_opacity)
 
+    against, map_layer = None, None
+    other = case.dose(view.other_dose)
+    if dose_layer is not None and other is not None and view.both_isodoses:
+        tie = tie_to(other.grid.frame_of_reference_uid)
+        if tie is not None:
+            against = DoseLayer(other, tie, view.isodoses, view.isodose_lines, False, 0.0)
+    if view.map is not None and set(view.map.doses) == {view.dose, view.other_dose}:
+        tie = tie_to(view.map.grid.frame_of_reference_uid)
+        map_layer = MapLayer(view.map, tie) if tie is not None else None
+
     drawn: list[Drawn] = []
     contour_refusal = ""
     group = case.structure_set(view.structure_set)
@@ -286,7 +324,7 @@ def resolve(case: Case, view: View) -> Scene:
         ids = {each.structure.id for each in pair}
         drawn = [*([] if view.compared_alone else (d for d in drawn if d.structure.id not in ids)), *pair]
         if view.compared_alone:
-            dose_layer = None
+            dose_layer, against, map_layer = None, None, None
 
     return Scene(
         view_planes(base.grid),
@@ -306,6 +344,8 @@ def resolve(case: Case, view: View) -> Scene:
         preview,
         compared,
         compared_refusal,
+        against,
+        map_layer,
     )
 
 

@@ -57,6 +57,7 @@ from .panels.tools import ToolsPanel
 from .panels.views import NAMES, ViewGrid
 from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
+from .plans import PlanCommands
 from .saving import Saving
 from .theme import apply_theme, icon, theme, theme_changed
 
@@ -135,10 +136,11 @@ class MainWindow(QMainWindow):
         self.drawing.changed.connect(self._drawing_changed)
         self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)
         self.operating.changed.connect(self.actions_.refresh)
+        self.plans = PlanCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
+        self.gating = GatingPlace(self.session, self.jobs, self.actions_, self.strip.tell)
         self.saving = Saving(
             self, self.session, self.jobs, self.strip, self.status.say, lambda paths: self.open_paths(paths), remember
-        self.gating = GatingPlace(self.session, self.jobs, self.actions_, self.strip.tell)
         )
         self.saving.saved_as.connect(lambda path: self._keep_recent([path]))
         self.status.put(self.saving.state)
@@ -160,7 +162,7 @@ class MainWindow(QMainWindow):
         self.tools = ToolsPanel(self.session, self.jobs, self.drawing, self.actions_)
         self.operations = OperationsPanel(self.session, self.drawing, self.operating)
         self.history = HistoryPanel(self.session, self.actions_)
-        self._dvh_place = QWidget()
+        self._dvh_place, self._goals_place = QWidget(), QWidget()
         self.folds = {
             "layers": Fold("fold.layers", "Layers", self.layers, self.layers.tools),
             "structures": Fold("fold.structures", "Structures", self.structures, self.structures.tools),
@@ -170,6 +172,7 @@ class MainWindow(QMainWindow):
             "tools": Fold("fold.tools", "Tools", self.tools),
             "operations": Fold("fold.operations", "Operations", self.operations),
             "history": Fold("fold.history", "History", self.history, self.history.tools),
+            "goals": Fold("fold.goals", "Goals", self._goals_place),
         }
         for number, fold in enumerate(self.folds.values(), start=1):
             fold.set_tip(f"Fold or unfold   (Ctrl+{number})")
@@ -183,10 +186,12 @@ class MainWindow(QMainWindow):
         self.right_splitter.setObjectName("right.splitter")
         self.right_splitter.setHandleWidth(HANDLE)
         self.right_splitter.setChildrenCollapsible(False)
-        self.right_splitter.addWidget(self.folds["dvh"])
-        self.right_splitter.addWidget(self.folds["plan"])
-        self.right_splitter.addWidget(self.folds["history"])
-        self.right_splitter.setSizes([380, 320])
+        for name in ("goals", "dvh", "plan", "history"):
+            self.right_splitter.addWidget(self.folds[name])
+        self.right_splitter.setSizes([420, 260, 42, 320])
+        for place, growth in enumerate((3, 2, 0, 1)):
+            self.right_splitter.setStretchFactor(place, growth)
+        self.folds["plan"].set_open(False)
         self.right = _column("right", [self.right_splitter], RIGHT_WIDTH, stretch=0)
         self.across = QSplitter(Qt.Orientation.Horizontal)
         self.across.setObjectName("across")
@@ -205,10 +210,10 @@ class MainWindow(QMainWindow):
         self.waiting = WaitingPage(self.jobs)
         self.pages.addWidget(self.waiting)
         self.pages.addWidget(self.across)
+        self.pages.addWidget(self.gating)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
-        self.pages.addWidget(self.gating)
         column.setSpacing(1)
         for widget, stretch in (
             (self.banner, 0),
@@ -344,8 +349,15 @@ class MainWindow(QMainWindow):
     def _load_plots(self) -> None:
         dvh = import_module(".panels.dvh", __package__)
         self.dvh = dvh.DvhPanel(self.session, self.jobs)
-        fold = self.folds["dvh"]
-        fold.put(self.dvh)
+        self.folds["dvh"].put(self.dvh)
+        QTimer.singleShot(0, self._load_goals)
+
+    def _load_goals(self) -> None:
+        work = import_module(".panels.goals_work", __package__).GoalWork(self.session, self.jobs, self)
+        panel = import_module(".panels.goals", __package__)
+        self.goals = panel.GoalsPanel(self.session, self.jobs, self.actions_, work)
+        self.goals.decision_wanted.connect(lambda: self.actions_.trigger("plans.decision"))
+        self.folds["goals"].put(self.goals)
         QTimer.singleShot(0, self._load_volume)
 
     def _load_volume(self) -> None:
@@ -423,7 +435,9 @@ class MainWindow(QMainWindow):
             self.folds[name].setVisible(contour)
         for name in ("isodoses", "plan"):
             self.folds[name].setVisible(not contour)
+        self.folds["goals"].setVisible(not contour or self.height() >= ROOMY)
         self._hint()
+        self._show_page()
         if contour:
             self._load_tools()
         # A low window has no room for everything: while contours are drawn the structures matter more than the layers.
@@ -435,7 +449,6 @@ class MainWindow(QMainWindow):
             self.folds["layers"].set_open(True)
 
     def _jobs_changed(self) -> None:
-        self._show_page()
         if self._asked is not None and self._asked.progress.cancelled():
             self._asked = None
             self._show_page()
@@ -515,7 +528,11 @@ class MainWindow(QMainWindow):
             add(command)
         for command in (*self.management.commands(), *self.derived.commands()):
             add(command)
+        for command in (*self.plans.commands(), *self.plans.goal_commands()):
+            add(command)
         add(self.comparison.command())
+        for command in self.gating.commands():
+            add(command)
         add(
             Command(
                 "view.maximise",
@@ -529,8 +546,6 @@ class MainWindow(QMainWindow):
         )
         for tool, text, key, tip in (
             ("point", "Crosshair tool", "H", "Click in a picture to put the crosshair there"),
-        for command in self.gating.commands():
-            add(command)
             (
                 "window",
                 "Window / level tool",
@@ -573,6 +588,7 @@ class MainWindow(QMainWindow):
                 ("tools", "Tools"),
                 ("operations", "Operations"),
                 ("history", "History"),
+                ("goals", "Goals"),
             ),
             start=1,
         ):
@@ -597,6 +613,7 @@ class MainWindow(QMainWindow):
             ("file.save", "file.save_as"),
             ("edit.undo", "edit.redo"),
             ("structure.targets", "structure.derive", "structure.compare"),
+            ("plans.day", "dose.map.gy", "dose.map.percent", "dose.map.gamma", "dose.both"),
             ("file.export", "file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
             ("help.palette", "help.keys", "help.about"),
@@ -739,7 +756,7 @@ class MainWindow(QMainWindow):
             if isinstance(stored, QByteArray):
                 put(stored)
         for name, fold in self.folds.items():
-            fold.set_open(settings.value(f"window/open/{name}", True, type=bool))
+            fold.set_open(settings.value(f"window/open/{name}", name != "plan", type=bool))
         for side in ("left", "right"):
             self._column(side).setVisible(settings.value(f"window/{side}", True, type=bool))
 

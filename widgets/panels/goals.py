@@ -1,0 +1,322 @@
+"""`GoalsPanel`: a goal sheet put to one plan or to several, goal by goal. Loaded when it is first shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from reviewer.case import Case
+from reviewer.columns import Column
+from reviewer.session import Session
+
+from ..actions import Actions
+from ..binding import Changes, follow
+from ..jobs import Jobs
+from ..theme import RHYTHM, theme, theme_changed
+from ..wording import dose_title, gray, structure_set_title
+from .goals_list import Goals, GoalsHead, Head, Line
+from .goals_work import GoalWork, Outcome
+from .layers import ElidedCombo, tool_button
+
+MENU = (("goals.planned", "goals.bands"),)
+
+
+class GoalsPanel(QWidget):
+    """decision_wanted: the sentence about the day was clicked."""
+
+    decision_wanted = Signal()
+
+    def __init__(
+        self, session: Session, jobs: Jobs, actions: Actions, work: GoalWork, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("goalsPanel")
+        self._session, self._actions = session, actions
+        self.work = work
+        self._asked = False
+
+        self.sheet = ElidedCombo()
+        self.sheet.setObjectName("goals.sheet")
+        self.sheet.activated.connect(lambda row: session.look(sheet=self.sheet.itemData(row)))
+        self.menu_button = QToolButton()
+        self.menu_button.setObjectName("goals.menu")
+        self.menu_button.setProperty("role", "small")
+        self.menu_button.setText("⋯")
+        self.menu_button.setFixedSize(24, 22)
+        self.menu_button.setToolTip("More columns, published values")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.menu_button)
+        for group in MENU:
+            for name in group:
+                menu.addAction(actions[name])
+            menu.addSeparator()
+        self.menu_button.setMenu(menu)
+        top = QHBoxLayout()
+        top.setSpacing(RHYTHM // 2)
+        top.addWidget(self.sheet, 1)
+        top.addWidget(tool_button(actions, "plans.day"))
+        top.addWidget(self.menu_button)
+
+        self.basis = QLabel()
+        self.basis.setObjectName("goals.basis")
+        self.basis.setProperty("role", "muted")
+        self.basis.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.head = GoalsHead()
+        self.head.clicked.connect(self._show_column)
+        self.list = Goals()
+        self.list.setMinimumHeight(120)
+        self.list.chosen.connect(self._go_to)
+        self.list.verticalScrollBar().rangeChanged.connect(lambda *_: self._show_head())
+        self.empty = QLabel()
+        self.empty.setObjectName("goals.empty")
+        self.empty.setProperty("role", "muted")
+        self.empty.setWordWrap(True)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setMinimumHeight(60)
+        self.counts = QLabel()
+        self.counts.setObjectName("goals.counts")
+        self.counts.setTextFormat(Qt.TextFormat.PlainText)
+        self.counts.setProperty("role", "muted")
+        self.counts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.decision = _Sentence()
+        self.decision.setObjectName("goals.decision")
+        self.decision.clicked.connect(self.decision_wanted)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(RHYTHM // 2)
+        column.addLayout(top)
+        column.addWidget(self.basis)
+        column.addWidget(self.head)
+        column.addWidget(self.empty, 1)
+        column.addWidget(self.list, 1)
+        column.addWidget(self.counts)
+        column.addWidget(self.decision)
+        work.arrived.connect(self._show)
+        theme_changed.connect(lambda _: self._show())
+        follow(self, session, self._refresh)
+        self._show()
+
+    # -- keeping up -----------------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._asked or (self.work.outcome is not None and not self.work.fresh):
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked = True
+        if self.work.sheets is None:
+            self.work.read_sheets()
+        else:
+            self.work.ask()
+
+    def _refresh(self, changes: Changes) -> None:
+        single = not self._session.view.columns
+        asked = changes.view("columns", "sheet", "prescribed", "assigned") or bool(changes.edited)
+        if asked or (single and changes.view("dose", "structure_set")):
+            if self.isVisible():
+                self._ask()
+            else:
+                self._asked = False
+            self._show_head()
+        elif changes.view("dose", "bands"):
+            self._show()
+
+    # -- showing --------------------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        work, outcome = self.work, self.work.outcome
+        self._show_sheets()
+        self._show_head()
+        self.list.setVisible(outcome is not None)
+        self.head.setVisible(outcome is not None)
+        self.counts.setVisible(outcome is not None)
+        self.empty.setVisible(outcome is None)
+        self.basis.setVisible(outcome is not None)
+        if outcome is None:
+            self.empty.setText(
+                f"✗ not evaluated: {work.failure}"
+                if work.failure
+                else "evaluating …"
+                if work.running or work.sheets is None
+                else "no dose"
+                if not work.columns()
+                else "no goal sheet"
+            )
+            self.decision.say("", "")
+            return
+        titles = titles_of(self._session.case, outcome.columns)
+        self.list.show_lines([self._line(row, titles) for row in outcome.comparison.rows])
+        self.basis.setText(basis_of(outcome))
+        self.basis.setToolTip(f"{outcome.sheet.source}\n{self.basis.text()}")
+        self.counts.setText(counts_of(outcome, self._session.case))
+        decision = outcome.decision
+        if decision is None:
+            self.decision.say("", "")
+        else:
+            self.decision.say(
+                "⚠" if decision.broken else "✓" if not decision.baseline.unknown else "?", decision.sentence
+            )
+
+    def _line(self, row: Any, titles: tuple[str, ...]) -> Line:
+        if self._session.view.bands:
+            for bands in self.work.bands:
+                band = bands.get(row.name, row.goal.metric)
+                if band is not None:
+                    return Line(row, titles, band, bands.source)
+        return Line(row, titles)
+
+    def _show_sheets(self) -> None:
+        sheets = self.work.sheets.sheets if self.work.sheets else ()
+        chosen = self.work.sheet()
+        wanted = [(s.name + ("  (own)" if s.own else ""), s.id, s.source) for s in sheets]
+        if wanted != [
+            (self.sheet.itemText(n), self.sheet.itemData(n), self.sheet.itemData(n, Qt.ItemDataRole.ToolTipRole))
+            for n in range(self.sheet.count())
+        ]:
+            with QSignalBlocker(self.sheet):
+                self.sheet.clear()
+                for n, (name, sheet_id, source) in enumerate(wanted):
+                    self.sheet.addItem(name, sheet_id)
+                    self.sheet.setItemData(n, source, Qt.ItemDataRole.ToolTipRole)
+        with QSignalBlocker(self.sheet):
+            self.sheet.setCurrentIndex(self.sheet.findData(chosen.id) if chosen else -1)
+        self.sheet.setToolTip(f"Goal sheet: {chosen.name}\n{chosen.source}" if chosen else "Goal sheet")
+
+    def _show_head(self) -> None:
+        outcome = self.work.outcome
+        if outcome is None:
+            return
+        case, shown = self._session.case, self._session.view.dose
+        heads = [
+            Head(title, column_tip(case, column), column.dose == shown, column.dose != shown)
+            for title, column in zip(titles_of(case, outcome.columns), outcome.columns, strict=True)
+        ]
+        bar = self.list.verticalScrollBar()
+        self.head.show_heads(heads, bar.sizeHint().width() if bar.maximum() > 0 else 0)
+
+    # -- hands ----------------------------------------------------------------------------------------------------------
+
+    def _show_column(self, number: int) -> None:
+        outcome = self.work.outcome
+        if outcome is not None:
+            show_column(self._session, outcome.columns[number])
+
+    def _go_to(self, line: Line) -> None:
+        """Its structure in all views, and the slice of its highest dose, or lowest where more is wanted."""
+        outcome, case = self.work.outcome, self._session.case
+        if outcome is None:
+            return
+        shown = self._session.view.dose
+        number = next((n for n, c in enumerate(outcome.columns) if c.dose == shown), 0)
+        result = line.row.results[number] or next((r for r in line.row.results if r is not None), None)
+        structure = result.structure if result is not None else None
+        current = case.structure(structure.id) if structure is not None else None
+        if current is None:
+            return
+        hidden = self._session.view.hidden - {current.id}
+        self._session.look(active=current.id, highlighted=current.id, hidden=hidden)
+        dose = case.dose(outcome.columns[number].dose)
+        if dose is not None and not current.empty:
+            self.work.find_spot(current, dose, lowest=line.row.goal.limit.at_least)
+
+
+class _Sentence(QLabel):
+    """A sentence over several lines that can be clicked; hidden while there is none."""
+
+    clicked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setVisible(False)
+
+    def say(self, mark: str, text: str) -> None:
+        self.setText(f"{mark} {text}".strip())
+        self.setToolTip(f"{text}\nClick for the price of each plan" if text else "")
+        colour = theme().caution if mark == "⚠" else theme().text
+        self.setStyleSheet(f"color: {colour}; background: {theme().raised}; border-radius: 4px; padding: 4px 6px;")
+        self.setVisible(bool(text))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+
+# -- words and columns --------------------------------------------------------------------------------------------------
+
+
+def titles_of(case: Case, columns: Sequence[Column]) -> tuple[str, ...]:
+    """What the columns are called, without what all of them begin with; with the anatomy where one dose is judged on several."""
+    names = []
+    for column in columns:
+        dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
+        name = dose_title(dose, case.plan(dose.plan_id)) if dose else "dose"
+        if sum(c.dose == column.dose for c in columns) > 1 and group is not None:
+            name = f"{name} on {structure_set_title(group)}"
+        names.append(name)
+    if len(names) > 1:
+        same = next((n for n, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), 0)
+        cut = names[0].rfind(" ", 0, same) + 1
+        shorter = [name[cut:].strip() for name in names]
+        if cut and all(shorter) and len(set(shorter)) == len(shorter):
+            return tuple(shorter)
+    return tuple(names)
+
+
+def column_tip(case: Case, column: Column) -> str:
+    dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
+    if dose is None or group is None:
+        return ""
+    plan = case.plan(dose.plan_id)
+    return f"{dose_title(dose, plan)}\nplan {plan.label if plan else 'not among the files'}, structures {structure_set_title(group)}"
+
+
+def basis_of(outcome: Outcome) -> str:
+    """Prescription and fractions, once where they are the same for all."""
+    found = dict.fromkeys(
+        (
+            f"{gray(e.delivery.prescribed_gy)} prescribed" if e.delivery.prescribed_gy else "no prescription known",
+            f"{e.delivery.fractions} fx" if e.delivery.fractions else "fractions not known",
+        )
+        for e in outcome.comparison.evaluations
+    )
+    return "  |  ".join(" in ".join(parts) for parts in found)
+
+
+def counts_of(outcome: Outcome, case: Case) -> str:
+    titles = titles_of(case, outcome.columns)
+    lines = []
+    for title, evaluation in zip(titles, outcome.comparison.evaluations, strict=True):
+        counts = [
+            f"{symbol} {evaluation.count(status)}"
+            for symbol, status in (("✓", "met"), ("~", "acceptable"), ("✗", "violated"), ("?", "not-evaluated"))
+            if evaluation.count(status)
+        ]
+        lines.append(f"{title}:  {'   '.join(counts)}")
+    return "\n".join(lines)
+
+
+def show_column(session: Session, column: Column) -> None:
+    """Its dose and its structures in the pictures; on another anatomy the image of that anatomy below them."""
+    case = session.case
+    group = case.structure_set(column.structure_set)
+    wishes: dict[str, Any] = {"dose": column.dose}
+    if group is not None and group.id != session.view.structure_set:
+        wishes.update(structure_set=group.id, active=None, highlighted=None)
+        base, own = case.image(session.view.base), case.image(group.image_id)
+        if own is not None and (base is None or base.grid.frame_of_reference_uid != group.frame_of_reference_uid):
+            wishes["base"] = own.id
+    dose = case.dose(column.dose)
+    plan = case.plan(dose.plan_id) if dose else None
+    typed = session.view.prescribed.get(column.dose)
+    if (typed and typed.gy) or (plan is not None and plan.prescribed_gy is not None):
+        wishes["reference_gy"] = typed.gy if typed and typed.gy else plan.prescribed_gy if plan else None
+    session.look(**wishes)

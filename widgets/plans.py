@@ -1,0 +1,243 @@
+"""Commands on plans set side by side: which are compared, how their doses are shown against each other, doses made of doses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from reviewer.case import Case, Dose
+from reviewer.columns import Column, DayPlans, day_plans
+from reviewer.dose_map import DoseMap, difference_map, gamma_map
+from reviewer.errors import CancelledError
+from reviewer.session import Session
+
+from .actions import NOTHING_OPEN, Command
+from .binding import Changes, follow
+from .jobs import Jobs, Progress
+from .loading import load
+from .wording import dose_title
+
+MAP_JOB = "dose map"
+
+
+class PlanCommands:
+    """say: shows a sentence; warn: shows one that must be read."""
+
+    def __init__(
+        self, window: QWidget, session: Session, jobs: Jobs, say: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
+        self._window, self._session, self._jobs = window, session, jobs
+        self._say, self._warn = say, warn
+        self._wanted: str | None = None
+        self._maps: dict[tuple[Any, ...], tuple[Dose, Dose, DoseMap]] = {}
+        self._day: tuple[Case, DayPlans | None] | None = None
+        follow(window, session, self._heard)
+
+    def commands(self) -> Iterator[Command]:
+        session = self._session
+        yield Command(
+            "plans.day",
+            "Baseline on the day against adapted",
+            "Plans",
+            self.compare_day,
+            "Ctrl+B",
+            "The approved plan on the anatomy of the day beside the plan that was made for it: goals, DVH, pictures",
+            refusal=self._no_day,
+            checked=lambda: self._is_day,
+            icon="plans",
+        )
+        yield Command(
+            "plans.switch",
+            "Show the other plan",
+            "Plans",
+            self.switch,
+            "Y",
+            "The next of the plans that are compared, in all views",
+            refusal=self._no_other,
+            icon="plan-switch",
+        )
+        for kind, text, key, tip in (
+            ("gy", "Dose difference in Gy", "U", "The dose that is shown less the one that it is compared with"),
+            ("percent", "Dose difference in %", "Ctrl+U", "In % of the reference dose"),
+            ("gamma", "Gamma map", "Shift+U", "3 % of the highest dose, 2 mm, cut-off 10 % (Low 1998)"),
+        ):
+            yield Command(
+                f"dose.map.{kind}",
+                text,
+                "Plans",
+                lambda kind=kind: self.show_map(kind),
+                key,
+                tip,
+                refusal=lambda kind=kind: self._no_map(kind),
+                checked=lambda kind=kind: self._wanted == kind,
+            )
+        yield Command(
+            "dose.both",
+            "Isodoses of both plans",
+            "Plans",
+            lambda: session.look(both_isodoses=not session.view.both_isodoses),
+            "J",
+            "Those of the plan that is shown are solid, those of the other dashed",
+            refusal=self._no_other,
+            checked=lambda: session.view.both_isodoses,
+        )
+
+    # -- which plans ----------------------------------------------------------------------------------------------------
+
+    @property
+    def day(self) -> DayPlans | None:
+        case = self._session.case
+        if self._day is None or self._day[0] is not case:
+            self._day = case, day_plans(case)
+        return self._day[1]
+
+    @property
+    def _is_day(self) -> bool:
+        return self.day is not None and self._session.view.columns == self.day.columns
+
+    def compare_day(self) -> None:
+        """Or back to the plan that is shown alone."""
+        if self._is_day:
+            self._session.look(columns=(), both_isodoses=False, map=None)
+            self._wanted = None
+        elif self.day is not None:
+            self._session.look(columns=self.day.columns)
+            shown = {c.dose for c in self.day.columns}
+            if self._session.view.dose not in shown:
+                self.show_column(self.day.adapted)
+
+    def switch(self) -> None:
+        columns = self._session.view.columns
+        here = next((n for n, c in enumerate(columns) if c.dose == self._session.view.dose), -1)
+        self.show_column(columns[(here + 1) % len(columns)])
+        dose = self._session.case.dose(self._session.view.dose)
+        if dose is not None:
+            self._say(f"shown: {dose_title(dose)}")
+
+    def show_column(self, column: Column) -> None:
+        import_module(".panels.goals", __package__).show_column(self._session, column)
+
+    # -- maps -----------------------------------------------------------------------------------------------------------
+
+    def show_map(self, kind: str) -> None:
+        """Or take it away."""
+        if self._wanted == kind:
+            self._wanted = None
+            self._jobs.cancel(MAP_JOB)
+            self._session.look(map=None)
+            return
+        self._wanted = kind
+        self._make_map()
+
+    def _make_map(self) -> None:
+        """What is wanted, of the two doses that are compared now. The one before goes at once: it is of other doses."""
+        case, view, kind = self._session.case, self._session.view, self._wanted
+        shown, other = case.dose(view.dose), case.dose(view.other_dose)
+        if kind is None or shown is None or other is None:
+            return
+        reference = view.reference_gy if kind == "percent" else None
+        key = kind, shown.id, other.id, reference
+        known = self._maps.get(key)
+        if known is not None and known[0] is shown and known[1] is other:
+            self._session.look(map=known[2])
+            return
+        self._session.look(map=None)
+
+        def work(progress: Progress) -> DoseMap:
+            to_other = case.transform(shown.grid.frame_of_reference_uid, other.grid.frame_of_reference_uid)
+            if kind != "gamma":
+                values = load("reviewer.dosimetry.accumulation").difference(shown, other, to_other)
+                return difference_map(shown, other, values, reference)
+            module = load("reviewer.dosimetry.gamma")
+            criteria = module.Criteria()
+
+            def report(part: float) -> bool:
+                progress.report(part)
+                return progress.cancelled()
+
+            found = module.gamma(shown, other, criteria, to_other, report)
+            return gamma_map(shown, other, found.values, str(criteria), found.pass_percent)
+
+        def done(made: DoseMap) -> None:
+            self._maps[key] = shown, other, made
+            if self._wanted == kind:
+                self._session.look(map=made)
+
+        def failed(error: Exception) -> None:
+            self._wanted = None
+            if not isinstance(error, CancelledError):
+                self._warn(f"The {'gamma map' if kind == 'gamma' else 'dose difference'}: {error}")
+
+        label = "Gamma" if kind == "gamma" else "Dose difference"
+        self._jobs.run(label, work, done, failed, key=MAP_JOB)
+
+    # -- goals ----------------------------------------------------------------------------------------------------------
+
+    def goal_commands(self) -> Iterator[Command]:
+        session = self._session
+        yield Command(
+            "goals.planned",
+            "The approved plan as it was planned, too",
+            "Goals",
+            self.show_planned,
+            tip="A third column: the same plan on the anatomy that it was made for",
+            refusal=self._no_planned,
+            checked=lambda: self.day is not None and self.day.planned in session.view.columns,
+        )
+        yield Command(
+            "goals.bands",
+            "Published values behind the goals",
+            "Goals",
+            lambda: session.look(bands=not session.view.bands),
+            tip="Median and range of Bordeau 2023, table 2, and Ugurluer 2021: what others had, no limits",
+            checked=lambda: session.view.bands,
+        )
+
+    def show_planned(self) -> None:
+        day, columns = self.day, self._session.view.columns
+        if day is None or day.planned is None:
+            return
+        if day.planned in columns:
+            self._session.look(columns=tuple(c for c in columns if c != day.planned))
+        else:
+            self._session.look(columns=(*(columns or day.columns), day.planned))
+
+    # -- keeping up -----------------------------------------------------------------------------------------------------
+
+    def _heard(self, changes: Changes) -> None:
+        if changes.opened:
+            self._maps.clear()
+            self._wanted = None
+        elif self._wanted is not None and changes.view("dose", "columns", "reference_gy"):
+            if self._no_map(self._wanted):
+                self._wanted = None
+                self._session.look(map=None)
+            else:
+                self._make_map()
+
+    # -- why not --------------------------------------------------------------------------------------------------------
+
+    def _no_day(self) -> str:
+        if not self._session.view.base:
+            return NOTHING_OPEN
+        return "" if self.day else "no anatomy has both a plan that was made elsewhere and one that was made for it"
+
+    def _no_planned(self) -> str:
+        return self._no_day() or ("" if self.day and self.day.planned else "the plan's original dose is not there")
+
+    def _no_dose(self) -> str:
+        if not self._session.view.base:
+            return NOTHING_OPEN
+        return "" if self._session.view.dose else "no dose is shown"
+
+    def _no_other(self) -> str:
+        return self._no_dose() or ("" if self._session.view.other_dose else "no other plan is compared")
+
+    def _no_map(self, kind: str) -> str:
+        refused = self._no_other()
+        if not refused and kind == "percent" and not self._session.view.reference_gy:
+            return "no dose is set as 100 %"
+        return refused
