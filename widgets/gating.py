@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from reviewer.session import Session
 
-from .actions import Actions, Command
+from .actions import NOTHING_OPEN, Actions, Command
 from .jobs import Jobs
 from .loading import load
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # loaded late: it needs numba and pyqtgraph
     from .panels.gating import GatingPanel
 
 ELSEWHERE = "it belongs to Gating mode"
+
+ENGINE = ("reviewer.gating.target", "reviewer.gating.trace", "reviewer.gating.document", "reviewer.backends.host")
+"""What the page needs and takes long to load: it is loaded beside the window."""
 
 
 class GatingPlace(QWidget):
@@ -32,14 +35,27 @@ class GatingPlace(QWidget):
 
     def refusal(self) -> str:
         """Why the mode cannot be entered."""
-        return "" if self._session.case.cines else "this case has no cine"
+        case = self._session.case
+        if not (case.images or case.cines):
+            return NOTHING_OPEN
+        return "" if case.cines else "this case has no cine"
 
     def enter(self) -> None:
+        if self.panel is None:
+            self._jobs.run(
+                "Loading Gating mode", lambda _: [load(name) for name in ENGINE], self._show, key="gating.load"
+            )
+        else:
+            self.panel.start()
+
+    def _show(self, _: object) -> None:
         if self.panel is None:
             gating = load(".panels.gating", __package__)
             self.panel = gating.GatingPanel(self._session, self._jobs, self._actions, self._tell)
             self._column.addWidget(self.panel)
-        self.panel.start()
+        if not self._no_page():
+            self.panel.start()
+        self._actions.refresh()
 
     def leave(self) -> None:
         if self.panel is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Case, Cine, Image, Structure
@@ -91,7 +92,8 @@ def cut_of(case: Case, cine: Cine, structure: Structure) -> Region | None:
 def candidates(case: Case, cine: Cine) -> list[tuple[Structure, str]]:
     """All structures, the likeliest target first, each with a reason why it cannot be one ('' where it can).
 
-    Gross tumours before clinical and planning targets before others; of each kind those of the cine's own frame first.
+    Gross tumours before clinical and planning targets before others; of each kind those of the cine's own frame first. In other
+    frames only the box around a structure is asked, as the cut of a large organ takes a second: `target_of_structure` asks for sure.
     """
     own = cine.grid.frame_of_reference_uid
 
@@ -102,10 +104,24 @@ def candidates(case: Case, cine: Cine) -> list[tuple[Structure, str]]:
     found: list[tuple[Structure, str]] = []
     for structure in sorted((s for s in case.structures if not s.empty), key=order):
         try:
-            found.append((structure, "" if cut_of(case, cine, structure) else "the plane of the cine does not cut it"))
+            own_frame = structure.grid.frame_of_reference_uid == own
+            met = cut_of(case, cine, structure) is not None if own_frame else _may_cut(case, cine, structure)
+            found.append((structure, "" if met else "the plane of the cine does not cut it"))
         except NotRegisteredError:
             found.append((structure, "it is not registered to the cine"))
     return found
+
+
+def _may_cut(case: Case, cine: Cine, structure: Structure) -> bool:
+    """Whether the plane passes through the box around a structure's contours. Raises NotRegisteredError."""
+    grid = structure.grid
+    to_cine = case.transform(grid.frame_of_reference_uid, cine.grid.frame_of_reference_uid)
+    u0, v0, u1, v1 = shapely.total_bounds(list(structure.planes.values()))
+    first, last = min(structure.planes), max(structure.planes)
+    w = grid.slab_borders_mm[first], grid.slab_borders_mm[last + 1]
+    corners = grid.point_mm([(u, v, z) for u in (u0, u1) for v in (v0, v1) for z in w])
+    side = cine.grid.uvw_mm(corners @ to_cine[:3, :3].T + to_cine[:3, 3])[:, 2] - cine.grid.positions_mm[0]
+    return bool(side.min() <= 0 <= side.max())
 
 
 def checked(cine: Cine, reference: int) -> int:
