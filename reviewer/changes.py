@@ -52,6 +52,11 @@ class DosesChanged:
 
 
 @dataclass(frozen=True)
+class ImagesChanged:
+    """A map that was made here has come or gone among the images."""
+
+
+@dataclass(frozen=True)
 class ViewChanged:
     """The user looks at something else. fields: names of the fields of `View` that differ."""
 
@@ -66,5 +71,7 @@ Change = (
     | HistoryChanged
     | JournalChanged
     | ApprovalChanged
+    | DosesChanged
+    | ImagesChanged
     | ViewChanged
 )

@@ -64,7 +64,8 @@ def _on(case: Case, dose: Dose, group: StructureSet) -> bool:
 
 
 def _whole(dose: Dose) -> bool:
-    return dose.type == "PHYSICAL" and dose.summation in ("PLAN", "")
+    """A second opinion of a backend is no plan's dose, though it is called after the plan."""
+    return dose.type == "PHYSICAL" and dose.summation in ("PLAN", "") and not dose.statements
 
 
 def _home(case: Case, dose: Dose) -> str | None:

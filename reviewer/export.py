@@ -255,7 +255,10 @@ def _whole_case(case: Case, folder: Path, progress: Progress) -> list[Written]:
 
 
 def _writable(case: Case, remarks: list[str]) -> Case:
-    """Without the images that can't be written as DICOM. Raises InputError for one of which slices are still missing."""
+    """Without the images that can't be written as DICOM, and without the doses of backends, which would pass for the plan's.
+
+    Raises InputError for an image of which slices are still missing.
+    """
     images = []
     for image in case.images:
         if not image.complete:
@@ -265,7 +268,10 @@ def _writable(case: Case, remarks: list[str]) -> Case:
             remarks.append(f"{image.description or image.id} is not among the files: {reason}")
         else:
             images.append(image)
-    return replace(case, images=tuple(images))
+    for dose in case.doses:
+        if dose.statements:
+            remarks.append(f"{dose.label} is not among the files: a backend computed it")
+    return replace(case, images=tuple(images), doses=tuple(d for d in case.doses if not d.statements))
 
 
 def _check_written(path: Path, group: StructureSet, case: Case) -> None:

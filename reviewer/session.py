@@ -18,6 +18,7 @@ from reviewer.changes import (
     CaseOpened,
     DosesChanged,
     HistoryChanged,
+    ImagesChanged,
     JournalChanged,
     ProblemsFound,
     StructuresChanged,
@@ -232,6 +233,32 @@ class Session:
         """Whether a dose was made here, of others."""
         return dose_id in self._made
 
+    def put_image(self, image: Image) -> None:
+        """Show a map that was made here (electron density) among the images, in place of one with its id; it is kept in no workspace.
+
+        Raises InputError where an image of the files has this id.
+        """
+        if self._case.image(image.id) is not None and image.id not in self._made:
+            raise InputError("an image of the files has this name", where=image.description)
+        others = tuple(i for i in self._case.images if i.id != image.id)
+        self._case = replace(self._case, images=(*others, image))
+        self._made, self._scene = self._made | {image.id}, None
+        self.changed.emit(ImagesChanged())
+
+    def take_image(self, image_id: str) -> None:
+        """Remove an image that `put_image` added; nothing is shown in its place but the first of the files. Raises InputError for one of the files."""
+        if image_id not in self._made:
+            raise InputError("only images that were made here can be removed", where=image_id)
+        images = tuple(i for i in self._case.images if i.id != image_id)
+        view = self._view
+        if view.overlay == image_id:
+            self.look(overlay=None)
+        if view.base == image_id and images:
+            self.look(base=images[0].id)
+        self._case = replace(self._case, images=images)
+        self._made, self._scene = self._made - {image_id}, None
+        self.changed.emit(ImagesChanged())
+
     def _point_on(self, image: Image) -> Point:
         """The crosshair in the frame of another image."""
         before = self._case.image(self._view.base)
@@ -332,8 +359,12 @@ def first_view(case: Case) -> View:
 
 
 def newest_dose(case: Case) -> Dose | None:
-    """The dose to begin with: of those that belong to structures the one with the newest plan, else with the newest date, else the last."""
-    belonging = [d for d in case.doses if structure_set_of(case, d) is not None] or list(case.doses)
+    """The dose to begin with: of those that belong to structures the one with the newest plan, else with the newest date, else the last.
+
+    What a backend computed is not begun with while there is another.
+    """
+    planned = [d for d in case.doses if not d.statements] or list(case.doses)
+    belonging = [d for d in planned if structure_set_of(case, d) is not None] or planned
 
     def age(dose: Dose) -> tuple[str, str, int]:
         plan = case.plan(dose.plan_id)

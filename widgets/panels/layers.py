@@ -237,7 +237,8 @@ def _dose_facts(dose: Dose) -> str:
     nz, ny, nx = dose.grid.shape_zyx
     du, dv, dw = dose.grid.spacing_mm
     kind = f"{dose.type.lower()}, {dose.summation.lower()}   {dose.date}"
-    return f"{dose.label}\n{kind}\n{nx} × {ny} × {nz} voxels of {du:.2f} × {dv:.2f} × {dw:.2f} mm"
+    said = "".join(f"\n⚠ {line}" for line in dose.statements)
+    return f"{dose.label}\n{kind}\n{nx} × {ny} × {nz} voxels of {du:.2f} × {dv:.2f} × {dw:.2f} mm{said}"
 
 
 def _distinct(entries: list[tuple[Image | Dose, Choice]]) -> list[Choice]:

@@ -130,6 +130,9 @@ def _plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 
 def _dose_facts(dose: Dose) -> tuple[tuple[str, str], ...]:
+    """A dose that a backend computed is said to be so, with everything that it says of itself."""
+    if dose.statements:
+        return (("Shown", f"⚠ {dose.label}: not the plan's own dose"), *(("", f"⚠ {line}") for line in dose.statements))
     return (("Shown", f"{dose.type.lower()} dose, {dose.summation.lower()}"),)
 
 
