@@ -246,7 +246,7 @@ class Session:
         self.changed.emit(ImagesChanged())
 
     def take_image(self, image_id: str) -> None:
-        """Remove an image that `put_image` added; nothing is shown in its place but the first of the files. Raises InputError for one of the files."""
+        """Remove an image that `put_image` added; where it was the base the first of the others is. Raises InputError for one of the files."""
         if image_id not in self._made:
             raise InputError("only images that were made here can be removed", where=image_id)
         images = tuple(i for i in self._case.images if i.id != image_id)
