@@ -144,6 +144,7 @@ def make_case() -> Case:
             ControlPoint(1.0, 30.0, 0.0, 0.0, (blocked,)),
         ),
         (("MLCX", leaves),),
+        patient_position="HFS",
     )
     plan = Plan(
         uid("plan"), "LIV_50_5", "2025-03-02", "APPROVED", 5, (Prescription("PTV", 50.0),), (beam,), first.id, SIM_FRAME
