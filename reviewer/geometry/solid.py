@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
@@ -71,13 +73,27 @@ _solids: Recent[Stack, Solid] = Recent(8_000_000)
 """Solids by their stacks; the weight is the number of edges, of 32 bytes each: 256 MB, a hundred livers."""
 
 
+_being_built: WeakKeyDictionary[Stack, Lock] = WeakKeyDictionary()
+_one_at_a_time = Lock()
+
+
 def solid(stack: Stack) -> Solid:
-    """The solid of a stack, computed once for each stack object."""
+    """The solid of a stack, computed once for each stack object: threads that ask while it is being computed wait for it."""
     found = _solids.get(stack)
     if found is None:
-        found = _build(stack)
-        _solids.put(stack, found, 1 + len(found.segments))
+        with _one_at_a_time:
+            turn = _being_built.setdefault(stack, Lock())
+        with turn:
+            found = _solids.get(stack)
+            if found is None:
+                found = _build(stack)
+                _solids.put(stack, found, 1 + len(found.segments))
     return found
+
+
+def known(stack: Stack) -> bool:
+    """Whether the solid of a stack is there, so that nobody has to wait for it."""
+    return _solids.get(stack) is not None
 
 
 def prisms_between(body: Solid, low: float, high: float) -> slice:

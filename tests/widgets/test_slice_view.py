@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -589,3 +590,24 @@ def test_a_dose_that_is_not_a_number_is_unknown_not_zero_and_not_coloured(shown)
     mouse(view, QEvent.Type.MouseMove, view.viewport_now.pixel((3, 3)))
     assert heard[-1].dose_gy is None
     assert at(view, (9, 9, 0)).tolist() == [102] * 3
+
+
+def test_solids_of_a_new_case_are_built_beside_the_window(shown, qtbot, monkeypatch):
+    session, view = shown(Case(images=(image_of(grid_of()),)), "sagittal")
+    module, threads = late.solid_module(), []
+    build = module._build
+    monkeypatch.setattr(module, "_build", lambda stack: (threads.append(threading.current_thread()), build(stack))[1])
+    session.open(structure_case())
+    session.look(point_mm=(10.0, 10.0, 0.0), structure_set="ss", filled=frozenset({"o"}), crosshair=False)
+    view.grab()
+    qtbot.waitUntil(lambda: view.complete)
+    inside = at(view, (10, 10, 0))
+    assert inside[1] > inside[0] + 20
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+    # An edit has a new solid in a moment, and the contour does not vanish meanwhile.
+    before = session.case.structure("o")
+    after = replace(before, planes={k: box(5, 4, 15, 14) for k in before.planes})
+    session.apply(Edit.of("Shorten", session.case, before, after))
+    inside = at(view, (10, 10, 0))
+    assert inside[1] > inside[0] + 20

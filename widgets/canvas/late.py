@@ -1,14 +1,17 @@
 """What needs numba, loaded beside the first paint instead of before it: cuts of structures, and oblique planes of images.
 
-A slice view shows native planes with their contours at once; what is missing until `ready` follows a moment later.
+A slice view shows native planes with their contours at once; what is missing until `ready` follows a moment later. So do cuts of structures
+whose solids nobody has asked for yet: some tens of milliseconds each, which `solid_known` has built beside the window.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from functools import cache
 from types import ModuleType
+from weakref import WeakSet
 
 import numpy as np
 import shapely
@@ -20,9 +23,14 @@ from reviewer.geometry.reslice import warm_up
 from ..loading import load
 from .compose import Toned, everywhere, no_source, no_tint
 
+log = logging.getLogger(__name__)
+
 _ready = threading.Event()
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
+_asked: dict[Structure, None] = {}
+_failed: WeakSet[Structure] = WeakSet()
+_builder: threading.Thread | None = None
 
 
 def ready() -> bool:
@@ -42,10 +50,34 @@ def wait() -> None:
     _ready.wait()
 
 
+def solid_known(structure: Structure) -> bool:
+    """Whether a structure can be cut at once, given that all is loaded; where not, its solid is built beside the window, in turn."""
+    global _builder
+    if solid_module().known(structure) or structure in _failed:
+        return True
+    with _lock:
+        _asked[structure] = None
+        if _builder is None:
+            _builder = threading.Thread(target=_build, name="solids", daemon=True)
+            _builder.start()
+    return False
+
+
+def building() -> bool:
+    """Whether solids are being built that a view has asked for."""
+    return bool(_asked)
+
+
 @cache  # another thread may hold `load` for a second
 def section_module() -> ModuleType:
     """`reviewer.geometry.section`, whose import costs the second that a window has for its first paint."""
     return load("reviewer.geometry.section")
+
+
+@cache
+def solid_module() -> ModuleType:
+    """`reviewer.geometry.solid`, which comes with it."""
+    return load("reviewer.geometry.solid")
 
 
 @cache
@@ -68,3 +100,21 @@ def _load() -> None:
         gc.freeze()  # what is loaded stays: else the collector looks through all of numba every few seconds, 0.1 s at a time
     finally:
         _ready.set()
+
+
+def _build() -> None:
+    global _builder
+    while True:
+        with _lock:
+            structure = next(iter(_asked), None)
+            if structure is None:
+                _builder = None
+                return
+        try:
+            solid_module().solid(structure)
+        except Exception:
+            log.exception("solid of %s", structure.name)
+            _failed.add(structure)
+        with _lock:
+            del _asked[structure]
+        del structure

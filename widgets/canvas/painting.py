@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTransform
 
 from reviewer.changes import CaseOpened, Change, StructuresChanged, VoxelsArrived
+from reviewer.scene import Scene
 from reviewer.session import Session
 
 from ..theme import theme
@@ -19,11 +20,12 @@ from .differences import Differences
 from .facts import Room, facts_of
 from .framing import Framing
 from .interaction import Distance
-from .layers import Layers, Lines, Picture
+from .layers import Kept, Layers, Lines, Picture
+from .map_wash import Wash, paint_wash, wash
 from .marks import paint_crosshair, paint_distances, paint_focus, paint_style_marks
 from .paths import Outlines
 from .pointed import Pointed
-from .viewport import Pair, Viewport
+from .viewport import Pair, Slices, Viewport
 from .words import Words
 
 
@@ -49,6 +51,7 @@ class Painting:
         self._layers = Layers()
         self._contours = Contours(self.outlines)
         self._differences = Differences()
+        self._wash: Kept[Wash | None] = Kept()
         self._ahead = Ahead(self._prepare)
 
     def hear(self, message: Change) -> None:
@@ -61,6 +64,14 @@ class Painting:
             self._layers.arrived(message.image_id)
         elif isinstance(message, StructuresChanged):
             self.outlines.forget(message.structure_ids)
+
+    def settle(self) -> None:
+        """Come back when the next paint will be complete."""
+        late.wait()
+        scene = self._session.scene
+        compared = () if scene.compared is None else (scene.compared.a, scene.compared.b)
+        for drawn in (*scene.drawn, *scene.preview, *compared):
+            self.outlines.build(drawn)
 
     def _prepare(self, port: Viewport) -> Iterator[None]:
         """Make ready what a paint of another slice will need, one thing at a time."""
@@ -87,6 +98,7 @@ class Painting:
         complete = late.ready()
 
         _paint_picture(painter, self._layers.picture(scene, slices, port, touched.cursor, complete), port, size)
+        self._paint_map(painter, scene, slices, port)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
         to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
@@ -96,6 +108,9 @@ class Painting:
         if scene.dose is not None and scene.dose.lines:
             lines = self._layers.isodose_lines(scene.dose, slices, port)
             self._contours.paint_isodoses(painter, lines)
+        if scene.against is not None and scene.against.lines:
+            others = self._layers.other_isodose_lines(scene.against, slices, port)
+            self._contours.paint_isodoses(painter, others, dashed=True)
         self._contours.paint_structures(painter, scene, port, complete)
         painter.restore()
         if scene.compared is not None:
@@ -104,6 +119,7 @@ class Painting:
 
         words, room, pointed = self.words, Room(port.size), touched.pointed
         zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
+        complete = complete and not late.building()
         words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
         paint_style_marks(painter, scene, port, touched.cursor)
         if scene.crosshair:
@@ -112,6 +128,8 @@ class Painting:
         words.paint_scale(painter, port)
         if scene.compared is not None:
             words.paint_compared_legend(painter, scene.compared, room)
+        if scene.map is not None:
+            words.paint_map_legend(painter, scene.map.map, room)
         words.paint_isodose_legend(painter, scene.dose, self._session.view.reference_gy, room)
         words.paint_isodose_labels(painter, lines, port, room)
         words.paint_facts(painter)
@@ -120,6 +138,13 @@ class Painting:
         if touched.focus:
             paint_focus(painter, port.size)
         self._ahead.painted(slices, port)
+
+    def _paint_map(self, painter: QPainter, scene: Scene, slices: Slices, port: Viewport) -> None:
+        layer, lattice = scene.map, port.lattice(slices.box_mm)
+        if layer is not None and lattice is not None:
+            made = self._layers.map_cut(layer, slices, port)
+            key = layer.map, layer.to_layer, lattice, port.plane, port.position_mm
+            paint_wash(painter, self._wash.get(key, lambda: wash(made, layer, lattice)), port)
 
 
 def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, size: QRect) -> None:

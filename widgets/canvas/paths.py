@@ -20,6 +20,9 @@ from .viewport import Viewport
 
 KEPT_OUTLINES = 4000
 
+FEW_PLANES = 3
+"""A structure of no more has its solid in a moment."""
+
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 
 Key = tuple[Structure, Matrix, str, Point, float]
@@ -53,9 +56,11 @@ class Outlines:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, tuple[Region, QPainterPath] | None] = OrderedDict()
+        self._cut: set[str] = set()
 
     def clear(self) -> None:
         self._kept.clear()
+        self._cut.clear()
 
     def forget(self, structure_ids: frozenset[str]) -> None:
         """Let go of what was cut from structures that have been edited; an edit makes a new Structure."""
@@ -65,7 +70,8 @@ class Outlines:
     def of(self, drawn: Drawn, port: Viewport, complete: bool) -> tuple[Region, QPainterPath] | None:
         """Region and path of a structure in the plane of a viewport; None where it is not met.
 
-        complete: False while cuts across the contours' planes can't be made yet (see `late`); then only native planes are met.
+        complete: False while cuts across the contours' planes can't be made yet (see `late`); then only native planes are met. Nor are others
+        while the solid of a structure is being built for the first time; an edit has a new one in a moment.
         """
         key = (drawn.structure, drawn.to_structure, port.plane.orientation, port.plane.right, port.position_mm)
         if key in self._kept:
@@ -75,7 +81,7 @@ class Outlines:
         native = native_plane(drawn.structure, drawn.to_structure, origin, port)
         if native is not None:  # an own plane without a contour is not met, whatever the structure does beside it
             region = drawn.structure.planes.get(native)
-        elif not complete:
+        elif not complete or not self._at_once(drawn.structure):
             return None
         else:
             region = late.section_module().section(
@@ -86,6 +92,18 @@ class Outlines:
         while len(self._kept) > KEPT_OUTLINES:
             self._kept.popitem(last=False)
         return found
+
+    def build(self, drawn: Drawn) -> None:
+        """Have a structure cut at once from now on."""
+        late.solid_module().solid(drawn.structure)
+
+    def _at_once(self, structure: Structure) -> bool:
+        if structure.id in self._cut or len(structure.planes) <= FEW_PLANES:
+            return True
+        if not late.solid_known(structure):
+            return False
+        self._cut.add(structure.id)
+        return True
 
 
 def native_plane(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> int | None:

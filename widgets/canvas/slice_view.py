@@ -126,13 +126,13 @@ class SliceView(QWidget):
 
     def settle(self) -> None:
         """Come back when the next paint will be complete, cuts and oblique overlays included (screenshots, tests)."""
-        late.wait()
+        self._painting.settle()
         self.update()
 
     @property
     def complete(self) -> bool:
-        """Whether the next paint will be complete."""
-        return late.ready()
+        """Whether the next paint will be complete, as far as the last one knew what it takes."""
+        return late.ready() and not late.building()
 
     @property
     def facts(self) -> tuple[Placed, ...]:
@@ -170,7 +170,7 @@ class SliceView(QWidget):
         )
 
     def _see_whether_loaded(self) -> None:
-        if late.ready():
+        if self.complete:
             self._late.stop()
             self.update()
 
@@ -504,8 +504,6 @@ class SliceView(QWidget):
     # -- painting -------------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if not late.ready() and not self._late.isActive():
-            self._late.start()
         painter = QPainter(self)
         try:
             port = self.viewport_now
@@ -514,6 +512,8 @@ class SliceView(QWidget):
                 paint_drawing(painter, port, self._drawing, self, self._cursor)
         finally:
             painter.end()
+        if not self.complete and not self._late.isActive():
+            self._late.start()
 
     @property
     def _touched(self) -> Touched:
