@@ -66,7 +66,7 @@ def difference_map(
     )
     unit = "Gy" if reference_gy is None else f"% of {reference_gy:g} Gy"
     title = f"difference: {shown.label or 'dose'} − {against.label or 'dose'}"
-    return DoseMap(title, unit, shown.grid, values, stops, (-end, -end / 2, 0.0, end / 2, end), (shown.id, against.id))
+    return DoseMap(title, unit, shown.grid, values, stops, (-end, 0.0, end), (shown.id, against.id))
 
 
 def gamma_map(
@@ -79,6 +79,6 @@ def gamma_map(
         (1.004, (245.0, 200.0, 60.0, 0.75)),
         (2.0, (*MORE, 0.9)),
     )
-    share = "no points" if passed is None else f"{passed:.1f} % of points pass"
-    title = f"gamma {criteria}: {evaluated.label or 'dose'} against {reference.label or 'dose'}, {share}"
+    share = "no points" if passed is None else f"{passed:.1f} % pass"
+    title = f"gamma: {share} ({criteria}), {evaluated.label or 'dose'} against {reference.label or 'dose'}"
     return DoseMap(title, "", reference.grid, values, stops, (0.0, 1.0, 2.0), (reference.id, evaluated.id))

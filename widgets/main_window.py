@@ -372,6 +372,25 @@ class MainWindow(QMainWindow):
             view.settle()
         self.views["volume"].wait()  # type: ignore[attr-defined]
 
+    def _beside(self) -> None:
+        """The compared dose in a second axial picture, or the other three pictures again."""
+        if self.views.beside is not None:
+            self.views.put_beside(None)
+            return
+        slice_view = import_module(".canvas.slice_view", __package__)
+        view = slice_view.SliceView(import_module(".canvas.beside", __package__).OtherDose(self.session), "axial")
+        view.setObjectName("views.beside")
+        view.pointed.connect(self._pointed)
+        view.maximise_requested.connect(self._beside)
+        self.views.put_beside(view)
+
+    def _no_beside(self) -> str:
+        if self.views.beside is not None:
+            return ""
+        if not self._views_loaded:
+            return NOTHING_OPEN
+        return "" if self.session.view.other_dose else "no other plan is compared"
+
     def _place(self, name: str, view: Any) -> None:
         view.maximise_requested.connect(lambda: self.views.toggle(name))
         self.views.put(name, view)
@@ -425,6 +444,9 @@ class MainWindow(QMainWindow):
     def _refresh(self, changes: Changes) -> None:
         if changes.opened:
             self._show_page()
+        if self.views.beside is not None and changes.view("columns", "dose") and not self.session.view.other_dose:
+            self.views.put_beside(None)
+            self.actions_.refresh()
         if changes.view("mode"):
             self._arrange()
 
@@ -530,6 +552,19 @@ class MainWindow(QMainWindow):
             add(command)
         for command in (*self.plans.commands(), *self.plans.goal_commands()):
             add(command)
+        add(
+            Command(
+                "plans.beside",
+                "Both plans side by side",
+                "Plans",
+                self._beside,
+                "Shift+Y",
+                "The axial slice with the compared dose beside the one with the shown dose; they move together",
+                refusal=self._no_beside,
+                checked=lambda: self.views.beside is not None,
+                icon="beside",
+            )
+        )
         add(self.comparison.command())
         for command in self.gating.commands():
             add(command)
@@ -613,7 +648,7 @@ class MainWindow(QMainWindow):
             ("file.save", "file.save_as"),
             ("edit.undo", "edit.redo"),
             ("structure.targets", "structure.derive", "structure.compare"),
-            ("plans.day", "dose.map.gy", "dose.map.percent", "dose.map.gamma", "dose.both"),
+            ("plans.day", "plans.beside", "dose.map.gy", "dose.map.percent", "dose.map.gamma", "dose.both"),
             ("file.export", "file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
             ("help.palette", "help.keys", "help.about"),

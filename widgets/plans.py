@@ -59,6 +59,14 @@ class PlanCommands:
             refusal=self._no_other,
             icon="plan-switch",
         )
+        yield Command(
+            "plans.decision",
+            "Decision…",
+            "Plans",
+            lambda: self._dialog(".dialogs.decision", "DecisionDialog"),
+            tip="Why to adapt, and the price of each plan; the human decides",
+            refusal=self._no_day,
+        )
         for kind, text, key, tip in (
             ("gy", "Dose difference in Gy", "U", "The dose that is shown less the one that it is compared with"),
             ("percent", "Dose difference in %", "Ctrl+U", "In % of the reference dose"),
@@ -204,6 +212,10 @@ class PlanCommands:
             self._session.look(columns=tuple(c for c in columns if c != day.planned))
         else:
             self._session.look(columns=(*(columns or day.columns), day.planned))
+
+    def _dialog(self, module: str, kind: str) -> None:
+        made = getattr(load(module, __package__), kind)(self._window)
+        made.open()
 
     # -- keeping up -----------------------------------------------------------------------------------------------------
 

@@ -19,17 +19,22 @@ class Contours:
 
     def __init__(self, outlines: Outlines) -> None:
         self._outlines = outlines
-        self._lines: tuple[tuple[Lines, ...], list[QPainterPath]] = ((), [])
+        self._paths: dict[bool, tuple[tuple[Lines, ...], list[QPainterPath]]] = {}
 
     def clear(self) -> None:
-        self._lines = ((), [])
+        self._paths = {}
 
-    def paint_isodoses(self, painter: QPainter, lines: tuple[Lines, ...]) -> None:
-        if self._lines[0] is not lines:
-            self._lines = lines, [path_of(line.pieces, closed=False) for line in lines]
+    def paint_isodoses(self, painter: QPainter, lines: tuple[Lines, ...], dashed: bool = False) -> None:
+        """dashed: those of the dose that the shown one is compared with."""
+        known = self._paths.get(dashed)
+        if known is None or known[0] is not lines:
+            known = self._paths[dashed] = lines, [path_of(line.pieces, closed=False) for line in lines]
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for line, path in zip(lines, self._lines[1], strict=True):
-            _outline(painter, path, _hair(QColor(*line.colour)))
+        for line, path in zip(lines, known[1], strict=True):
+            pen = _hair(QColor(*line.colour))
+            if dashed:
+                pen.setDashPattern([5.0, 5.0])
+            _outline(painter, path, pen)
 
     def paint_structures(self, painter: QPainter, scene: Scene, port: Viewport, complete: bool) -> None:
         """Outlines and fillings; a compared pair is left to `Differences`. complete: see `Outlines.of`."""

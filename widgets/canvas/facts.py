@@ -122,6 +122,12 @@ def facts_of(
         lines.append(Fact("overlay", "top left", overlay_texts(scene), must=True))
     if scene.dose is not None:
         lines.append(Fact("dose", "top left", dose_texts(scene.dose), must=True))
+    if scene.against is not None:
+        other = scene.against.dose.label or "without name"
+        lines.append(Fact("against", "top left", (f"dashed: dose {other}", f"dashed: {other}"), "muted", must=True))
+    if scene.map is not None:
+        shown = scene.map.map
+        lines.append(Fact("map", "top left", (f"{shown.title} {shown.unit}".strip(), shown.title), "accent", must=True))
     if any(layer is not None and not layer.image.complete for layer in (scene.base, scene.overlay)):
         lines.append(Fact("reading", "top left", ("reading…",), "muted"))
     west, east, north, south = port.letters

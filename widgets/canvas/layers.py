@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.reslice import cut
-from reviewer.scene import DoseLayer, Layer, Matrix, Scene
+from reviewer.scene import DoseLayer, Layer, MapLayer, Matrix, Scene
 
 from . import compose, late
 from .compose import Known, Shown, Source, Toned, everywhere, in_circle, in_squares, no_source, no_tint, right_of
@@ -85,6 +85,9 @@ class Layers:
         self._dose: Kept[Known | None] = Kept(SLICES_KEPT)
         self._picture: Kept[Picture | None] = Kept()
         self._lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
+        self._other_dose: Kept[Known | None] = Kept(SLICES_KEPT)
+        self._other_lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
+        self._map: Kept[Known | None] = Kept(SLICES_KEPT)
         self._arrivals: dict[str, int] = {}
 
     def arrived(self, image_id: str) -> None:
@@ -103,7 +106,7 @@ class Layers:
         if scene.base is None or lattice is None:
             return None
         over = scene.overlay if complete or (scene.overlay and _straight(scene.overlay)) else None
-        dose = scene.dose if scene.dose and scene.dose.wash and scene.dose.isodoses else None
+        dose = scene.dose if scene.dose and scene.dose.wash and scene.dose.isodoses and scene.map is None else None
         key = (
             complete,
             lattice,
@@ -159,6 +162,24 @@ class Layers:
         """The isodose lines of the slice, from marching squares on the dose's own lattice; open where the dose grid ends."""
         key = (*_dose_key(dose, slices, port), dose.isodoses)
         return self._lines.get(key, lambda: _isodose_lines(self._dose_cut(dose, slices, port), dose))
+
+    def other_isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
+        """The same of the dose that the shown one is compared with."""
+        key = _dose_key(dose, slices, port)
+
+        def make() -> tuple[Lines, ...]:
+            made = self._other_dose.get(
+                key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices, port, None)
+            )
+            return _isodose_lines(made, dose)
+
+        return self._other_lines.get((*key, dose.isodoses), make)
+
+    def map_cut(self, layer: MapLayer, slices: Slices, port: Viewport) -> Known | None:
+        """The map along the slice."""
+        shown = layer.map
+        key = shown, layer.to_layer, port.plane, port.position_mm, slices.box_mm
+        return self._map.get(key, lambda: _cut(shown.values, shown.grid, layer.to_layer, slices, port, None))
 
     def _plane_key(self, layer: Layer, port: Viewport) -> Hashable:
         return layer.image, layer.to_layer, port.plane, port.position_mm, self._arrivals.get(layer.image.id, 0)

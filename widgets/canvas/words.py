@@ -10,12 +10,14 @@ from math import ceil
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
+from reviewer.dose_map import DoseMap
 from reviewer.scene import Compared, DoseLayer
 
 from ..theme import FAMILIES, theme
 from .differences import SWATCH, legend_lines, paint_swatch, place_for_legend
 from .facts import EDGE, Box, Fact, Placed, Role, Room, level_text, placed, scale_bar
 from .layers import Lines
+from .map_wash import BAR_PX, BAR_WIDTH, legend_box, paint_bar
 from .viewport import Pair, Viewport
 
 TEXT_GROUND = QColor(0, 0, 0, 96)
@@ -168,6 +170,27 @@ class Words:
 
         key = ("isodoses", tuple(levels), tuple(texts), ink.rgba())
         self._put(painter, key, box[0] - 2, box[1], (width + 8, height + 1), paint)
+
+    def paint_map_legend(self, painter: QPainter, shown: DoseMap, room: Room) -> None:
+        """The colours of a map with their values, where there is room; the unit stands above."""
+        signed = shown.stops[0][0] < 0
+        texts = [f"{tick:+g}".replace("-", "−") if signed and tick else f"{tick:g}" for tick in shown.ticks]
+        unit = shown.unit or "gamma"
+        width = max(self._width(t) for t in (*texts, unit)) + 6
+        box = legend_box(shown, width, self._line, room)
+        if box is None:
+            return
+        ink = QColor(theme().canvas_text)
+        low, high = shown.stops[0][0], shown.stops[-1][0]
+        x, y = box[0] + width, box[1] + self._line
+        self.write(painter, (box[0] + box[2] - self._width(unit) - 6, box[1], self._width(unit), self._line), unit, ink)
+        paint_bar(painter, x, y + 2, shown)
+        for tick, text in zip(shown.ticks, texts, strict=True):
+            at = y + 2 + (high - tick) / (high - low) * BAR_PX
+            place = min(max(at - self._line / 2, y - 2), y + 2 + BAR_PX - self._line / 2)
+            self.write(painter, (x - 6 - self._width(text), place, self._width(text), self._line), text, ink)
+            painter.setPen(QPen(ink, 1))
+            painter.drawLine(QPointF(x - 2, at), QPointF(x + BAR_WIDTH / 3, at))
 
     def paint_compared_legend(self, painter: QPainter, compared: Compared, room: Room) -> None:
         """What is A and what is B, where there is room to say it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
@@ -29,6 +30,8 @@ from .dvh_curves import DvhCurves
 from .dvh_table import DvhTable, Row, outside_warning
 
 if TYPE_CHECKING:  # loaded late: see _load
+    from reviewer.dosimetry.dvh import Dvh
+
     from .dvh_plot import DvhPlot
 
 EDIT_MS = 60
@@ -142,10 +145,27 @@ class DvhPanel(QWidget):
             rows.append(Row(structure, dvh, self._curves.failure(structure, dose)))
         return rows, refusal
 
+    def _others(self) -> list[tuple[int, Structure, Dvh]]:
+        """What is known in the doses beside the shown one, each on its own structures, without those that are hidden."""
+        view, case = self._session.view, self._session.case
+        shown = {s.name for s in self._structures()}
+        found: list[tuple[int, Structure, Dvh]] = []
+        columns = [c for c in view.columns if c.dose != view.dose]
+        for number, column in enumerate(columns, start=1):
+            dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
+            for structure in group.structures if dose and group else ():
+                if structure.empty or structure.name not in shown:
+                    continue
+                with suppress(NotRegisteredError):
+                    dvh = self._curves.ask(structure, dose)
+                    if dvh is not None:
+                        found.append((number, structure, dvh))
+        return found
+
     # -- showing --------------------------------------------------------------------------------------------------------
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.view("structure_set", "dose", "hidden", "reference_gy"):
+        if changes.view("structure_set", "dose", "hidden", "reference_gy", "columns"):
             self._show()
         elif changes.edited:
             # Ask at once, paint once: either all curves are there by then, or those that are not known any more go.
@@ -157,7 +177,11 @@ class DvhPanel(QWidget):
 
     def _arrived(self, structure_id: str, dose_id: str) -> None:
         dose = self._session.case.dose(dose_id)
-        if dose is None or dose_id != self._session.view.dose:
+        view = self._session.view
+        if dose is None or (dose_id != view.dose and all(c.dose != dose_id for c in view.columns)):
+            return
+        if dose_id != view.dose:
+            self._dirty.start(30)
             return
         if not any(r.dvh is None and not r.trouble for r in self._rows(dose)[0]):
             self._dirty.start(0)
@@ -190,6 +214,7 @@ class DvhPanel(QWidget):
                 for r in rows
                 if r.dvh is not None
             ]
+            shown += [plotting.Curve(s.id, s.colour, s.type, dvh, n) for n, s, dvh in self._others()]
             axes = plotting.Axes(reference if self._percent.isChecked() else None, self._relative.isChecked())
             self._plot.show_curves(shown, axes, reference, dose_title(dose, case.plan(dose.plan_id)))
         self._highlight()

@@ -20,18 +20,26 @@ from reviewer.dosimetry.dvh import Dvh
 from ..theme import Theme, theme, theme_changed
 
 NEAR_PX = 10.0
+DASHES = ([6.0, 3.5], [2.0, 2.5], [8.0, 3.0, 2.0, 3.0])
+"""Strokes of the curves of the second, third … dose."""
+
 TARGETS = ("GTV", "CTV", "PTV")
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A structure's DVH as it is to be drawn."""
+    """A structure's DVH as it is to be drawn. other: in the so-manieth dose beside the shown one, dashed; 0: in the shown one."""
 
     structure_id: str
     colour: Colour
     type: str
     dvh: Dvh
+    other: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.structure_id} {self.other}" if self.other else self.structure_id
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,8 @@ class DvhPlot(pg.PlotWidget):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Ids of the structures with a curve."""
-        return tuple(self._curves)
+        """Ids of the structures with a curve in the dose that is shown."""
+        return tuple(key for key, curve in self._curves.items() if not curve.other)
 
     def data(self, structure_id: str) -> tuple[Floats, Floats]:
         """The points of a curve as drawn, in the units of the axes."""
@@ -102,7 +110,7 @@ class DvhPlot(pg.PlotWidget):
     ) -> None:
         """Draw these; what has not changed is left alone. reference_gy: marked by a line. dose: what the axis is called."""
         self._dose = dose
-        wanted = {c.structure_id: c for c in curves if len(c.dvh.dose_gy)}
+        wanted = {c.key: c for c in curves if len(c.dvh.dose_gy)}
         turned = axes != self._axes
         self._axes = axes
         for gone in [i for i in self._curves if i not in wanted]:
@@ -123,8 +131,9 @@ class DvhPlot(pg.PlotWidget):
 
     def highlight(self, structure_id: str | None) -> None:
         before, self._highlighted = self._highlighted, structure_id
-        for key in {before, structure_id} & self._curves.keys():
-            self._pen(self._curves[key])
+        for curve in self._curves.values():
+            if curve.structure_id in (before, structure_id):
+                self._pen(curve)
 
     def mark(self, structure_id: str | None, dose_gy: float) -> None:
         """Put the dot on a curve, or take it away."""
@@ -168,9 +177,9 @@ class DvhPlot(pg.PlotWidget):
 
     def _draw(self, curve: Curve) -> None:
         dvh, axes = curve.dvh, self._axes
-        line = self._lines.get(curve.structure_id)
+        line = self._lines.get(curve.key)
         if line is None:
-            line = self._lines[curve.structure_id] = pg.PlotCurveItem(antialias=True)
+            line = self._lines[curve.key] = pg.PlotCurveItem(antialias=True)
             line.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             self.addItem(line)
         box = self.getPlotItem().getViewBox()
@@ -187,9 +196,9 @@ class DvhPlot(pg.PlotWidget):
     def _draw_tail(self, curve: Curve, first_gy: float) -> None:
         """From zero dose to the lowest known one nothing is measured; where part of the structure lies outside the grid, dashed."""
         dvh, axes = curve.dvh, self._axes
-        tail = self._tails.get(curve.structure_id)
+        tail = self._tails.get(curve.key)
         if tail is None:
-            tail = self._tails[curve.structure_id] = pg.PlotCurveItem(antialias=True)
+            tail = self._tails[curve.key] = pg.PlotCurveItem(antialias=True)
             tail.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             self.addItem(tail)
         start = 0.0 if dvh.outside_fraction == 0.0 or axes.relative_volume else dvh.volume_cc
@@ -202,10 +211,12 @@ class DvhPlot(pg.PlotWidget):
         pen = QPen(_readable(QColor(*curve.colour), theme()))
         pen.setCosmetic(True)
         pen.setWidthF(3.0 if bold else 1.9 if curve.type in TARGETS else 1.25)
+        if curve.other:
+            pen.setDashPattern(DASHES[min(curve.other, len(DASHES)) - 1])
         tail = QPen(pen)
         if curve.dvh.outside_fraction > 0:
             tail.setDashPattern([4.0, 4.0])
-        line, end = self._lines[curve.structure_id], self._tails[curve.structure_id]
+        line, end = self._lines[curve.key], self._tails[curve.key]
         for item, its_pen in ((line, pen), (end, tail)):
             item.setPen(its_pen)
             item.setZValue(20 if bold else 10 if curve.type in TARGETS else 0)
@@ -238,6 +249,8 @@ class DvhPlot(pg.PlotWidget):
             return None
         found: list[tuple[float, int, str, float]] = []
         for key, line in self._lines.items():
+            if self._curves[key].other:  # the readout speaks of the dose that is shown
+                continue
             x, y = (np.concatenate(pair) for pair in zip(self._tails[key].getData(), line.getData(), strict=True))
             px, py = _to_pixels(x, y, box.viewRange(), area)
             distance, at = _nearest_on(px, py, scene.x(), scene.y())

@@ -20,6 +20,7 @@ class ViewGrid(QSplitter):
         self.side.setObjectName("views.side")
         self._places: dict[str, QWidget] = {name: _waiting(name) for name in NAMES}
         self.alone: str | None = None
+        self._beside: QWidget | None = None
         self.addWidget(self._places["axial"])
         for name in NAMES[1:]:
             self.side.addWidget(self._places[name])
@@ -48,6 +49,25 @@ class ViewGrid(QSplitter):
         self._share()
         self._arrange()
 
+    @property
+    def beside(self) -> QWidget | None:
+        """A second axial picture, in the place of the other three."""
+        return self._beside
+
+    def put_beside(self, widget: QWidget | None) -> None:
+        """Show a second picture at the right of the axial one, or take it away."""
+        before, self._beside = self._beside, widget
+        if before is not None:
+            before.setParent(None)
+            before.deleteLater()
+        if widget is not None:
+            self.insertWidget(1, widget)
+            if self.alone is not None:
+                self.alone = None
+        self._arrange()
+        if widget is not None:
+            self.setSizes([self.width() // 2, self.width() // 2, 0])
+
     def toggle(self, name: str) -> None:
         """One view alone, or all again."""
         self.alone = None if self.alone == name else name
@@ -74,7 +94,9 @@ class ViewGrid(QSplitter):
     def _arrange(self) -> None:
         for name, widget in self._places.items():
             widget.setVisible(self.alone in (None, name))
-        self.side.setVisible(self.alone != "axial")
+        self.side.setVisible(self.alone != "axial" and (self._beside is None or self.alone is not None))
+        if self._beside is not None:
+            self._beside.setVisible(self.alone is None)
 
 
 def _waiting(name: str) -> QLabel:
