@@ -550,7 +550,7 @@ class MainWindow(QMainWindow):
             add(command)
         for command in (*self.management.commands(), *self.derived.commands()):
             add(command)
-        for command in (*self.plans.commands(), *self.plans.goal_commands()):
+        for command in (*self.plans.commands(), *self.plans.goal_commands(), *self.plans.dose_commands()):
             add(command)
         add(
             Command(

@@ -18,7 +18,7 @@ from .actions import NOTHING_OPEN, Command
 from .binding import Changes, follow
 from .jobs import Jobs, Progress
 from .loading import load
-from .wording import dose_title
+from .wording import dose_title, plan_in_view
 
 MAP_JOB = "dose map"
 
@@ -182,6 +182,50 @@ class PlanCommands:
         label = "Gamma" if kind == "gamma" else "Dose difference"
         self._jobs.run(label, work, done, failed, key=MAP_JOB)
 
+    # -- doses made of doses --------------------------------------------------------------------------------------------
+
+    def dose_commands(self) -> Iterator[Command]:
+        yield Command(
+            "dose.prescription",
+            "Prescription…",
+            "Dose",
+            lambda: self._dialog(".dialogs.doses", "PrescriptionDialog"),
+            tip="What 100 % is and in how many fractions: as in the plan, or typed in",
+            refusal=self._no_dose,
+        )
+        yield Command(
+            "dose.sum",
+            "Sum of doses…",
+            "Dose",
+            lambda: self._dialog(".dialogs.doses", "SumDialog"),
+            tip="Doses added up with weights, as physical dose or as EQD2 or BED; it can be removed again",
+            refusal=self._no_dose,
+        )
+        yield Command(
+            "dose.effect",
+            "EQD2 or BED map…",
+            "Dose",
+            lambda: self._dialog(".dialogs.doses", "EffectDialog"),
+            tip="Each voxel with its own dose per fraction; a dose of its own, which says what it is and can be removed",
+            refusal=self._no_dose,
+        )
+        yield Command(
+            "dose.remove",
+            "Remove the computed dose",
+            "Dose",
+            self.remove_dose,
+            tip="Takes away a sum or a map that was made here; doses of files stay",
+            refusal=self._no_made,
+        )
+
+    def remove_dose(self) -> None:
+        dose = self._session.case.dose(self._session.view.dose)
+        if dose is not None:
+            self._session.take_dose(dose.id)
+            plan = plan_in_view(self._session.case, self._session.view.dose)
+            self._session.look(reference_gy=plan.prescribed_gy if plan else None)
+            self._say(f"removed: {dose_title(dose)}")
+
     # -- goals ----------------------------------------------------------------------------------------------------------
 
     def goal_commands(self) -> Iterator[Command]:
@@ -202,6 +246,22 @@ class PlanCommands:
             lambda: session.look(bands=not session.view.bands),
             tip="Median and range of Bordeau 2023, table 2, and Ugurluer 2021: what others had, no limits",
             checked=lambda: session.view.bands,
+        )
+
+        yield Command(
+            "goals.match",
+            "Match structures with goals…",
+            "Goals",
+            lambda: self._dialog(".dialogs.matching", "MatchingDialog"),
+            tip="Choose the structure for a name of the sheet that was not found",
+            refusal=self._no_dose,
+        )
+        yield Command(
+            "goals.edit",
+            "Edit goal sheets…",
+            "Goals",
+            lambda: self._dialog(".dialogs.sheets", "SheetsDialog"),
+            tip="Own sheets; one of the program is copied first",
         )
 
     def show_planned(self) -> None:
@@ -253,3 +313,7 @@ class PlanCommands:
         if not refused and kind == "percent" and not self._session.view.reference_gy:
             return "no dose is set as 100 %"
         return refused
+
+    def _no_made(self) -> str:
+        dose = self._session.view.dose
+        return self._no_dose() or ("" if dose and self._session.made(dose) else "this dose is of a file")

@@ -30,6 +30,7 @@ class Pointed:
     overlay_unit: str
     dose_gy: float | None
     structures: tuple[str, ...]
+    dose_unit: str = "Gy"
 
     @property
     def text(self) -> str:
@@ -40,7 +41,7 @@ class Pointed:
         if self.overlay is not None:
             parts.append(f"over {number(round(self.overlay, 2))} {self.overlay_unit}".rstrip())
         if self.dose_gy is not None:
-            parts.append(f"{self.dose_gy:.1f} Gy")
+            parts.append(f"{self.dose_gy:.1f} {self.dose_unit}")
         return "  ".join(parts)
 
 
@@ -59,6 +60,7 @@ def pointed_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outlines,
         "" if overlay is None else overlay.image.unit,
         None if dose is None else _finite(value_at(dose.dose.gray, dose.dose.grid, dose.to_layer, point)),
         _structures_at(plane_mm, scene, port, outlines, complete),
+        "Gy" if dose is None or dose.dose.type == "PHYSICAL" else f"Gy {dose.dose.type.lower()}",
     )
 
 

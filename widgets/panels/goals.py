@@ -22,7 +22,13 @@ from .goals_list import Goals, GoalsHead, Head, Line
 from .goals_work import GoalWork, Outcome
 from .layers import ElidedCombo, tool_button
 
-MENU = (("goals.planned", "goals.bands"),)
+MENU = (
+    ("goals.planned", "goals.bands", "goals.match", "goals.edit"),
+    ("dose.prescription", "dose.sum", "dose.effect", "dose.remove"),
+    ("plans.beside", "plans.switch", "dose.both"),
+    ("dose.map.gy", "dose.map.percent", "dose.map.gamma"),
+    ("plans.decision",),
+)
 
 
 class GoalsPanel(QWidget):
@@ -47,7 +53,7 @@ class GoalsPanel(QWidget):
         self.menu_button.setProperty("role", "small")
         self.menu_button.setText("⋯")
         self.menu_button.setFixedSize(24, 22)
-        self.menu_button.setToolTip("More columns, published values")
+        self.menu_button.setToolTip("Columns, matching, own sheets, doses, maps")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.menu_button)
         for group in MENU:
