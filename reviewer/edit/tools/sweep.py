@@ -19,11 +19,13 @@ from reviewer.edit.tools.tool import (
     Place,
     Stroke,
     Target,
+    changed,
     circle,
     painted,
     settled,
 )
 from reviewer.geometry.grid import Grid
+from reviewer.geometry.nearby import combined
 from reviewer.geometry.region import Region, region_of
 
 ROUND_MM = 0.01
@@ -100,7 +102,8 @@ class Painting:
         self._erase = erase
         self._areas: dict[int, Region] = {}
         self._pieces: dict[int, int] = {}
-        self._touched: set[int] = set()
+        self._new: dict[int, list[Region]] = {}
+        self._anew: set[int] = set()
         self._draft: dict[int, Region | None] = {}
 
     @property
@@ -111,11 +114,11 @@ class Painting:
     def add(self, footprints: dict[int, Region]) -> None:
         for k, footprint in footprints.items():
             before = self._areas.get(k)
-            area = footprint if before is None else region_of(shapely.union(before, footprint))
+            area = footprint if before is None else region_of(combined(shapely.union, before, footprint))
             if area is not None:
                 self._areas[k] = area
                 self._pieces[k] = self._pieces.get(k, 0) + 1
-                self._touched.add(k)
+                self._new.setdefault(k, []).append(footprint)
 
     def straighten(self, speck_mm2: float) -> None:
         """Take corners away from the outlines of what was covered, by at most STRAIGHT_MM, and specks and pinholes below an area; a single
@@ -128,16 +131,31 @@ class Painting:
                 del self._areas[k]
             else:
                 self._areas[k] = kept
-            self._touched.add(k)
+            self._anew.add(k)
 
     @property
     def draft(self) -> Draft:
-        if self._touched:
-            areas = {k: self._areas[k] for k in self._touched if k in self._areas}
-            found = painted(self._structure, areas, erase=self._erase)
-            self._draft = {k: r for k, r in self._draft.items() if k not in self._touched} | dict(found)
-            self._touched = set()
+        """While the hand moves, what is new is added to the draft before; in the end it is what all of the areas make of the structure."""
+        touched = self._anew | self._new.keys()
+        if touched:
+            found = dict(
+                painted(self._structure, {k: self._areas[k] for k in self._anew if k in self._areas}, erase=self._erase)
+            )
+            moved = {k: self._further(k, footprints) for k, footprints in self._new.items() if k not in self._anew}
+            self._draft = {k: r for k, r in self._draft.items() if k not in touched} | found
+            self._draft |= changed(self._structure, moved)
+            self._new, self._anew = {}, set()
         return self._draft
+
+    def _further(self, plane: int, footprints: list[Region]) -> Region | None:
+        """The draft of a plane with some more footprints."""
+        region = self._draft[plane] if plane in self._draft else self._structure.planes.get(plane)
+        for footprint in footprints:
+            if region is not None:
+                region = settled(combined(shapely.difference if self._erase else shapely.union, region, footprint))
+            elif not self._erase:
+                region = settled(footprint)
+        return region
 
 
 class SweepStroke(Stroke):
