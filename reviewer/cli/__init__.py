@@ -31,6 +31,7 @@ COMMANDS = {
     "sheets": "goal sheets that are there, and whether a new one is good",
     "gamma": "how far two doses agree, by the 3D gamma index",
     "gating": "where the target was in a cine, and when the beam would have been on",
+    "dose-check": "a plan's dose computed again by a backend, and how far it agrees",
     "derive": "make structures by formulas (PTV = GTV + 5 mm) and write them",
     "export": "write structures as RTSTRUCT, DICOM SEG and NIfTI",
     "compare": "how far the structures of two inputs agree",

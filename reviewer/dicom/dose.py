@@ -66,6 +66,7 @@ def dose_of(file: DicomFile, report: Report) -> Dose:
         structure_set_id=text(structures, "ReferencedSOPInstanceUID") or None,
         date=date(ds, "InstanceCreationDate", "ContentDate", "SeriesDate", "StudyDate"),
         path=file.path,
+        statements=tuple(s for s in text(ds, "DerivationDescription").split("; ") if s),
     )
 
 

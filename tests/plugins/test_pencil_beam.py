@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from reviewer_plugins.dose_pencil_beam import PencilBeam, machine
 
 from reviewer.backends.beams import TABLE_TO_PATIENT, beam_axes, beams_of, patient_matrix
 from reviewer.backends.contract import BeamInput, DoseJob, Lattice, Leaves, Segment
 from reviewer.case import Aperture, Beam, ControlPoint, Plan
-from reviewer_plugins.dose_pencil_beam import PencilBeam, machine
 
 
 def jaws(x_mm, y_mm=None):
@@ -54,20 +54,17 @@ def depth_dose(half_mm=50.0, ssd=1000.0):
 
 
 def test_depth_dose_of_a_10_by_10_field():
-    """SSD 100 cm, % of the maximum. 10 cm: Varian's 6 MV, 66.3 %. The curve: d / sqrt(d² + 0.208) exp(-0.0515 d), d in cm (Li et al., PLoS ONE
-    2022;17:e0261042), fitted to published measurements, is up to 2.3 points higher; asked here is the point that is measured."""
+    """SSD 100 cm. At 10 cm: 66.3 % of the maximum, the open 6 MV field of a Varian linear accelerator. The course of the curve, normalised
+    at 10 cm: d / sqrt(d² + 0.208) exp(-0.0515 d), d in cm, fitted to published measurements (Li et al., PLoS ONE 2022;17:e0261042)."""
     depth, along = depth_dose()
-    percent = 100 * along / along.max()
     assert depth[along.argmax()] == pytest.approx(14, abs=3)
-    assert np.interp(100, depth, percent) == pytest.approx(66.3, abs=2)
+    assert 100 * np.interp(100, depth, along) / along.max() == pytest.approx(66.3, abs=2)
     d = depth / 10
     published = d / np.sqrt(d**2 + 0.208) * np.exp(-0.0515 * d)
-    published *= 100 / published.max()
+    published *= 100 / np.interp(100, depth, published)
+    percent = 100 * along / np.interp(100, depth, along)
     beyond = (depth > 20) & (depth < 300)
-    distance = np.abs(np.interp(percent[beyond], published[beyond][::-1], depth[beyond][::-1]) - depth[beyond])
-    agreed = (np.abs(percent - published)[beyond] <= 2) | (distance <= 2)
-    print(dict(zip([50, 100, 150, 200, 250], np.interp([50, 100, 150, 200, 250], depth, percent - published).round(2))))
-    assert agreed.mean() > 0.9
+    assert np.abs(percent - published)[beyond].max() < 2
 
 
 def test_the_beam_quality_is_that_of_6_mv():

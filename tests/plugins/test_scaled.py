@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from reviewer_plugins.dose_scaled import Scaled
 
 from reviewer.backends.contract import DoseJob, Lattice, PlannedDose
-from reviewer_plugins.dose_scaled import Scaled
 
 
 def test_a_linear_dose_is_carried_exactly():
