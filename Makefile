@@ -41,3 +41,4 @@ accuracy: setup  ## docs/accuracy.md: errors against closed form, beside peers
 
 screenshots: setup ## docs/screenshots/*.png
 	@for size in 1280x800 1920x1080; do $(BIN)/reviewer screenshot --demo --size $$size -o docs/screenshots/review-$$size.png || exit; done
+	@$(BIN)/reviewer screenshot --demo --view gating -o docs/screenshots/gating-1280x800.png

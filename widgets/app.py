@@ -69,7 +69,7 @@ def screenshot(
 ) -> None:
     """Write the main window as PNG, `size` pixels wide and high, with everything read and computed; needs no screen.
 
-    view: "review", or "axial", "sagittal", "coronal", "volume" for that view alone.
+    view: "review", or "axial", "sagittal", "coronal", "volume" for that view alone, or "gating".
     Raises InputError where the paths hold nothing usable, the view is unknown, or the file can't be written.
     """
     if view not in VIEWS:
@@ -89,7 +89,12 @@ def screenshot(
         _settle(window)
         if window.failure is not None:
             raise window.failure
-        if view != "review":
+        if view == "gating":
+            refusal = window.gating.refusal()
+            if refusal:
+                raise InputError(refusal, remedy="add a cine, or choose another view")
+            window.session.look(mode="gating")
+        elif view != "review":
             window.views.toggle(view)
         window.resize(*size)
         _settle(window)

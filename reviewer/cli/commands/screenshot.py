@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--view",
         default="review",
         metavar="NAME",
-        help="review (all), axial, sagittal, coronal or volume (default review)",
+        help="review (all), axial, sagittal, coronal, volume or gating (default review)",
     )
 
 
