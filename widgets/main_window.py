@@ -883,5 +883,5 @@ def _dropped(urls: Sequence[QUrl]) -> list[Path]:
     return [Path(u.toLocalFile()) for u in urls if u.isLocalFile()]
 
 
-VIEWS = ("review", *NAMES)
-"""What `reviewer screenshot --view` knows: the whole window, or one view alone in it."""
+VIEWS = ("review", *NAMES, "gating")
+"""What `reviewer screenshot --view` knows: the whole window, one view alone in it, or Gating mode."""
