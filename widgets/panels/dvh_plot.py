@@ -168,7 +168,7 @@ class DvhPlot(pg.PlotWidget):
         style = {"color": t.muted, "font-size": "8pt"}
         unit = "Gy" if self._axes.full_dose_gy is None else f"% of {self._axes.full_dose_gy:g} Gy"
         room = max(60, self.width() - 60 - self.fontMetrics().horizontalAdvance(f" ({unit})"))
-        name = escape(self.fontMetrics().elidedText(self._dose, Qt.TextElideMode.ElideRight, room))
+        name = escape(self.fontMetrics().elidedText(self._dose, Qt.TextElideMode.ElideMiddle, room))
         titles = f"{name} ({unit})", "Volume (%)" if self._axes.relative_volume else "Volume (cc)", t.muted
         if titles != self._titled:  # a title that is set anew has its whole axis painted anew
             self._titled = titles

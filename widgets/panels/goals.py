@@ -306,7 +306,7 @@ def counts_of(outcome: Outcome, case: Case) -> str:
             for symbol, status in (("✓", "met"), ("~", "acceptable"), ("✗", "violated"), ("?", "not-evaluated"))
             if evaluation.count(status)
         ]
-        lines.append(f"{title}:  {'   '.join(counts)}")
+        lines.append(f"{'  '.join(counts)}   {title if len(titles) > 1 else ''}".rstrip())
     return "\n".join(lines)
 
 

@@ -1,0 +1,257 @@
+"""The review of a day in the window, on the demo case: goals of two plans, the decision, maps, side by side, sheets, doses made of doses."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDoubleSpinBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QSpinBox,
+)
+from reviewer_widgets.main_window import MainWindow
+
+from reviewer.case import Case
+from reviewer.demo import demo_folder
+from reviewer.dosimetry import sheets as sheet_files
+from reviewer.edit import Edit, Swap
+from reviewer.opening import begin
+
+
+@pytest.fixture(scope="module")
+def demo() -> Case:
+    opening = begin([demo_folder()])
+    opening.read_voxels(lambda _: None)
+    return opening.case
+
+
+@pytest.fixture
+def window(qtbot, demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(sheet_files, "user_folder", lambda: tmp_path / "goals")
+    made = MainWindow(remember=False)
+    made.show()
+    made.load_views()
+    made.session.open(demo)
+    settle(made, qtbot)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def settle(window, qtbot):
+    for _ in range(3):
+        qtbot.wait(40)
+        assert window.jobs.wait()
+
+
+def dialog(window, name):
+    return window.findChild(QDialog, name)
+
+
+def lines(window):
+    model = window.goals.list.model()
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+def test_one_plan_is_judged_on_what_is_shown(window):
+    assert [h.title for h in window.goals.head.heads] == ["LIV_50_5 adapted"]
+    assert window.goals.sheet.currentText().startswith("SMART liver, 5 fractions")
+    assert any(text.startswith("Duodenum D0.5cc < 36 Gy; LIV_50_5 adapted: ✓") for text in lines(window))
+    assert window.goals.decision.isHidden()
+
+
+def test_baseline_against_adapted_in_one_click(window, qtbot):
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    assert [h.title for h in window.goals.head.heads] == ["on day", "adapted"]
+    duodenum = next(text for text in lines(window) if text.startswith("Duodenum D0.5cc"))
+    assert "on day: ✗" in duodenum
+    assert "adapted: ✓" in duodenum
+    assert "difference −" in duodenum
+    assert "OAR dose" in window.goals.decision.text()
+    assert "Duodenum" in window.goals.decision.text()
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    assert len(window.goals.head.heads) == 1
+
+
+def test_no_value_without_dose_is_ever_met(window, qtbot):
+    """A structure without contour: its goals are not evaluated, and say why; nothing is a green tick."""
+    stomach = next(s for s in window.session.case.structures if s.name == "Stomach" and s.id in ids_shown(window))
+    group = window.session.view.structure_set
+    window.session.apply(Edit("Delete Stomach", (Swap(group, stomach, None),)))
+    settle(window, qtbot)
+    rows = [text for text in lines(window) if text.startswith("Stomach")]
+    assert rows
+    assert all("not evaluated: no structure is called Stomach" in text and "✓" not in text for text in rows)
+
+
+def ids_shown(window):
+    return {s.id for s in window.session.case.structure_set(window.session.view.structure_set).structures}
+
+
+def test_a_goal_leads_to_its_hot_spot(window, qtbot):
+    model = window.goals.list.model()
+    row = next(n for n, text in enumerate(lines(window)) if text.startswith("Duodenum D0.5cc"))
+    before = window.session.view.point_mm
+    window.goals.list.scrollTo(model.index(row, 0))
+    qtbot.mouseClick(
+        window.goals.list.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=window.goals.list.visualRect(model.index(row, 0)).center(),
+    )
+    settle(window, qtbot)
+    view = window.session.view
+    assert window.session.case.structure(view.highlighted).name == "Duodenum"
+    assert view.point_mm != before
+
+
+def test_the_head_switches_the_dose_in_the_pictures(window, qtbot):
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    baseline, adapted = (c.dose for c in window.session.view.columns)
+    qtbot.mouseClick(window.goals.head, Qt.MouseButton.LeftButton, pos=window.goals.head.place(0))
+    assert window.session.view.dose == baseline
+    window.actions_.trigger("plans.switch")
+    assert window.session.view.dose == adapted
+
+
+def test_curves_of_both_plans(window, qtbot):
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    qtbot.waitUntil(lambda: window.dvh.plot is not None)
+    settle(window, qtbot)
+    qtbot.waitUntil(lambda: any(c.other for c in window.dvh.plot._curves.values()), timeout=20_000)
+    curves = window.dvh.plot._curves.values()
+    solid = {c.structure_id for c in curves if not c.other}
+    assert {c.structure_id for c in curves if c.other} == solid
+
+
+@pytest.mark.parametrize(("kind", "said"), [("gy", "difference"), ("gamma", "% pass")])
+def test_maps_over_the_picture(window, qtbot, kind, said):
+    window.actions_.trigger("plans.day")
+    window.actions_.trigger(f"dose.map.{kind}")
+    settle(window, qtbot)
+    assert said in window.session.scene.map.map.title
+    window.views["axial"].grab()
+    assert any(said in placed.fact.texts[0] for placed in window.views["axial"].facts)
+    window.actions_.trigger(f"dose.map.{kind}")
+    assert window.session.scene.map is None
+
+
+def test_the_map_follows_the_plans(window, qtbot):
+    window.actions_.trigger("plans.day")
+    window.actions_.trigger("dose.map.gy")
+    settle(window, qtbot)
+    first = window.session.scene.map.map
+    window.actions_.trigger("plans.switch")
+    settle(window, qtbot)
+    second = window.session.scene.map.map
+    assert first.doses == second.doses[::-1]
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    assert window.session.scene.map is None
+
+
+def test_side_by_side(window, qtbot):
+    window.actions_.trigger("plans.day")
+    window.actions_.trigger("plans.beside")
+    settle(window, qtbot)
+    second = window.views.beside
+    second.grab()
+    assert any("dose: LIV_50_5 on day" in placed.text for placed in second.facts)
+    window.views["axial"].scroll(2)
+    settle(window, qtbot)
+    assert second.viewport_now.position_mm == window.views["axial"].viewport_now.position_mm
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    assert window.views.beside is None
+
+
+def test_the_decision_in_sentences(window, qtbot):
+    window.actions_.trigger("plans.decision")
+    settle(window, qtbot)
+    text = window.findChild(QLabel, "decision.text").text()
+    for part in (
+        "Reason to adapt: OAR dose",
+        "Duodenum D0.5cc[Gy] &lt; 36 Gy",
+        "The price of",
+        "decided by the physician",
+    ):
+        assert part in text
+
+
+def test_own_sheets(window, qtbot, tmp_path):
+    window.actions_.trigger("goals.edit")
+    made = dialog(window, "sheets")
+    text, save = made.findChild(QPlainTextEdit, "sheets.text"), made.findChild(QPushButton, "sheets.save")
+    assert text.isReadOnly()
+    made.findChild(QPushButton, "sheets.copy").click()
+    assert not text.isReadOnly()
+    text.setPlainText(text.toPlainText().replace("< 36 Gy", "< 36 Gray"))
+    qtbot.waitUntil(lambda: made.findChild(QLabel, "sheets.verdict").text().startswith("✗"))
+    assert not save.isEnabled()
+    text.setPlainText(text.toPlainText().replace("< 36 Gray", "< 20 Gy"))
+    made.findChild(QLineEdit, "sheets.name").setText("ours")
+    qtbot.waitUntil(save.isEnabled)
+    save.click()
+    settle(window, qtbot)
+    assert (tmp_path / "goals" / "ours.yaml").exists()
+    assert window.session.view.sheet == "ours"
+    assert any(text.startswith("Duodenum D0.5cc < 20 Gy; LIV_50_5 adapted: ✗") for text in lines(window))
+
+
+def test_a_structure_is_chosen_by_hand(window, qtbot):
+    window.actions_.trigger("goals.match")
+    made = dialog(window, "matching")
+    combo = made.findChild(QComboBox, "matching.Stomach")
+    combo.setCurrentText("Spleen")
+    made._take()
+    settle(window, qtbot)
+    assert any(text.startswith("Spleen D0.5cc") for text in lines(window))
+    assert not any(text.startswith("Stomach D0.5cc") for text in lines(window))
+
+
+def test_a_typed_prescription_counts(window, qtbot):
+    window.actions_.trigger("dose.prescription")
+    made = dialog(window, "prescription")
+    made.findChild(QDoubleSpinBox, "prescription.gy").setValue(40.0)
+    made.carry_out()
+    settle(window, qtbot)
+    assert window.goals.basis.text().startswith("40 Gy prescribed in 5 fx")
+    assert window.session.view.reference_gy == 40.0
+
+
+def test_biological_dose_says_so_and_meets_nothing(window, qtbot):
+    window.actions_.trigger("dose.effect")
+    made = dialog(window, "effect")
+    made.findChild(QSpinBox, "effect.fractions").setValue(5)
+    made.carry_out()
+    settle(window, qtbot)
+    session = window.session
+    assert "EQD2 (α/β 3 Gy, 5 fx)" in session.case.dose(session.view.dose).label
+    assert session.view.reference_gy is None
+    assert not any("✓" in text for text in lines(window))
+    window.actions_.trigger("dose.remove")
+    settle(window, qtbot)
+    assert len(session.case.doses) == 3
+
+
+def test_a_sum_of_two_doses(window, qtbot):
+    window.actions_.trigger("dose.sum")
+    made = dialog(window, "sum")
+    made.findChild(QDoubleSpinBox, "sum.weight.0").setValue(0.4)
+    other = next(n for n, (d, *_) in enumerate(made.rows) if "on day" in d.label)
+    made.findChild(QDoubleSpinBox, f"sum.weight.{other}").setValue(0.6)
+    made.carry_out()
+    settle(window, qtbot)
+    session = window.session
+    total = session.case.dose(session.view.dose)
+    by_label = {d.label: d.gray for d in session.case.doses}
+    expected = 0.4 * by_label["LIV_50_5 adapted"] + 0.6 * by_label["LIV_50_5 on day"]
+    assert total.gray == pytest.approx(expected, abs=1e-3, nan_ok=True)
