@@ -37,6 +37,7 @@ COMMANDS = {
     "compare": "how far the structures of two inputs agree",
     "backends": "dose and tracking engines that are installed, and whether one keeps to the contract",
     "screenshot": "render the window to a picture, without a screen",
+    "report": "a review as PDF, HTML or CSV: goals, pictures, DVH, decision, signatures",
     "verify": "whether a workspace and the files that it builds on are as they were written",
     "check": "test this installation",
 }

@@ -1,0 +1,1 @@
+"""The report of a review: PDF, HTML and CSV of one and the same content (docs/signing.md)."""

@@ -1,0 +1,85 @@
+"""How things are called on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reviewer import __version__
+from reviewer.approval.trail import Signature, SignOff
+from reviewer.case import Patient
+from reviewer.report.contents import Report
+
+
+def patient_name(patient: Patient) -> str:
+    """Family name, then the others; further writings of the name (ideographic, phonetic; PS3.5 6.2.1) behind it."""
+    writings = []
+    for writing in patient.name.split("="):
+        family, _, rest = writing.partition("^")
+        given = " ".join(part for part in rest.split("^") if part.strip())
+        text = f"{family.strip()}, {given}" if family.strip() and given else family.strip() or given
+        if text:
+            writings.append(text)
+    return " · ".join(writings) or "no patient name"
+
+
+def patient_facts(patient: Patient) -> str:
+    born = f"born {patient.birth_date}" if patient.birth_date else ""
+    return " · ".join(p for p in (f"ID {patient.id or '–'}", patient.sex, born) if p)
+
+
+def state(report: Report) -> tuple[str, str]:
+    """Mark and sentence on whether the anatomy that is reported is signed."""
+    group = report.comparison.evaluations[0].delivery.group
+    stands = next((s for s in reversed(report.sign_offs) if s.reopened is None and signed_here(report, s)), None)
+    if stands is not None:
+        second = f" and {stands.second.name}" if stands.second else ""
+        symbol = "✓" if stands.verdict == "approved" else "✗"
+        return symbol, f"{stands.verdict.capitalize()} by {stands.first.name}{second}, {moment(stands.first.at)}"
+    if report.sign_offs:
+        return "!", "Not signed: an earlier signature is void"
+    if group.approval in ("APPROVED", "REJECTED"):
+        by = f" by {group.reviewer}" if group.reviewer else ""
+        return "○", f"Not signed here. The structure set came {group.approval.lower()}{by}"
+    return "○", "Not signed"
+
+
+def signed_here(report: Report, each: SignOff) -> bool:
+    """Whether a sign-off stands for the anatomy of the report and holds."""
+    group = report.comparison.evaluations[0].delivery.group
+    return group.signed and each.content.get("signed_set") == group.id
+
+
+def signature(each: Signature) -> str:
+    return f"{each.name}, {each.role}, {moment(each.at)}"
+
+
+def void(report: Report, each: SignOff) -> str:
+    """Why a sign-off counts no more; empty where it stands."""
+    if each.reopened is not None:
+        return f"VOID: opened again by {signature(each.reopened)}: {each.reopened.statement}"
+    group = report.case.structure_set(each.content.get("signed_set"))
+    return "" if group is not None and group.signed else "VOID: what was signed is not what is here now"
+
+
+def moment(at: str) -> str:
+    """2026-11-21T14:02:05+01:00 as 2026-11-21 14:02 (+01:00)."""
+    return f"{at[:10]} {at[11:16]} ({at[19:]})" if len(at) > 19 else at
+
+
+def identifiers(report: Report) -> Iterator[tuple[str, str]]:
+    """What the report is made of, by UID."""
+    evaluations = report.comparison.evaluations
+    for group in dict.fromkeys(e.delivery.group for e in evaluations):
+        yield f"Structures {group.label}", group.id
+        image = report.case.image(group.image_id)
+        if image is not None:
+            yield f"Image {image.description or image.modality}", image.id
+    for e in evaluations:
+        plan = report.case.plan(e.delivery.dose.plan_id)
+        yield f"Dose {e.delivery.dose.label}", e.delivery.dose.id
+        if plan is not None:
+            yield f"Plan {plan.label}", plan.id
+    if report.head:
+        yield "Workspace", report.workspace
+        yield "Last entry of its log (SHA-256)", report.head
+    yield "Program", f"Reviewer {__version__}"
