@@ -20,6 +20,7 @@ from reviewer.case import Structure
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.reslice import warm_up
 
+from ..drawing import KINDS
 from ..loading import load
 from .compose import Toned, everywhere, no_source, no_tint
 
@@ -84,6 +85,19 @@ def solid_module() -> ModuleType:
 def fused_module() -> ModuleType:
     """`fused`, the compiled way from cuts to pictures."""
     return load(".fused", __package__)
+
+
+@cache  # once is enough
+def load_tools() -> None:
+    """Load the tools of Contour mode, the livewire's compiled loops too, beside the window: the first click with one does not wait."""
+    threading.Thread(target=_load_tools, name="tools", daemon=True).start()
+
+
+def _load_tools() -> None:
+    wait()
+    for module in {kind.module: None for kind in KINDS}:
+        load(f"reviewer.edit.tools.{module}")
+    load("reviewer.edit.operations.livewire").warm_up()
 
 
 def _load() -> None:

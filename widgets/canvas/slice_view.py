@@ -150,6 +150,8 @@ class SliceView(QWidget):
             if not self._behind.isActive():
                 self._behind.start()
             return
+        if self._session.view.mode == "contour" and self._drawing is not None:
+            late.load_tools()
         for message in changes.messages:
             self._painting.hear(message)
             if isinstance(message, CaseOpened):
