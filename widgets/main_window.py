@@ -30,7 +30,9 @@ from reviewer.scene import ORIENTATIONS, Mode
 from reviewer.session import Session, with_dose_as_image
 
 from .actions import NOTHING_OPEN, Actions, Command, SessionCommands, session_commands
+from .approving import Approving
 from .binding import Changes, follow
+from .checking import DoseChecking
 from .derived import DerivedCommands
 from .dialogs.about import AboutDialog
 from .dialogs.keys import KeysDialog
@@ -137,6 +139,7 @@ class MainWindow(QMainWindow):
         self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)
         self.operating.changed.connect(self.actions_.refresh)
         self.plans = PlanCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
+        self.checking = DoseChecking(self, self.session, self.jobs, self.status.say)
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
         self.gating = GatingPlace(self.session, self.jobs, self.actions_, self.strip.tell)
         self.saving = Saving(
@@ -144,6 +147,7 @@ class MainWindow(QMainWindow):
         )
         self.saving.saved_as.connect(lambda path: self._keep_recent([path]))
         self.status.put(self.saving.state)
+        self.approving = Approving(self, self.session, self.jobs, self.saving, self.status.say, self.strip.tell)
         self._add_commands()
 
         menu_button = QToolButton()
@@ -268,6 +272,7 @@ class MainWindow(QMainWindow):
         self.strip.clear()
         self._opening = opening
         self.saving.open(opening, with_dose_as_image(opening.case))
+        self.banner.warn(opening.workspace.doubts if opening.workspace is not None else ())
         if not request.demo:
             self._keep_recent(request.paths)
         self._show_page()
@@ -502,7 +507,7 @@ class MainWindow(QMainWindow):
         add(Command("file.demo", "Demo case", "File", lambda: self.open_paths([], demo=True), icon="body"))
         add(Command("file.folder", "Open folder…", "File", self._ask_folder, "Ctrl+O", icon="folder"))
         add(Command("file.files", "Open files…", "File", self._ask_files, "Ctrl+Shift+O", icon="files"))
-        for command in self.saving.commands():
+        for command in (*self.saving.commands(), *self.approving.commands()):
             add(command)
         add(
             Command(
@@ -551,6 +556,8 @@ class MainWindow(QMainWindow):
         for command in (*self.management.commands(), *self.derived.commands()):
             add(command)
         for command in (*self.plans.commands(), *self.plans.goal_commands(), *self.plans.dose_commands()):
+            add(command)
+        for command in self.checking.commands():
             add(command)
         add(
             Command(
@@ -648,8 +655,17 @@ class MainWindow(QMainWindow):
             ("file.save", "file.save_as"),
             ("edit.undo", "edit.redo"),
             ("structure.targets", "structure.derive", "structure.compare"),
-            ("plans.day", "plans.beside", "dose.map.gy", "dose.map.percent", "dose.map.gamma", "dose.both"),
-            ("file.export", "file.picture", "file.problems"),
+            (
+                "plans.day",
+                "plans.beside",
+                "dose.map.gy",
+                "dose.map.percent",
+                "dose.map.gamma",
+                "dose.both",
+                "plans.dose_check",
+            ),
+            ("review.sign", "review.second", "review.reopen"),
+            ("file.report", "file.export", "file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
             ("help.palette", "help.keys", "help.about"),
             ("file.quit",),
