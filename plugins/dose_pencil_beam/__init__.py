@@ -17,7 +17,6 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
-from reviewer_plugins.dose_pencil_beam.rays import collect, trace
 
 from reviewer.backends.aperture import transmission
 from reviewer.backends.contract import (
@@ -31,6 +30,8 @@ from reviewer.backends.contract import (
     Segment,
     Setting,
 )
+
+from .rays import collect, trace
 
 FLUENCE_STEP_MM = 1.0
 RAY_STEP_MM = 4.0
@@ -145,7 +146,7 @@ class PencilBeam:
                 out += field.result() * np.float32(per_unit)
                 progress((n + 1) / len(groups), beam.name)
         energies = {b.energy_mv for b in job.beams if b.energy_mv is not None} - {data.energy_mv}
-        statements = (
+        statements: tuple[str, ...] = (
             "generic 6 MV beam, no magnetic field, not commissioned",
             "an independent pencil beam: not a substitute for the Monte Carlo of the treatment planning system",
             "scatter is scaled with the depth only: less accurate in and near lung, bone and gas, and in the first 10 mm",
@@ -266,8 +267,12 @@ def _edges(segments: Sequence[Segment]) -> tuple[Floats, Floats]:
     if max(reach.values()) > 300.0:
         raise ValueError("the apertures of a beam are wider than any machine's")
     sizes = [int(np.ceil((r + KERNEL_REACH_MM) / FLUENCE_STEP_MM)) for r in reach.values()]
-    x, y = (FLUENCE_STEP_MM * (np.arange(2 * n + 2) - n - 0.5) for n in sizes)
-    return x, y
+    return _pixel_edges(sizes[0]), _pixel_edges(sizes[1])
+
+
+def _pixel_edges(count: int) -> Floats:
+    """Edges of `count` pixels on both sides of one in the middle, on the axis."""
+    return np.asarray(FLUENCE_STEP_MM * (np.arange(2 * count + 2) - count - 0.5), dtype=np.float64)
 
 
 def convolved(
@@ -345,7 +350,7 @@ def _reference(sad_mm: float, depth_mm: float, loss: float) -> float:
     """Dose of one MU in the machine's own unit: 10 × 10 cm², in water at the isocentre, at a depth."""
     data = machine()
     n = int(REFERENCE_FIELD_MM / 2 + KERNEL_REACH_MM)
-    edges = FLUENCE_STEP_MM * (np.arange(2 * n + 2) - n - 0.5)
+    edges = _pixel_edges(n)
     part = np.clip(
         np.minimum(edges[1:], REFERENCE_FIELD_MM / 2) - np.maximum(edges[:-1], -REFERENCE_FIELD_MM / 2), 0, 1
     )

@@ -45,7 +45,7 @@ def trace(depth, density, to_index, source, x_axis, y_axis, ahead, sad, near, al
 
 
 @njit(cache=True, nogil=True)
-def collect(
+def collect(  # type: ignore[no-untyped-def]
     out,
     wanted,
     lateral,
@@ -63,7 +63,7 @@ def collect(
     sad,
     betas,
     m,
-):  # type: ignore[no-untyped-def]
+):
     """Dose in the wanted voxels of out (z, y, x). lateral: (3, y, x), its first pixel's centre at `first` (x, y); matrix: index to patient."""
     nz, ny, nx = out.shape
     rows, columns, steps = depth.shape

@@ -59,8 +59,8 @@ def patient_matrix(patient_position: str) -> Floats:
             remedy=f"give one of {', '.join(TABLE_TO_PATIENT)}",
         ) from None
     matrix = np.zeros((3, 3))
-    for row, (sign, axis) in enumerate(letters):
-        matrix[row, "xyz".index(axis)] = 1.0 if sign == "+" else -1.0
+    for row, letter in enumerate(letters):
+        matrix[row, "xyz".index(letter[1])] = 1.0 if letter[0] == "+" else -1.0
     return matrix
 
 

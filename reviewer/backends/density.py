@@ -199,17 +199,11 @@ def _of_ct(ct: Image, case: Case, grid: Grid, inside: Mask, notes: list[str]) ->
     table = tables()
     to_ct = case.transform(grid.frame_of_reference_uid, ct.grid.frame_of_reference_uid)
     values = np.full(grid.shape_zyx, WATER, dtype=np.float32)
-    right, down = (tuple(float(c) for c in grid.axes[n]) for n in (0, 1))
+    right, down = _three(grid.axes[0]), _three(grid.axes[1])
     beyond = 0
     for k in range(len(grid.positions_mm)):
-        first = grid.point_of_index_mm((k, 0, 0))
-        plane = PlaneSampling(
-            (float(first[0]), float(first[1]), float(first[2])),
-            right,
-            down,
-            grid.spacing_uv_mm,
-            grid.size_uv,  # type: ignore[arg-type]
-        )
+        first = _three(grid.point_of_index_mm((k, 0, 0)))
+        plane = PlaneSampling(first, right, down, grid.spacing_uv_mm, grid.size_uv)
         stored, known = reslice(ct.voxels, ct.grid, to_ct, plane, smooth=True)
         found = np.interp(stored * ct.slope + ct.intercept, table.hu[:, 0], table.hu[:, 1])
         values[k] = np.where(known, found, WATER)
@@ -224,6 +218,10 @@ def _of_ct(ct: Image, case: Case, grid: Grid, inside: Mask, notes: list[str]) ->
             f"{100 * beyond / max(int(inside.sum()), 1):.1f} % of the body lie beyond the CT, and are taken as water"
         )
     return values
+
+
+def _three(point: NDArray[np.float64]) -> tuple[float, float, float]:
+    return float(point[0]), float(point[1]), float(point[2])
 
 
 def _eroded(inside: Mask, grid: Grid) -> Mask:

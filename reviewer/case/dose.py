@@ -17,7 +17,6 @@ class Dose:
     gray:  (z, y, x) float32, Gy. Outside the grid the dose is unknown, not zero.
     type:  PHYSICAL, EFFECTIVE or ERROR (DICOM DoseType); only PHYSICAL and EFFECTIVE are doses to a patient.
     summation: PLAN, FRACTION, BEAM … (DoseSummationType): of what the dose is.
-    statements: what a reader of a recalculated dose must know ("not commissioned"); shown wherever the dose is.
     statements: what a backend that computed it says of it, shown wherever it is; empty for a dose of the files.
     """
 
@@ -31,5 +30,4 @@ class Dose:
     structure_set_id: str | None = None
     date: str = ""
     path: str = ""
-    statements: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()

@@ -35,13 +35,13 @@ def raw(dataset: Header, keyword: str) -> object:
     return value
 
 
-def text(dataset: Header, keyword: str) -> str:
-    """A single-line text; several values joined by a backslash as in DICOM."""
+def text(dataset: Header, keyword: str, limit: int = MAX_TEXT) -> str:
+    """A single-line text of up to `limit` characters; several values joined by a backslash as in DICOM."""
     value = raw(dataset, keyword)
     if value is None:
         return ""
     if isinstance(value, str) and value.isprintable():
-        return value.strip()[:MAX_TEXT]
+        return value.strip()[:limit]
     try:
         several = isinstance(value, Iterable) and hasattr(
             value, "insert"
@@ -50,7 +50,7 @@ def text(dataset: Header, keyword: str) -> str:
     except Exception:
         return ""
     joined = "\\".join(parts)
-    return "".join(c for c in joined if c.isprintable()).strip()[:MAX_TEXT]
+    return "".join(c for c in joined if c.isprintable()).strip()[:limit]
 
 
 def lines(dataset: Header, keyword: str) -> str:

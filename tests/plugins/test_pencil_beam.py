@@ -55,14 +55,14 @@ def depth_dose(half_mm=50.0, ssd=1000.0):
 
 def test_depth_dose_of_a_10_by_10_field():
     """SSD 100 cm. At 10 cm: 66.3 % of the maximum, the open 6 MV field of a Varian linear accelerator. The course of the curve, normalised
-    at 10 cm: d / sqrt(d² + 0.208) exp(-0.0515 d), d in cm, fitted to published measurements (Li et al., PLoS ONE 2022;17:e0261042)."""
+    at 10 cm to that value: d / sqrt(d² + 0.208) exp(-0.0515 d), d in cm, fitted to published measurements (Li et al., PLoS ONE 2022;17:e0261042)."""
     depth, along = depth_dose()
     assert depth[along.argmax()] == pytest.approx(14, abs=3)
     assert 100 * np.interp(100, depth, along) / along.max() == pytest.approx(66.3, abs=2)
     d = depth / 10
     published = d / np.sqrt(d**2 + 0.208) * np.exp(-0.0515 * d)
-    published *= 100 / np.interp(100, depth, published)
-    percent = 100 * along / np.interp(100, depth, along)
+    published *= 66.3 / np.interp(100, depth, published)
+    percent = 66.3 * along / np.interp(100, depth, along)
     beyond = (depth > 20) & (depth < 300)
     assert np.abs(percent - published)[beyond].max() < 2
 
