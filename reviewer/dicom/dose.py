@@ -66,7 +66,7 @@ def dose_of(file: DicomFile, report: Report) -> Dose:
         structure_set_id=text(structures, "ReferencedSOPInstanceUID") or None,
         date=date(ds, "InstanceCreationDate", "ContentDate", "SeriesDate", "StudyDate"),
         path=file.path,
-        statements=tuple(s for s in text(ds, "DerivationDescription", 1024).split("; ") if s),
+        statements=tuple(s for s in text(ds, "DerivationDescription", 1024).split(" | ") if s),
     )
 
 

@@ -60,7 +60,7 @@ def write_dose(dose: Dose, case: Case, path: Path) -> Path:
     ds.DoseSummationType = dose.summation
     ds.DoseComment = text(dose.label)
     if dose.statements:  # General Image (PS3.3 C.7.6.1), a module of RT Dose
-        ds.DerivationDescription = text("; ".join(dose.statements), 1024)
+        ds.DerivationDescription = text(" | ".join(dose.statements), 1024)
     highest = float(dose.gray.max())
     scaling = decimal(highest / LARGEST_STORED if highest > 0 else 1.0)
     ds.DoseGridScaling = scaling
