@@ -78,29 +78,12 @@ def gather(
     sheet: else one for the number of fractions. columns: else the plans of the day, else the newest dose. assigned, prescribed: as typed in.
     Raises InputError where there is no dose on any structures; CancelledError.
     """
-    columns = tuple(columns) or default_columns(case)
     cache = DvhCache()
     progress(0.05, "Goals")
-
-    def delivery_of(column: Column) -> Delivery:
-        dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
-        if dose is None or group is None:
-            raise InputError("a plan that was to be compared is not there any more")
-        typed = prescribed.get(column.dose, Prescribed())
-        return Delivery.of(case, dose, group, typed.gy, typed.fractions)
-
-    deliveries = [delivery_of(c) for c in columns]
-    sheet = sheet or default_sheet(deliveries[0].fractions)
-
-    def evaluated(delivery: Delivery) -> Evaluation:
-        return evaluate(sheet, delivery, cache, assigned, cancelled)
-
-    evaluations = [evaluated(d) for d in deliveries]
-    day = day_plans(case)
-    decision = None
-    if day is not None and columns[:2] == day.columns:
-        planned = evaluated(delivery_of(day.planned)) if day.planned else None
-        decision = decide(evaluations[0], evaluations[1], planned)
+    evaluations, decision = judged(
+        case, tuple(columns) or default_columns(case), sheet, assigned, prescribed, cache, cancelled
+    )
+    deliveries = [e.delivery for e in evaluations]
     progress(0.3, "Dose-volume histograms")
     curves = _curves(case, deliveries, cache, cancelled)
     progress(0.5, "Pictures")
@@ -118,6 +101,39 @@ def gather(
         str(workspace.keeping.path or "") if workspace else "",
         (made or datetime.now()).astimezone(),
     )
+
+
+def judged(
+    case: Case,
+    columns: Sequence[Column],
+    sheet: Sheet | None = None,
+    assigned: Mapping[str, str] = MappingProxyType({}),
+    prescribed: Mapping[str, Prescribed] = MappingProxyType({}),
+    cache: DvhCache | None = None,
+    cancelled: Callable[[], bool] = NEVER,
+) -> tuple[tuple[Evaluation, ...], Decision | None]:
+    """The columns put to a sheet, and the decision where they are the plans of a day. Parameters and errors as in `gather`."""
+    cache = cache or DvhCache()
+
+    def delivery_of(column: Column) -> Delivery:
+        dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
+        if dose is None or group is None:
+            raise InputError("a plan that was to be compared is not there any more")
+        typed = prescribed.get(column.dose, Prescribed())
+        return Delivery.of(case, dose, group, typed.gy, typed.fractions)
+
+    deliveries = [delivery_of(c) for c in columns]
+    chosen = sheet or default_sheet(deliveries[0].fractions)
+
+    def evaluated(delivery: Delivery) -> Evaluation:
+        return evaluate(chosen, delivery, cache, assigned, cancelled)
+
+    evaluations = tuple(evaluated(d) for d in deliveries)
+    day = day_plans(case)
+    if day is None or tuple(columns[:2]) != day.columns:
+        return evaluations, None
+    planned = evaluated(delivery_of(day.planned)) if day.planned else None
+    return evaluations, decide(evaluations[0], evaluations[1], planned)
 
 
 def default_columns(case: Case) -> tuple[Column, ...]:

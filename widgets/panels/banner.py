@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
+from reviewer.changes import ApprovalChanged
 from reviewer.session import Session
 
 from ..actions import Actions
 from ..binding import Changes, follow
-from ..theme import RHYTHM, icon, theme_changed
+from ..theme import RHYTHM, icon, theme, theme_changed
 from ..wording import approval, fractions, patient_facts, patient_name, plan_in_view
 from .layers import tool_button
 
@@ -74,6 +77,8 @@ class Banner(QWidget):
         self.facts = Elided("banner.facts")
         self.facts.setProperty("role", "muted")
         self.plan = Elided("banner.plan")
+        self.approval = Elided("banner.approval")
+        self.doubt = Elided("banner.doubt")
         row = QHBoxLayout(self)
         row.setContentsMargins(RHYTHM // 2, 0, RHYTHM, 0)
         row.setSpacing(RHYTHM)
@@ -84,6 +89,8 @@ class Banner(QWidget):
         self._line = _line()
         row.addWidget(self._line)
         row.addWidget(self.plan)
+        row.addWidget(self.approval)
+        row.addWidget(self.doubt)
         row.addStretch(1)
         row.addWidget(_line())
         tools = QHBoxLayout()
@@ -108,16 +115,38 @@ class Banner(QWidget):
         follow(self, session, self._refresh)
         theme_changed.connect(self._draw)
         self._draw()
+        self.warn(())
         self._show()
 
     def _draw(self) -> None:
         self.logo.setPixmap(icon("logo", 24).pixmap(24, 24))
+        self.doubt.setStyleSheet(f"color: {theme().bad}; font-weight: 600;")
+        self._show_approval()
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.view("dose", "structure_set"):
+        if changes.view("dose", "structure_set") or changes.any(ApprovalChanged):
             self._show()
 
+    def warn(self, doubts: Sequence[str]) -> None:
+        """What was changed from outside stays in sight for as long as the case is open."""
+        self.doubt.say("⚠ changed from outside" if doubts else "")
+        self.doubt.setVisible(bool(doubts))
+        self.doubt.setToolTip("\n".join(doubts))
+
+    def _show_approval(self) -> None:
+        group = self._session.case.structure_set(self._session.view.structure_set)
+        signed = group is not None and group.signed
+        self.approval.setVisible(signed)
+        if group is not None and signed:
+            symbol, colour = ("✓", theme().good) if group.approval == "APPROVED" else ("✗", theme().bad)
+            self.approval.say(f"{symbol} {group.approval.lower()} by {group.reviewer}, {group.reviewed[11:16]}")
+            self.approval.setToolTip(
+                f"{group.label}: {group.approval.lower()} by {group.reviewer}, {group.reviewed}.\nIts contours are locked until it is opened again."
+            )
+            self.approval.setStyleSheet(f"color: {colour}; font-weight: 600;")
+
     def _show(self) -> None:
+        self._show_approval()
         case = self._session.case
         is_open = bool(case.images or case.doses or case.structure_sets or case.plans or case.cines)
         self.name.say(patient_name(case.patient) if is_open else "Reviewer")

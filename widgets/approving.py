@@ -1,0 +1,223 @@
+"""Commands that sign, open again what was signed, and make the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from reviewer.case import Case, StructureSet
+from reviewer.columns import Column
+from reviewer.scene import View
+from reviewer.session import Session, structure_set_of
+
+from .actions import NOTHING_OPEN, Command
+from .jobs import Jobs, Progress
+from .loading import load
+from .saving import Saving
+
+FILTER = "PDF (*.pdf);;HTML (*.html);;CSV (*.csv)"
+
+
+class Approving:
+    """say: shows a sentence; warn: shows one that must be read."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        session: Session,
+        jobs: Jobs,
+        saving: Saving,
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._window, self._session, self._jobs, self._saving = window, session, jobs, saving
+        self._say, self._warn = say, warn
+
+    def commands(self) -> Iterator[Command]:
+        yield Command(
+            "review.sign",
+            "Approve or reject…",
+            "Sign-off",
+            self.sign,
+            "Ctrl+Shift+P",
+            "With name, role and statement; contours, goals and plans as they are now are bound to it",
+            refusal=self._no_signing,
+        )
+        yield Command(
+            "review.second",
+            "Second signature…",
+            "Sign-off",
+            self.countersign,
+            tip="Another person agrees",
+            refusal=self._no_second,
+        )
+        yield Command(
+            "review.reopen",
+            "Open again…",
+            "Sign-off",
+            self.reopen,
+            tip="The signature becomes void, and the contours can be changed; the reason is kept",
+            refusal=self._no_reopening,
+        )
+        yield Command(
+            "file.report",
+            "Report…",
+            "File",
+            self.ask_report,
+            "Ctrl+P",
+            "Goals, pictures, DVH, decision and signatures as PDF, HTML or CSV",
+            refusal=self._no_report,
+        )
+
+    # -- signing --------------------------------------------------------------------------------------------------------
+
+    def sign(self) -> None:
+        """What is signed is worked out first, beside the window."""
+        case, view, group = self._session.case, self._session.view, self._group
+        if group is None:
+            return
+        self._jobs.run(
+            "What is to be signed",
+            lambda progress: _content(case, view, group, progress),
+            lambda content: self._open("sign", case, content),
+            key="signing",
+        )
+
+    def countersign(self) -> None:
+        self._open("second", self._session.case, self._standing.content)
+
+    def reopen(self) -> None:
+        self._open("reopen", self._session.case, self._standing.content)
+
+    def _open(self, purpose: str, case: Case, content: Any) -> None:
+        if case is not self._session.case:
+            self._warn("The case has changed while it was made ready for the signature: look at it again.")
+            return
+        module = import_module(".dialogs.approval", __package__)
+        module.ApprovalDialog(purpose, case, content, self._carry_out, self._window).open()
+
+    def _carry_out(self, purpose: str, case: Case, content: Any, words: Any, failed: Callable[[str], None]) -> None:
+        """words: `dialogs.approval.Words`. The hashes are made once more beside the window, then the session signs."""
+        stands = self._standing
+
+        def work(_: Progress) -> Any:
+            signing = load("reviewer.approval.signing")
+            person = signing.Person(words.name, words.role)
+            if purpose == "second":
+                return signing.countersign(case, stands, person, words.statement)
+            if purpose == "reopen":
+                return signing.reopen(case, stands, person, words.statement)
+            return signing.approve(case, content, person, words.statement, words.verdict)
+
+        def done(act: Any) -> None:
+            try:
+                self._session.sign(act)
+            except Exception as error:
+                failed(str(error))
+                return
+            words.close()
+            self._say(act.label)
+
+        self._jobs.run("Signing", work, done, lambda error: failed(str(error)), key="signing")
+
+    # -- the report -----------------------------------------------------------------------------------------------------
+
+    def ask_report(self) -> None:
+        file, kind = QFileDialog.getSaveFileName(self._window, "Report", str(Path.home() / "report.pdf"), FILTER)
+        if file:
+            path = Path(file)
+            self.write_report(path if path.suffix else path.with_suffix(f".{kind.split('.')[-1].rstrip(')')}"))
+
+    def write_report(self, path: Path) -> None:
+        case, view, workspace = self._session.case, self._session.view, self._saving.workspace
+
+        def work(progress: Progress) -> Path:
+            contents, writing = load("reviewer.report.contents"), load("reviewer.report.write")
+            writing.check(path)
+            report = contents.gather(
+                case,
+                sheet=_sheet(view),
+                columns=_columns(case, view),
+                assigned=view.assigned,
+                prescribed=view.prescribed,
+                workspace=workspace,
+                progress=progress.report,
+                cancelled=progress.cancelled,
+            )
+            progress.report(0.8, "Writing")
+            writing.write(report, path)
+            return path
+
+        self._jobs.run("Report", work, lambda there: self._say(f"The report is {there}"), key="report")
+
+    # -- why not --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _group(self) -> StructureSet | None:
+        return self._session.case.structure_set(self._session.view.structure_set)
+
+    @property
+    def _standing(self) -> Any:
+        """`reviewer.approval.trail.SignOff` of the set that is shown."""
+        workspace, group = self._saving.workspace, self._group
+        if workspace is None or group is None or not group.signed:
+            return None
+        trail = load("reviewer.approval.trail")
+        return trail.standing(trail.sign_offs(workspace.entries), group.id)
+
+    def _no_case(self) -> str:
+        return "" if self._session.view.base else NOTHING_OPEN
+
+    def _no_signing(self) -> str:
+        group, workspace = self._group, self._saving.workspace
+        if not self._session.view.base:
+            return NOTHING_OPEN
+        if workspace is None:
+            return "nothing keeps a record here"
+        if workspace.keeping.refusal:
+            return f"a signature must be kept, and {workspace.keeping.refusal}"
+        if group is None:
+            return "there is no structure set"
+        return f"{group.label} is {group.approval.lower()} by {group.reviewer} already" if group.signed else ""
+
+    def _no_reopening(self) -> str:
+        return self._no_case() or ("" if self._group is not None and self._group.signed else "it is not signed")
+
+    def _no_second(self) -> str:
+        refused = self._no_reopening()
+        if refused:
+            return refused
+        stands = self._standing
+        return "there is a second signature already" if stands is not None and stands.second is not None else ""
+
+    def _no_report(self) -> str:
+        return self._no_case() or ("" if self._session.case.doses else "there is no dose")
+
+
+def _columns(case: Case, view: View) -> tuple[Column, ...]:
+    """The plans that are side by side, else the dose that is shown on the structures that are shown; empty where there is none."""
+    there = tuple(
+        c for c in view.columns if case.dose(c.dose) is not None and case.structure_set(c.structure_set) is not None
+    )
+    dose = case.dose(view.dose)
+    group = case.structure_set(view.structure_set) or (structure_set_of(case, dose) if dose else None)
+    return there or ((Column(dose.id, group.id),) if dose is not None and group is not None else ())
+
+
+def _sheet(view: View) -> Any:
+    return load("reviewer.dosimetry.sheets").all_sheets().get(view.sheet) if view.sheet else None
+
+
+def _content(case: Case, view: View, group: StructureSet, progress: Progress) -> Any:
+    """In a worker: contours, and where there is a dose the goals with their values."""
+    content_of, columns = load("reviewer.approval.content").content_of, _columns(case, view)
+    if not columns:
+        return content_of(case, group)
+    evaluations, decision = load("reviewer.report.contents").judged(
+        case, columns, _sheet(view), view.assigned, view.prescribed, cancelled=progress.cancelled
+    )
+    return content_of(case, group, evaluations, decision.sentence if decision else "")
