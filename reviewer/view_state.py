@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from reviewer.case import Case, Window
+from reviewer.columns import Column
 from reviewer.scene import OverlayStyle, View
 
 _SWITCHES = ("overlay_on", "crosshair", "isodose_lines", "wash")
@@ -21,6 +22,8 @@ def document(view: View) -> dict[str, Any]:
         "structure_set": view.structure_set,
         "active": view.active,
         "reference_gy": view.reference_gy,
+        "sheet": view.sheet,
+        "columns": [[c.dose, c.structure_set] for c in view.columns],
         "point_mm": list(view.point_mm),
         "hidden": sorted(view.hidden),
         "filled": sorted(view.filled),
@@ -55,6 +58,19 @@ def wishes(found: Any, case: Case) -> dict[str, Any]:
             asked[name] = value
     if asked.get("dose") is not None and _finite(found.get("reference_gy")) and found["reference_gy"] > 0:
         asked["reference_gy"] = float(found["reference_gy"])
+    if isinstance(found.get("sheet"), str):
+        asked["sheet"] = found["sheet"]
+    columns = found.get("columns")
+    if isinstance(columns, list):
+        asked["columns"] = tuple(
+            Column(c[0], c[1])
+            for c in columns
+            if isinstance(c, list)
+            and len(c) == 2
+            and all(isinstance(i, str) for i in c)
+            and c[0] in there["dose"]
+            and c[1] in there["structure_set"]
+        )
     point = found.get("point_mm")
     if "base" in asked and isinstance(point, list) and len(point) == 3 and all(map(_finite, point)):
         asked["point_mm"] = tuple(map(float, point))

@@ -104,7 +104,7 @@ class PlanCommands:
 
     @property
     def _is_day(self) -> bool:
-        return self.day is not None and self._session.view.columns == self.day.columns
+        return self.day is not None and self._session.view.columns[:2] == self.day.columns
 
     def compare_day(self) -> None:
         """Or back to the plan that is shown alone."""

@@ -9,6 +9,7 @@ import pytest
 from drawn import drawn_case
 
 from reviewer.case import Dose, Window
+from reviewer.columns import Column
 from reviewer.session import Session
 from reviewer.view_state import document, wishes
 
@@ -46,6 +47,8 @@ def test_a_view_comes_back_through_json(case):
         wash_opacity=0.1,
         crosshair=False,
         overlay_on=False,
+        sheet="smart-liver-5fx",
+        columns=(Column("dose", "set"),),
     )
     again = Session(case)
     again.look(**wishes(json.loads(json.dumps(document(session.view))), case))
@@ -63,6 +66,11 @@ def test_what_the_case_does_not_hold_is_not_asked_for(case):
     assert bare["hidden"] == frozenset()
     assert "active" not in bare
     assert "structure_set" not in bare
+
+
+@pytest.mark.parametrize("columns", ["dose", [["dose"]], [["dose", None]], [["dose", "gone"]], [["gone", "set"]], [7]])
+def test_columns_that_are_not_there_are_left_out(case, columns):
+    assert wishes({"columns": columns}, case).get("columns", ()) == ()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def demo() -> Case:
 @pytest.fixture
 def window(qtbot, demo, tmp_path, monkeypatch):
     monkeypatch.setattr(sheet_files, "user_folder", lambda: tmp_path / "goals")
+    monkeypatch.setattr(MainWindow, "_load_volume", lambda self: None)  # the 3D view takes longer than all the rest
     made = MainWindow(remember=False)
     made.show()
     made.load_views()
@@ -255,3 +256,18 @@ def test_a_sum_of_two_doses(window, qtbot):
     by_label = {d.label: d.gray for d in session.case.doses}
     expected = 0.4 * by_label["LIV_50_5 adapted"] + 0.6 * by_label["LIV_50_5 on day"]
     assert total.gray == pytest.approx(expected, abs=1e-3, nan_ok=True)
+
+
+def test_any_dose_on_any_anatomy(window, qtbot):
+    """Two doses of one anatomy, and one of them on the anatomy of the simulation, through the registration."""
+    menu = window.goals.columns_menu
+    menu.aboutToShow.emit()
+    offered = {action.text(): action for action in menu.actions()}
+    assert len(offered) == 6
+    assert [text for text, action in offered.items() if action.isChecked()] == ["adapted on Fraction 3 of 5"]
+    for text in ("on day on Fraction 3 of 5", "adapted on Simulation"):
+        menu.aboutToShow.emit()
+        next(action for action in menu.actions() if action.text() == text).trigger()
+        settle(window, qtbot)
+    assert len(window.goals.head.heads) == 3
+    assert all(text.count("; ") >= 3 for text in lines(window))

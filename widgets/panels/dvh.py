@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # loaded late: see _load
 
     from .dvh_plot import DvhPlot
 
-EDIT_MS = 60
+EDIT_MS = 120
 """After an edit: so long the curves may take before those that are not known any more go from the plot."""
 
 
@@ -165,7 +165,9 @@ class DvhPanel(QWidget):
     # -- showing --------------------------------------------------------------------------------------------------------
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.view("structure_set", "dose", "hidden", "reference_gy", "columns"):
+        if changes.view("dose") and not changes.opened and self._session.view.other_dose is not None:
+            self._dirty.start(EDIT_MS)  # plans take turns: the pictures first
+        elif changes.view("structure_set", "dose", "hidden", "reference_gy", "columns"):
             self._show()
         elif changes.edited:
             # Ask at once, paint once: either all curves are there by then, or those that are not known any more go.
@@ -262,9 +264,6 @@ class DvhPanel(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self._dirty.isActive():
-            self._dirty.stop()
-            self._show()
         if not self._loading:
             self._loading = True
             QTimer.singleShot(0, self, self._load)

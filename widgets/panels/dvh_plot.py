@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -274,6 +275,7 @@ class DvhPlot(pg.PlotWidget):
         self.hovered.emit("", 0.0)
 
 
+@lru_cache(128)  # two plans that take turns
 def thinned(dvh: Dvh, px_per_gy: float, px_per_cc: float) -> tuple[Floats, Floats]:
     """Those points of the curve, dose (Gy) and volume (cc), without which it would move by a fifth of a pixel; at the end straight down."""
     scale = np.array([px_per_gy, px_per_cc])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
@@ -11,7 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButt
 
 from reviewer.case import Case
 from reviewer.columns import Column
-from reviewer.session import Session
+from reviewer.errors import NotRegisteredError
+from reviewer.session import Session, structure_set_of
 
 from ..actions import Actions
 from ..binding import Changes, follow
@@ -56,6 +58,9 @@ class GoalsPanel(QWidget):
         self.menu_button.setToolTip("Columns, matching, own sheets, doses, maps")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.menu_button)
+        self.columns_menu = menu.addMenu("Plans to compare")
+        self.columns_menu.setObjectName("goals.columns")
+        self.columns_menu.aboutToShow.connect(self._fill_columns)
         for group in MENU:
             for name in group:
                 menu.addAction(actions[name])
@@ -205,6 +210,24 @@ class GoalsPanel(QWidget):
         bar = self.list.verticalScrollBar()
         self.head.show_heads(heads, bar.sizeHint().width() if bar.maximum() > 0 else 0)
 
+    def _fill_columns(self) -> None:
+        """Every dose on every anatomy that something ties it to; those that are compared are ticked."""
+        menu, case, now = self.columns_menu, self._session.case, self.work.columns()
+        menu.clear()
+        offered = columns_offered(case)
+        for title, column in zip(titles_of(case, offered), offered, strict=True):
+            group = case.structure_set(column.structure_set)
+            action = menu.addAction(
+                title if " on " + structure_set_title(group) in title else f"{title} on {structure_set_title(group)}"
+            )
+            action.setCheckable(True)
+            action.setChecked(column in now)
+            action.triggered.connect(lambda on, column=column: self._take_column(column, on))
+
+    def _take_column(self, column: Column, on: bool) -> None:
+        now = self.work.columns()
+        self._session.look(columns=(*now, column) if on else tuple(c for c in now if c != column))
+
     # -- hands ----------------------------------------------------------------------------------------------------------
 
     def _show_column(self, number: int) -> None:
@@ -275,6 +298,21 @@ def titles_of(case: Case, columns: Sequence[Column]) -> tuple[str, ...]:
         if cut and all(shorter) and len(set(shorter)) == len(shorter):
             return tuple(shorter)
     return tuple(names)
+
+
+def columns_offered(case: Case) -> tuple[Column, ...]:
+    """A dose on its own structures first, then on others whose frame is tied to its own."""
+    own, other = [], []
+    for dose in case.doses:
+        home = structure_set_of(case, dose)
+        for group in case.structure_sets:
+            if group is home:
+                own.append(Column(dose.id, group.id))
+                continue
+            with suppress(NotRegisteredError):
+                case.transform(group.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+                other.append(Column(dose.id, group.id))
+    return (*own, *other)
 
 
 def column_tip(case: Case, column: Column) -> str:

@@ -127,9 +127,9 @@ class GoalWork(QObject):
         evaluations = [evaluated(column) for column in columns]
         day = day_plans(case)
         decision = None
-        if day is not None and columns == day.columns:
+        if day is not None and columns[:2] == day.columns:
             before = evaluated(day.planned) if day.planned else None
-            decision = plans.decide(*evaluations, before)
+            decision = plans.decide(*evaluations[:2], before)
         return Outcome(case, columns, sheet, plans.compare(evaluations), decision)
 
     def find_spot(self, structure: Structure, dose: Dose, lowest: bool) -> None:
