@@ -84,7 +84,7 @@ def prepare(
     if plan.fractions is None:
         raise InputError("the plan does not say in how many fractions", where=plan.label)
     frame = density.grid.frame_of_reference_uid
-    notes = list(density.notes)
+    notes = list(density.notes) if "density" in info.needs else []
     isocentre = _isocentre(question, frame, notes)
     beams = beams_of(plan, _position(question), isocentre) if "beams" in info.needs else ()
     planned = question.planned

@@ -129,7 +129,7 @@ def test_what_is_missing_is_said():
 def test_the_isocentre_follows_the_registration():
     there = case()
     question = Question(there, plan(), there.structure_sets[1], density_map(there, there.structure_sets[1], "bulk"))
-    info = BackendInfo("x", "x", "1", "x", needs=("beams",))
+    info = BackendInfo("x", "x", "1", "x", needs=("beams", "density"))
     job, _, notes = prepare(question, info, {})
     assert job.beams[0].isocentre_mm == pytest.approx(SHIFT)
     assert "isocentre of the plan carried over by the registration" in notes
