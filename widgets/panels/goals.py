@@ -107,7 +107,7 @@ class GoalsPanel(QWidget):
         column.addWidget(self.counts)
         column.addWidget(self.decision)
         work.arrived.connect(self._show)
-        theme_changed.connect(lambda _: self._show())
+        theme_changed.connect(self._show)
         follow(self, session, self._refresh)
         self._show()
 

@@ -154,7 +154,10 @@ class Goals(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.clicked.connect(lambda index: self.chosen.emit(index.data(ROW_ROLE)))
         self.activated.connect(lambda index: self.chosen.emit(index.data(ROW_ROLE)))
-        theme_changed.connect(lambda _: self.viewport().update())
+        theme_changed.connect(self._dress)
+
+    def _dress(self) -> None:
+        self.viewport().update()
 
     def show_lines(self, lines: Sequence[Line]) -> None:
         """In place, as long as there are as many."""
@@ -399,11 +402,14 @@ class GoalsHead(QWidget):
         self.setMouseTracking(True)
         self._heads: tuple[Head, ...] = ()
         self._right = 0
-        theme_changed.connect(lambda _: self.update())
+        theme_changed.connect(self._dress)
 
     @property
     def heads(self) -> tuple[Head, ...]:
         return self._heads
+
+    def _dress(self) -> None:
+        self.update()
 
     def show_heads(self, heads: Sequence[Head], right: int) -> None:
         """right: what the list's scroll bar takes."""
