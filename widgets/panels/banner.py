@@ -157,8 +157,11 @@ class Banner(QWidget):
         if plan is None:
             self.plan.say("")
             return
-        which = fractions(plan, case.structure_set(view.structure_set))
-        parts = (f"Plan {plan.label}", approval(plan.approval), plan.date, which)
+        group = case.structure_set(view.structure_set)
+        which = fractions(plan, group)
+        # What the RTPLAN says of itself would contradict the signature beside it.
+        said = approval(plan.approval) if group is None or not group.signed else ""
+        parts = (f"Plan {plan.label}", said, plan.date, which)
         self.plan.say("   ".join(p for p in parts if p))
 
 

@@ -1,0 +1,111 @@
+"""The report says what is there, on every page whose it is, and never more than is known."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from drawn import drawn_case
+from pypdf import PdfReader
+
+from reviewer.case import Dose, Patient, Plan, Prescription
+from reviewer.cli import main
+from reviewer.dosimetry.sheets import read_sheet
+from reviewer.errors import InputError
+from reviewer.report.contents import gather
+from reviewer.report.pdf import write_pdf
+from reviewer.report.web import write_csv, write_html
+from reviewer.report.wording import patient_name
+from reviewer.report.write import write
+
+SHEET = read_sheet(
+    """
+name: Trial <b>sheet</b>
+source: nobody
+goals:
+  - {structures: Stomach, metric: Mean, limit: < 36 Gy}
+  - {structures: Duodenum, metric: Max, limit: < 10 Gy}
+  - {structures: Heart, metric: Mean, limit: < 10 Gy}
+""",
+    "trial.yaml",
+    "trial",
+)
+
+
+def planned_case(name="Doe^Jane", extra=0):
+    case = drawn_case()
+    grid = case.images[0].grid
+    plan = Plan("plan", "LIV", prescriptions=(Prescription("PTV", 50.0),), fractions=5)
+    dose = Dose("dose", "=LIV & <Co>", grid, np.full(grid.shape_zyx, 20.0, np.float32), plan_id="plan")
+    group = case.structure_sets[0]
+    more = tuple(
+        replace(group.structures[0], id=f"set#{n}", name=f"Structure_with_a_long_name_{n}_" + "x" * 40, number=n)
+        for n in range(10, 10 + extra)
+    )
+    group = replace(group, structures=(*group.structures, *more))
+    return replace(case, patient=Patient(name, "1"), structure_sets=(group,), plans=(plan,), doses=(dose,))
+
+
+def text_of(pdf: bytes) -> list[str]:
+    return [re.sub(r"\s+", " ", page.extract_text()) for page in PdfReader(BytesIO(pdf)).pages]
+
+
+@pytest.mark.parametrize(("paper", "size"), [("a4", (595.28, 841.89)), ("letter", (612, 792))])
+def test_every_page_says_whose_it_is_and_what_it_is_not(paper, size):
+    pdf = write_pdf(gather(planned_case(extra=60), sheet=SHEET), paper)
+    pages = text_of(pdf)
+    assert len(pages) > 3
+    for number, page in enumerate(pages, start=1):
+        assert "Doe, Jane" in page
+        assert "not a medical device" in page
+        assert f"Page {number} of {len(pages)}" in page
+    box = PdfReader(BytesIO(pdf)).pages[0].mediabox
+    assert (float(box.width), float(box.height)) == pytest.approx(size, abs=0.1)
+    assert "Structure_with_a_long_name_69" in " ".join(pages)
+
+
+def test_verdicts_and_what_is_not_known():
+    report = gather(planned_case(), sheet=SHEET)
+    text = " ".join(text_of(write_pdf(report)))
+    assert "✓ 20.00 Gy met" in text
+    assert "✗ 20.00 Gy violated" in text
+    assert "? not evaluated no structure is called Heart" in text
+    assert "Not signed" in text
+    page = write_html(report).decode()
+    assert "Trial &lt;b&gt;sheet&lt;/b&gt;" in page
+    assert "=LIV &amp; &lt;Co&gt;" in page
+    rows = list(csv.reader(write_csv(report).decode("utf-8-sig").splitlines()))
+    values = {row[0]: (row[6], row[8]) for row in rows if len(row) == 10}
+    assert values["Stomach"] == ("20", "met")
+    assert values["Heart"] == ("", "not-evaluated")
+    assert {row[4] for row in rows if len(row) == 10} == {"plan", "'=LIV & <Co>"}  # no spreadsheet computes it
+
+
+@pytest.mark.parametrize("name", ["Παπαδοπούλου^Ελένη", "Ковалёва^Анна", "Żółć^Łucja", "Ångström^Åsa" + "é" * 200])
+def test_names_in_other_alphabets_can_be_read_back(name):
+    first = text_of(write_pdf(gather(planned_case(name), sheet=SHEET)))[0]
+    assert patient_name(Patient(name)).replace(" ", "") in first.replace(" ", "")
+
+
+def test_names_in_chinese_japanese_and_korean_make_a_page():
+    pdf = write_pdf(gather(planned_case("Yamada^Tarou=山田^太郎=やまだ^たろう"), sheet=SHEET))
+    assert b"HeiseiKakuGo-W5" in pdf
+    assert b"HYGothic-Medium" in write_pdf(gather(planned_case("Hong^Gildong=洪^吉洞=홍^길동"), sheet=SHEET))
+
+
+def test_a_case_without_dose_has_nothing_to_report(tmp_path):
+    with pytest.raises(InputError, match="no dose"):
+        gather(drawn_case())
+
+
+def test_where_it_cannot_go(tmp_path):
+    report = gather(planned_case(), sheet=SHEET)
+    for path in (tmp_path / "x.doc", tmp_path / "no" / "x.pdf"):
+        with pytest.raises(InputError):
+            write(report, path)
+    assert list(tmp_path.iterdir()) == []
+    assert main(["report", "--demo", "-o", str(tmp_path / "x.doc")]) == 2
