@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -36,6 +36,9 @@ if TYPE_CHECKING:  # loaded late: see _load
 
 EDIT_MS = 120
 """After an edit: so long the curves may take before those that are not known any more go from the plot."""
+
+TABLE_PX = 300
+"""Lower than this the panel shows curves alone: a table of a line or two tells nothing and takes the room of the goals."""
 
 
 class DvhPanel(QWidget):
@@ -249,6 +252,10 @@ class DvhPanel(QWidget):
         if row.trouble:
             text += f": {row.trouble}"
         self._readout.setText(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._table.setVisible(self.height() >= TABLE_PX)
 
     # -- hands ----------------------------------------------------------------------------------------------------------
 
