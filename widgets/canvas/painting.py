@@ -53,6 +53,7 @@ class Painting:
         self._differences = Differences()
         self._wash: Kept[Wash | None] = Kept()
         self._ahead = Ahead(self._prepare)
+        session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
 
     def hear(self, message: Change) -> None:
         """Let go of what a change has made untrue."""
@@ -64,6 +65,13 @@ class Painting:
             self._layers.arrived(message.image_id)
         elif isinstance(message, StructuresChanged):
             self.outlines.forget(message.structure_ids)
+
+    def waits(self, port: Viewport) -> bool:
+        """Whether a paint in a moment will show more of an edit than one now."""
+        if not late.ready():
+            return False
+        waiting = [drawn for drawn in self._session.scene.drawn if self.outlines.waits(drawn, port)]  # asks for each
+        return bool(waiting)
 
     def settle(self) -> None:
         """Come back when the next paint will be complete."""

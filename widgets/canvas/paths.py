@@ -57,21 +57,37 @@ class Outlines:
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, tuple[Region, QPainterPath] | None] = OrderedDict()
         self._cut: set[str] = set()
+        self._edited: set[str] = set()
+        self._before: dict[tuple[object, ...], tuple[Region, QPainterPath] | None] = {}
 
     def clear(self) -> None:
         self._kept.clear()
         self._cut.clear()
+        self._edited.clear()
+        self._before.clear()
 
     def forget(self, structure_ids: frozenset[str]) -> None:
-        """Let go of what was cut from structures that have been edited; an edit makes a new Structure."""
+        """Let go of what was cut from structures that have been edited; an edit makes a new Structure.
+
+        The newest cut in each plane stays until the new solid is there: its numbers and its cuts come together, and nobody waits for them.
+        """
+        self._edited |= structure_ids & self._cut
         for key in [k for k in self._kept if k[0].id in structure_ids]:
-            del self._kept[key]
+            self._before[key[0].id, *key[1:]] = self._kept.pop(key)
+
+    def waits(self, drawn: Drawn, port: Viewport) -> bool:
+        """Whether a cut across the contours' planes is that of the state before an edit for a moment more."""
+        return (
+            drawn.structure.id in self._edited
+            and native_plane(drawn.structure, drawn.to_structure, port.point_mm((0.0, 0.0)), port) is None
+            and not late.solid_known(drawn.structure)
+        )
 
     def of(self, drawn: Drawn, port: Viewport, complete: bool) -> tuple[Region, QPainterPath] | None:
         """Region and path of a structure in the plane of a viewport; None where it is not met.
 
         complete: False while cuts across the contours' planes can't be made yet (see `late`); then only native planes are met. Nor are others
-        while the solid of a structure is being built for the first time; an edit has a new one in a moment.
+        while the solid of a structure is being built for the first time; after an edit the cut of the state before stays until then.
         """
         key = (drawn.structure, drawn.to_structure, port.plane.orientation, port.plane.right, port.position_mm)
         if key in self._kept:
@@ -81,8 +97,10 @@ class Outlines:
         native = native_plane(drawn.structure, drawn.to_structure, origin, port)
         if native is not None:  # an own plane without a contour is not met, whatever the structure does beside it
             region = drawn.structure.planes.get(native)
-        elif not complete or not self._at_once(drawn.structure):
+        elif not complete:
             return None
+        elif not self._at_once(drawn.structure):
+            return self._before.get((drawn.structure.id, *key[1:]))
         else:
             region = late.section_module().section(
                 drawn.structure, drawn.to_structure, origin, port.plane.right, port.plane.down
@@ -98,11 +116,15 @@ class Outlines:
         late.solid_module().solid(drawn.structure)
 
     def _at_once(self, structure: Structure) -> bool:
-        if structure.id in self._cut or len(structure.planes) <= FEW_PLANES:
+        known = structure.id in self._cut and structure.id not in self._edited
+        if known or len(structure.planes) <= FEW_PLANES:
             return True
         if not late.solid_known(structure):
             return False
         self._cut.add(structure.id)
+        if structure.id in self._edited:
+            self._edited.discard(structure.id)
+            self._before = {key: cut for key, cut in self._before.items() if key[0] != structure.id}
         return True
 
 

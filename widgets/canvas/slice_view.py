@@ -153,13 +153,16 @@ class SliceView(QWidget):
         if self._session.view.mode == "contour" and self._drawing is not None:
             late.load_tools()
         for message in changes.messages:
-            self._painting.hear(message)
             if isinstance(message, CaseOpened):
                 self._pointed = None
                 self._ruler.clear()
                 self._interaction.cancel()
         if self._cursor is not None and self._interaction.held is None:
             self._look_under(self._cursor)
+        port = self.viewport_now
+        if changes.edited and port is not None and self._painting.waits(port):
+            self._late.start()  # one paint with all that the edit moves, instead of two
+            return
         self.update()
 
     def _only_a_stroke_elsewhere(self, changes: Changes) -> bool:

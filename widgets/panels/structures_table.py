@@ -64,7 +64,7 @@ class StructureTable(QAbstractTableModel):
         self._volumes[structure.id] = cc
         row = self.row_of(structure.id)
         if row is not None:
-            self._repaint_row(row)
+            self.dataChanged.emit(self.index(row, VOLUME), self.index(row, VOLUME))
 
     def repaint(self) -> None:
         if self.rows:
