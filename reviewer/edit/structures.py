@@ -66,7 +66,9 @@ def duplicate(case: Case, structure: Structure) -> Edit:
 def copy_set(case: Case, group: StructureSet) -> Edit:
     """A copy of a whole structure set that can be worked on, whatever the state of approval of the other; formulas stay formulas."""
     label = free_name(f"{group.label} copy".strip(), {g.label for g in case.structure_sets})
-    fresh = replace(group, id=new_uid(), label=label, structures=(), approval="", path="", reviewer="", reviewed="", signed=False)
+    fresh = replace(
+        group, id=new_uid(), label=label, structures=(), approval="", path="", reviewer="", reviewed="", signed=False
+    )
     copies = (replace(s, id=f"{fresh.id}#{s.number}", locked=False) for s in group.structures)
     return Edit(f"Copy {group.label}", tuple(Swap(fresh.id, None, copy) for copy in copies), (fresh,))
 

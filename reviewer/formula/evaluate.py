@@ -22,6 +22,7 @@ from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.margin import Layered, Sides, beyond_mm, margin
 from reviewer.geometry.memo import Memo
+from reviewer.geometry.overlay import either, shared, united, without
 from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.reslice import PlaneSampling, reslice
 from reviewer.geometry.section import section
@@ -369,13 +370,13 @@ def _both(operator: str, left: Region | None, right: Region | None) -> Region | 
         case "-" if left is None or right is None:
             return left
         case "|":
-            return region_of(shapely.union(left, right))
+            return region_of(united(left, right))
         case "&":
-            return region_of(shapely.intersection(left, right))
+            return region_of(shared(left, right))
         case "-":
-            return region_of(shapely.difference(left, right))
+            return region_of(without(left, right))
         case _:
-            return region_of(shapely.symmetric_difference(left, right))
+            return region_of(either(left, right))
 
 
 def _united(node: Node, sides: Sides) -> list[Node]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from shapely import MultiPolygon, Polygon
 
 from reviewer.errors import GeometryError
+from reviewer.geometry.overlay import either
 
 Region: TypeAlias = Polygon | MultiPolygon
 """A valid shapely Polygon or MultiPolygon in the plane coordinates (u, v) of one slice, mm. Holes are interiors, islands further polygons."""
@@ -47,7 +48,7 @@ def region_of_rings(rings: Sequence[ArrayLike]) -> Region | None:
         return polygons[0] if polygons[0].area > SMALLEST_PART_MM2 else None
     polygons.extend(face for points in tangled for face in _odd_faces(points))
     while len(polygons) > 1:  # pairwise, so that many rings stay cheap
-        paired = shapely.symmetric_difference(polygons[0:-1:2], polygons[1::2])
+        paired = either(polygons[0:-1:2], polygons[1::2])
         polygons = [*paired, *polygons[len(paired) * 2 :]]
     return region_of(polygons[0]) if polygons else None
 

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike
 
 from reviewer.edit.operations.planes import Changes, differing
 from reviewer.errors import GeometryError, InputError
 from reviewer.geometry.grid import AXIS_TOLERANCE
 from reviewer.geometry.margin import LARGEST_MM, Sides, margin
+from reviewer.geometry.overlay import shared, without
 from reviewer.geometry.region import Region, region_of
 from reviewer.geometry.section import section
 from reviewer.geometry.stack import Stack
@@ -40,9 +40,9 @@ def crop(
     for k in wanted:
         there = limit.get(k)
         if keep == "inside":
-            after[k] = None if there is None else region_of(shapely.intersection(stack.planes[k], there))
+            after[k] = None if there is None else region_of(shared(stack.planes[k], there))
         elif there is not None:
-            after[k] = region_of(shapely.difference(stack.planes[k], there))
+            after[k] = region_of(without(stack.planes[k], there))
     return differing(stack.planes, after)
 
 

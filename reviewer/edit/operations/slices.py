@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shapely
-
 from reviewer.edit.operations.planes import Changes, differing, drawn, slice_name
 from reviewer.errors import InputError
+from reviewer.geometry.overlay import united
 from reviewer.geometry.region import region_of
 from reviewer.geometry.stack import Stack
 
@@ -19,8 +18,8 @@ def copy(stack: Stack, source: int, target: int, *, unite: bool = False) -> Chan
     if not 0 <= target < len(stack.grid.positions_mm):
         raise InputError(f"there is no slice beyond {slice_name(stack, source)}")
     there = stack.planes.get(target)
-    united = region_of(shapely.union(there, region)) if unite and there is not None else region
-    return differing(stack.planes, {target: united})
+    after = region_of(united(there, region)) if unite and there is not None else region
+    return differing(stack.planes, {target: after})
 
 
 def clear(stack: Stack, first: int, last: int) -> Changes:

@@ -11,6 +11,7 @@ import shapely
 from reviewer.edit.tools.tool import DEBRIS_MM2, Floats, Limit, Place, Target, settled
 from reviewer.errors import InputError
 from reviewer.geometry.level import level_rings
+from reviewer.geometry.overlay import shared, united, without
 from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.reslice import Cut, cut
 from reviewer.geometry.section import section
@@ -49,9 +50,9 @@ class Ground:
             return after
         region = before
         if kept_gain is not None:
-            region = kept_gain if region is None else settled(shapely.union(region, kept_gain))
+            region = kept_gain if region is None else settled(united(region, kept_gain))
         if kept_loss is not None and region is not None:
-            region = settled(shapely.difference(region, kept_loss))
+            region = settled(without(region, kept_loss))
         return region
 
     @property
@@ -76,7 +77,7 @@ class Ground:
         kept: Region | None = footprint
         border = self._target.border
         if border is not None and not border.contains(footprint):
-            kept = region_of(shapely.intersection(footprint, border))
+            kept = region_of(shared(footprint, border))
         for number, limit in enumerate(self._target.limits):
             if kept is None:
                 return None
@@ -158,7 +159,7 @@ class Ground:
 def _without(one: Region | None, other: Region | None) -> Region | None:
     if one is None or other is None:
         return one
-    return region_of(shapely.difference(one, other))
+    return region_of(without(one, other))
 
 
 def _window(centres: Floats, low: float, high: float) -> slice:

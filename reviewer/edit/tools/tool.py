@@ -22,7 +22,7 @@ Nothing is drawn beyond the border of the image that the structure lies on: stro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -37,6 +37,7 @@ from reviewer.edit.edit import Edit
 from reviewer.edit.refusal import refusal
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
+from reviewer.geometry.overlay import united, without
 from reviewer.geometry.region import SMALLEST_PART_MM2, Region, region_of
 
 Floats = NDArray[np.float64]
@@ -429,7 +430,7 @@ def _without_pinholes(part: shapely.Polygon, below_mm2: float) -> shapely.Polygo
 
 def painted(structure: Structure, footprints: Mapping[int, Region], *, erase: bool) -> Draft:
     """The draft that adds footprints (plane -> region in (u, v) mm) to a structure, or takes them away from it."""
-    combine: Callable[..., shapely.Geometry] = shapely.difference if erase else shapely.union
+    combine = without if erase else united
     proposed: dict[int, Region | None] = {}
     for k, footprint in footprints.items():
         before = structure.planes.get(k)

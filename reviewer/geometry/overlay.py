@@ -1,0 +1,55 @@
+"""Union, intersection and difference of regions that are right, or done again until they are.
+
+GEOS overlays in floating point now and then lose whole parts where borders nearly coincide, without a word (and refuse in other such
+cases). Two results have to fit each other: |A ∪ B| + |A ∩ B| = |A| + |B|. Where they don't, the overlay is done again on a fine
+lattice, which is safe (Hobby, Practical segment intersection with finite precision output, Comput Geom 1999) and ten times slower.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+LATTICE_MM = 1e-8
+"""Of the safe overlay: no outline moves by more."""
+
+AREA_TOLERANCE = 1e-9
+"""Of the fit of areas, as a part of both areas."""
+
+
+def united(a: Any, b: Any) -> Any:
+    """A ∪ B of geometries or arrays of them, elementwise, as shapely gives it: lines and points left over included."""
+    return _checked(shapely.union, shapely.intersection, (1, 1, -1), a, b)
+
+
+def shared(a: Any, b: Any) -> Any:
+    """A ∩ B, see `united`."""
+    return _checked(shapely.intersection, shapely.union, (1, 1, -1), a, b)
+
+
+def without(a: Any, b: Any) -> Any:
+    """A − B, see `united`."""
+    return _checked(shapely.difference, shapely.intersection, (1, 0, -1), a, b)
+
+
+def either(a: Any, b: Any) -> Any:
+    """A ∪ B without A ∩ B, see `united`."""
+    return _checked(shapely.symmetric_difference, shapely.intersection, (1, 1, -2), a, b)
+
+
+def _checked(operation: Any, partner: Any, signs: tuple[int, int, int], a: Any, b: Any) -> Any:
+    """`operation`, whose area is the sum of the areas of A, B and `partner`, each times its sign."""
+    first, second = np.atleast_1d(np.asarray(a, dtype=object)), np.atleast_1d(np.asarray(b, dtype=object))
+    try:
+        done = operation(first, second)
+        areas: list[NDArray[np.float64]] = [shapely.area(g) for g in (first, second, partner(first, second))]
+        expected = sum(sign * area for sign, area in zip(signs, areas, strict=True))
+        wrong = np.abs(shapely.area(done) - expected) > AREA_TOLERANCE * (areas[0] + areas[1])
+    except shapely.GEOSException:
+        done, wrong = np.empty(len(first), dtype=object), np.ones(len(first), dtype=bool)
+    if wrong.any():
+        done[wrong] = operation(first[wrong], second[wrong], grid_size=LATTICE_MM)
+    return done if np.ndim(a) else done[0]
