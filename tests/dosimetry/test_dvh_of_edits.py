@@ -55,10 +55,13 @@ def test_going_on_from_an_earlier_dvh_gives_what_adding_up_all_gives(edits, degr
             structure, planes=planes if region is None or region.is_empty else {**planes, plane: region}
         )
         kept, anew = dvh(structure, DOSE, tie, earlier=kept), dvh(structure, DOSE, tie)
-        assert (kept.volume_cc, kept.outside_fraction) == (anew.volume_cc, anew.outside_fraction)
-        assert (kept.min_gy, kept.mean_gy, kept.max_gy) == (anew.min_gy, anew.mean_gy, anew.max_gy)
-        np.testing.assert_array_equal(kept.dose_gy, anew.dose_gy)
-        np.testing.assert_array_equal(kept.cumulative_cc, anew.cumulative_cc)
+        for name in ("volume_cc", "outside_fraction", "min_gy", "mean_gy", "max_gy"):
+            assert getattr(kept, name) == pytest.approx(getattr(anew, name), rel=1e-9, abs=1e-12)
+        np.testing.assert_allclose(kept.dose_gy, anew.dose_gy, rtol=1e-9)
+        # What lies on the border of two dose levels may be rounded to either, and no further.
+        curve, rounding = kept.cumulative_cc, 1e-9 * anew.volume_cc
+        assert (anew.cumulative_cc[1:] <= curve[:-1] + rounding).all()
+        assert (anew.cumulative_cc[:-1] >= curve[1:] - rounding).all()
 
 
 @pytest.mark.parametrize("degrees", [0.0, 10.0])
