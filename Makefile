@@ -18,7 +18,7 @@ demo: setup      ## open the embedded case (without a display: a picture of the 
 	@$(BIN)/reviewer demo
 
 test: setup-test ## all tests but the slow ones, the real window on a virtual screen included
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: setup-test ## the slow ones
 	@$(BIN)/pytest -m slow
