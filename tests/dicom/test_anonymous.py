@@ -16,7 +16,7 @@ from reviewer.geometry.grid import Grid
 from reviewer.opening import open_case
 
 SECRETS = (
-    b"Doe", b"Jane", b"4711", b"19621105", b"Smith", b"Mercy", b"20250224", b"20250307", b"062Y",
+    b"Doe", b"Jane", b"MRN-4711", b"19621105", b"Smith", b"Mercy", b"20250224", b"20250307", b"062Y",
     b"1.2.99.1", b"1.2.99.2", b"1.2.99.3", b"1.2.99.4", b"1.2.99.5", b"1.2.99.6", b"1.2.99.7",
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ def case() -> Case:
         "1.2.99.7.1", "Smith", first, np.ones(first.shape_zyx, np.float32), structure_set_id=group.id, date="2025-03-02"
     )
     tie = Registration("1.2.99.7.2", "Doe to Doe", "1.2.99.2", "1.2.99.1", np.eye(4), "2025-03-07")
-    patient = Patient("Doe^Jane", "4711", "F", "1962-11-05", "062Y")
+    patient = Patient("Doe^Jane", "MRN-4711", "F", "1962-11-05", "062Y")
     return Case(patient, images, (group,), (dose,), (), (tie,))
 
 
