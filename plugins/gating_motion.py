@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reviewer.backends.contract import GatingJob, Tracked
+from reviewer.backends.contract import GatingJob, Setting, Tracked
 
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -140,6 +141,32 @@ class Flows:
         one, other = (np.clip(each, 0, 255).astype(np.uint8) for each in (a, b))
         begin = np.zeros((*a.shape, 2), np.float32) if start is None else start.copy()
         return np.asarray(self._flows.calc(one, other, begin), np.float32)
+
+
+LEAST_CONFIDENCE = Setting(
+    "least_confidence", "Least confidence", "number", 0.6, "", 0.0, 1.0, (),
+    "Correlation of the target and its rim below which it counts as not tracked: the beam is off",
+)  # fmt: skip
+
+
+class Tracker:
+    """What both embedded trackers are, but for how they find the motion. Their settings are LEAST_CONFIDENCE and a number `around_mm`."""
+
+    _target: Target
+    _least: float
+    _flows: Flows
+
+    def available(self, job: GatingJob | None) -> str | None:
+        return None
+
+    def start(self, job: GatingJob) -> Sequence[str]:
+        self._target = Target(job, float(job.settings["around_mm"]))
+        self._least = float(job.settings[LEAST_CONFIDENCE.name])
+        self._flows = Flows()
+        return (
+            "follows what is seen in the plane; motion across it shows only as a change of the target's look",
+            f"not tracked below a correlation of {self._least:g}",
+        )
 
 
 def _grown(mask: NDArray[np.bool_], radius_px: Floats) -> NDArray[np.bool_]:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
 
-from ..gating_motion import Flows, Target
+from ..gating_motion import LEAST_CONFIDENCE, Tracker
 
 
-class OpticalFlowTracker:
+class OpticalFlowTracker(Tracker):
     """Begins each frame where the last one that was tracked has ended."""
 
     info = BackendInfo("optical-flow", "Optical flow (DIS)", "1.0", "Apache-2.0")
@@ -20,24 +20,12 @@ class OpticalFlowTracker:
     def settings(self) -> Sequence[Setting]:
         return (
             Setting("around_mm", "Window", "number", 50.0, "mm", 20.0, 120.0, (), "What of the surroundings the flow is computed on"),
-            Setting(
-                "least_confidence", "Least confidence", "number", 0.6, "", 0.0, 1.0, (),
-                "Correlation of the target and its rim below which it counts as not tracked: the beam is off",
-            ),
+            LEAST_CONFIDENCE,
         )  # fmt: skip
 
-    def available(self, job: GatingJob | None) -> str | None:
-        return None
-
     def start(self, job: GatingJob) -> Sequence[str]:
-        self._target = Target(job, float(job.settings["around_mm"]))
-        self._least = float(job.settings["least_confidence"])
-        self._flows = Flows()
         self._start: NDArray[np.float32] | None = None
-        return (
-            "follows what is seen in the plane; motion across it shows only as a change of the target's look",
-            f"not tracked below a correlation of {self._least:g}",
-        )
+        return super().start(job)
 
     def track(self, frame: NDArray[np.float32], time_s: float) -> Tracked:
         target = self._target

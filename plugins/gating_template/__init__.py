@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
 
-from ..gating_motion import Floats, Flows, Motion, Pixels, Target
+from ..gating_motion import LEAST_CONFIDENCE, Floats, Motion, Pixels, Tracker
 
 
-class TemplateTracker:
+class TemplateTracker(Tracker):
     """Stateless between frames: what is lost on one is found again on the next."""
 
     info = BackendInfo("template", "Template correlation and optical flow", "1.0", "Apache-2.0")
@@ -22,24 +22,13 @@ class TemplateTracker:
         return (
             Setting("search_mm", "Search", "number", 45.0, "mm", 5.0, 120.0, (), "How far from the reference the target is looked for"),
             Setting("around_mm", "Window", "number", 16.0, "mm", 6.0, 60.0, (), "What of the surroundings is matched with the target"),
-            Setting(
-                "least_confidence", "Least confidence", "number", 0.6, "", 0.0, 1.0, (),
-                "Correlation of the target and its rim below which it counts as not tracked: the beam is off",
-            ),
+            LEAST_CONFIDENCE,
         )  # fmt: skip
 
-    def available(self, job: GatingJob | None) -> str | None:
-        return None
-
     def start(self, job: GatingJob) -> Sequence[str]:
-        self._target = Target(job, float(job.settings["around_mm"]))
-        self._least = float(job.settings["least_confidence"])
+        statements = super().start(job)
         self._reach = np.ceil(float(job.settings["search_mm"]) / self._target.spacing).astype(int)
-        self._flows = Flows()
-        return (
-            "follows what is seen in the plane; motion across it shows only as a change of the target's look",
-            f"not tracked below a correlation of {self._least:g}",
-        )
+        return statements
 
     def track(self, frame: NDArray[np.float32], time_s: float) -> Tracked:
         target = self._target
