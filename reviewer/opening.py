@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from reviewer.case import Case, Cine, Image, Patient, Problem, StructureSet
-from reviewer.cine_volumes import is_cine, is_label_of, labels_of, read_cine
+from reviewer.cine_volumes import is_cine, labels_of, read_cine
 from reviewer.dicom.file import DicomFile, read_file
 from reviewer.dicom.pixels import release
 from reviewer.dicom.read import patient_of, read
@@ -450,7 +450,7 @@ def _open_cines(
     for name in filter(is_cine, names):
         check()
         labels = labels_of(name, names)
-        rest = [n for n in rest if n != name and not (labels and is_label_of(n, name))]
+        rest = [n for n in rest if n != name and n not in labels]
         try:
             cine, group, notes = read_cine(name, labels)
         except Exception as error:

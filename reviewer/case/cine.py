@@ -15,6 +15,7 @@ class Cine:
     """frames: (t, y, x); times_s: (t,) from the first frame; grid: one plane, in patient coordinates.
 
     oriented: whether the file says how the plane lies in the patient; if not, the grid's axes are those of the picture only.
+    labels: (t, y, x) whole numbers that somebody has drawn on the frames, 0 where nothing is; None without.
     """
 
     id: str
@@ -25,3 +26,4 @@ class Cine:
     times_s: NDArray[np.float64]
     date: str = ""
     oriented: bool = True
+    labels: NDArray[np.integer] | None = None
