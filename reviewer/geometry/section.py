@@ -15,7 +15,7 @@ from reviewer.geometry.edges import Floats, Integers
 from reviewer.geometry.field import field, occupied
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of_rings
-from reviewer.geometry.solid import Solid, solid
+from reviewer.geometry.solid import Solid, slabs, solid
 from reviewer.geometry.stack import Stack
 
 TILT_TOLERANCE = 1e-4
@@ -32,7 +32,35 @@ def section(
     Parallel to the stack's planes: the exact region there. Perpendicular: exact crossings at each prism of the solid, joined by straight
     lines. At another angle: the half-occupied line of a `Field`, smooth to about half of its cells (0.5 to 2 mm).
     """
-    body = solid(stack)
+    return _cut(solid(stack), stack, to_stack, origin_mm, right, down)
+
+
+def sketch(
+    stack: Stack, to_stack: ArrayLike | None, origin_mm: ArrayLike, right: ArrayLike, down: ArrayLike
+) -> Region | None:
+    """As `section`, but of the `slabs`: made at once, for a stroke in hand. On planes of the stack that are evenly apart it is exact.
+
+    Only for planes that are `upright`.
+    """
+    return _cut(slabs(stack), stack, to_stack, origin_mm, right, down)
+
+
+def upright(stack: Stack, to_stack: ArrayLike | None, right: ArrayLike, down: ArrayLike) -> bool:
+    """Whether a plane lies along the stack's planes or stands across them, as `section` takes it."""
+    matrix = np.eye(4) if to_stack is None else np.asarray(to_stack, dtype=np.float64)
+    turn = stack.grid.axes @ matrix[:3, :3]
+    normal = _cross(turn @ np.asarray(right, dtype=np.float64), turn @ np.asarray(down, dtype=np.float64))
+    return bool(np.hypot(normal[0], normal[1]) < TILT_TOLERANCE or abs(normal[2]) < TILT_TOLERANCE)
+
+
+def _cut(
+    body: Solid,
+    stack: Stack,
+    to_stack: ArrayLike | None,
+    origin_mm: ArrayLike,
+    right: ArrayLike,
+    down: ArrayLike,
+) -> Region | None:
     if len(body.borders_mm) == 0:
         return None
     matrix = np.eye(4) if to_stack is None else np.asarray(to_stack, dtype=np.float64)

@@ -68,6 +68,7 @@ class Solid:
 
 
 NO_EDGES: Floats = np.empty((0, 4))
+NOTHING = Solid(np.empty((0, 2)), np.zeros(1, dtype=np.int64), NO_EDGES, {})
 
 _solids: Recent[Stack, Solid] = Recent(8_000_000)
 """Solids by their stacks; the weight is the number of edges, of 32 bytes each: 256 MB, a hundred livers."""
@@ -94,6 +95,21 @@ def solid(stack: Stack) -> Solid:
 def known(stack: Stack) -> bool:
     """Whether the solid of a stack is there, so that nobody has to wait for it."""
     return _solids.get(stack) is not None
+
+
+def slabs(stack: Stack) -> Solid:
+    """Each plane's own region, as thick as its slab, and nothing between: what a solid is at first sight, made at once and not kept."""
+    occupied = sorted(stack.planes)
+    if not occupied:
+        return NOTHING
+    edges = _edges_of(stack.planes)
+    borders = stack.grid.slab_borders_mm
+    return Solid(
+        np.array([[borders[k], borders[k + 1]] for k in occupied]),
+        np.cumsum([0, *(len(edges[k]) for k in occupied)], dtype=np.int64),
+        np.concatenate([edges[k] for k in occupied]),
+        {n: stack.planes[k] for n, k in enumerate(occupied)},
+    )
 
 
 def prisms_between(body: Solid, low: float, high: float) -> slice:
@@ -127,7 +143,7 @@ def _build(stack: Stack) -> Solid:
     """The planes' own regions, each half a step thick to either side, and the layers between them."""
     grid, planes = stack.grid, stack.planes
     if not planes:
-        return Solid(np.empty((0, 2)), np.zeros(1, dtype=np.int64), np.empty((0, 4)), {})
+        return NOTHING
     w = grid.positions_mm
     # One imagined plane beyond either end, as far away as the slab's border is mirrored.
     positions = np.concatenate([[2 * grid.slab_borders_mm[0] - w[0]], w, [2 * grid.slab_borders_mm[-1] - w[-1]]])

@@ -6,7 +6,7 @@ import shapely
 from phantoms import circle, planes_grid, rectangle, sphere, stack
 
 from reviewer.geometry.level import level_rings
-from reviewer.geometry.section import section
+from reviewer.geometry.section import section, sketch, upright
 
 RIGHT, DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 FEET = (0.0, 0.0, -1.0)
@@ -47,6 +47,27 @@ def test_a_vertical_diagonal_cut_of_a_brick():
     cut = section(brick(), np.eye(4), (0, 0, 0), right, FEET)
     # The diagonal y = x enters at (-5, -5) and leaves at (15, 15).
     assert cut.area == pytest.approx(20 * np.sqrt(2) * 27)
+
+
+def test_a_sketch_of_a_brick_is_its_cut():
+    for right, origin, width in (((1, 0, 0), (0, 3, 0), 30), ((0, 1, 0), (2, 0, 0), 20)):
+        cut = sketch(brick(), np.eye(4), origin, right, FEET)
+        assert cut.area == pytest.approx(width * 27)
+    assert sketch(brick(), np.eye(4), (0, 40, 0), (1, 0, 0), FEET) is None
+
+
+def test_a_sketch_of_a_sphere_is_right_on_its_planes():
+    ball, w = sphere(planes_grid(np.arange(-10, 11) * 3.0), 20.0), 6.0
+    cut = sketch(ball, np.eye(4), (0, 5, 0), (1, 0, 0), FEET)
+    chord = shapely.intersection(cut, shapely.LineString([(-50, -w), (50, -w)]))
+    assert chord.length == pytest.approx(2 * np.sqrt(20.0**2 - w**2 - 5.0**2), rel=2e-3)
+
+
+def test_upright_is_what_is_not_tilted():
+    body = brick()
+    assert upright(body, np.eye(4), RIGHT, DOWN)
+    assert upright(body, np.eye(4), (0, 1, 0), FEET)
+    assert not upright(body, np.eye(4), RIGHT, (0.0, np.cos(0.5), np.sin(0.5)))
 
 
 def test_a_cut_that_misses_is_none():
