@@ -212,18 +212,22 @@ def _on_lattice(volume: Volume, grid: Grid) -> NDArray[np.generic] | None:
 
 def regions_of_labels(plane: NDArray[np.generic], grid: Grid) -> Iterator[tuple[int, Region]]:
     """Each label of a plane, (y, x), but 0, with the exact union of its pixels in plane coordinates (mm)."""
-    spacing, origin = np.array(grid.spacing_uv_mm), np.array(grid.origin_uv_mm)
     for value in np.unique(plane):
-        if value == 0:
-            continue
-        mask = plane == value
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        top, left = int(rows[0]), int(columns[0])
-        rings = pixel_rings(mask[top : rows[-1] + 1, left : columns[-1] + 1])
-        shift = origin + (np.array([left, top]) - 0.5) * spacing
-        region = region_of_rings([ring * spacing + shift for ring in rings])
+        region = region_of_pixels(plane == value, grid) if value != 0 else None
         if region is not None:
             yield int(value), region
+
+
+def region_of_pixels(mask: NDArray[np.bool_], grid: Grid) -> Region | None:
+    """The exact union of the pixels of a plane, (y, x), that are set, in plane coordinates (mm); None where none is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    top, left = int(rows[0]), int(columns[0])
+    rings = pixel_rings(mask[top : rows[-1] + 1, left : columns[-1] + 1])
+    spacing = np.array(grid.spacing_uv_mm)
+    shift = np.array(grid.origin_uv_mm) + (np.array([left, top]) - 0.5) * spacing
+    return region_of_rings([ring * spacing + shift for ring in rings])
 
 
 def pixel_rings(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from reviewer.gating.rule import Floats
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.reslice import PlaneSampling, reslice
 from reviewer.geometry.section import section
+from reviewer.volumes import region_of_pixels
 
 NEAR_MM = 30.0
 """What of a frame is compared with the scan: the target and this much around it, enough for the dome and vessels."""
@@ -29,6 +30,7 @@ KINDS = ("GTV", "CTV", "ITV", "PTV")
 class Target:
     """region: in plane coordinates (u, v) of the cine's grid, mm, as it lies on frame `reference` (index).
 
+    labelled:   where somebody has drawn it on each frame, None on frames without; empty where nobody has.
     statements: how the region and the frame were found; shown with every result.
     """
 
@@ -36,6 +38,7 @@ class Target:
     region: Region
     reference: int
     statements: tuple[str, ...] = ()
+    labelled: tuple[Region | None, ...] = ()
 
 
 def target_of_structure(case: Case, cine: Cine, structure: Structure, reference: int | None = None) -> Target:
@@ -43,15 +46,22 @@ def target_of_structure(case: Case, cine: Cine, structure: Structure, reference:
 
     reference: the frame that shows the target in its place. None: the frame that looks most like the image that the structure was drawn
     on, where its voxels have been read and it is of the cine's modality; else the first.
+    A structure that is the label of the cine's frames is taken as it is labelled on the reference frame.
     Raises InputError where the plane misses the structure, NotRegisteredError where nothing ties the two frames of reference.
     """
+    labelled = labelled_on(cine, structure)
+    if labelled and reference is not None:
+        region = labelled[checked(cine, reference)]
+        if region is None:
+            raise InputError(f"{structure.name} is not labelled on frame {reference}", remedy="choose another frame")
+        return Target(structure.name, region, reference, (f"reference: frame {reference}, as labelled",), labelled)
     region = cut_of(case, cine, structure)
     if region is None:
         raise InputError(f"the plane of the cine does not cut {structure.name}", remedy="choose another target")
     if reference is not None:
         return Target(structure.name, region, checked(cine, reference), (f"reference: frame {reference}, as chosen",))
     if structure.grid.same_lattice(cine.grid):
-        return Target(structure.name, region, 0, ("reference: frame 0, on which the target is given",))
+        return Target(structure.name, region, 0, ("reference: frame 0, on which the target is given",), labelled)
     image = case.image(structure.image_id)
     if image is None or not image.complete or image.modality != cine.modality:
         why = (
@@ -79,6 +89,15 @@ def target_of_polygon(cine: Cine, points_px: ArrayLike, reference: int = 0, name
     if region is None:
         raise InputError("the polygon encloses nothing")
     return Target(name, region, checked(cine, reference), (f"reference: frame {reference}, as drawn",))
+
+
+def labelled_on(cine: Cine, structure: Structure) -> tuple[Region | None, ...]:
+    """The structure as the cine's labels show it on each frame, the exact union of its pixels; empty where they do not hold it."""
+    labels = cine.labels
+    if labels is None or structure.number == 0 or not structure.grid.same_lattice(cine.grid):
+        return ()
+    regions = tuple(region_of_pixels(plane == structure.number, cine.grid) for plane in labels)
+    return regions if any(region is not None for region in regions) else ()
 
 
 def cut_of(case: Case, cine: Cine, structure: Structure) -> Region | None:

@@ -74,6 +74,7 @@ class Trace:
     beam:      (n, 2) from when to when the beam is on, s.
     duty_cycle_percent: share of the time in which the beam is on.
     late_s:    time for which the beam is on though the target, as seen, is outside or not tracked: the price of latency.
+    labelled_percent: (t,) of the target outside as it is labelled, NaN on frames without a label; None where it has no labels.
     """
 
     track: Track
@@ -91,6 +92,30 @@ class Trace:
     holds: tuple[Hold, ...]
     late_s: float
     motion: tuple[Motion, Motion]
+    labelled_percent: Floats | None = None
+
+    @property
+    def same_as_labelled_percent(self) -> float | None:
+        """Share of the labelled frames on which the labels decide as the track does. None without labels."""
+        counted = self._counted
+        if counted is None or not counted.any():
+            return None
+        return 100 * float((self.wanted == self._labelled_wanted)[counted].mean())
+
+    @property
+    def on_while_labelled_out(self) -> int | None:
+        """Frames on which the beam is wanted though the target, as labelled, is outside. None without labels."""
+        counted = self._counted
+        return None if counted is None else int(np.count_nonzero((self.wanted & ~self._labelled_wanted)[counted]))
+
+    @property
+    def _counted(self) -> NDArray[np.bool_] | None:
+        return self.track.agreement.counted if self.track.agreement is not None else None
+
+    @property
+    def _labelled_wanted(self) -> NDArray[np.bool_]:
+        assert self.labelled_percent is not None
+        return ~self.rule.holds(self.labelled_percent)
 
 
 def trace_of(track: Track, rule: Rule | None = None, timing: Timing | None = None) -> Trace:
@@ -117,6 +142,7 @@ def trace_of(track: Track, rule: Rule | None = None, timing: Timing | None = Non
     decided = np.searchsorted(times + timing.latency_s, times + 1e-9, side="right") - 1
     beam_on = np.where(decided >= 0, wanted[np.maximum(decided, 0)], False)
 
+    labelled = track.target.labelled
     unsafe = _joined(np.concatenate([times, [end]]), rule.holds(seen))
     return Trace(
         track=track,
@@ -134,6 +160,7 @@ def trace_of(track: Track, rule: Rule | None = None, timing: Timing | None = Non
         holds=holds,
         late_s=_overlap(beam, unsafe),
         motion=tuple(_motion(way, track.shift_mm @ way.direction, times, beam_on) for way in ways(track.cine)),  # type: ignore[arg-type]
+        labelled_percent=outside_percent(labelled, boundary) if labelled else None,
     )
 
 

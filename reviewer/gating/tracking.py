@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reviewer.backends.contract import GatingJob, GatingResult, Provenance, Tracked, Value
 from reviewer.case import Cine
 from reviewer.errors import InputError
+from reviewer.gating.agreement import Agreement, agreement
 from reviewer.gating.rule import Floats
 from reviewer.gating.target import Target
 from reviewer.geometry.coverage import coverage
@@ -32,6 +33,7 @@ class Track:
     confidence: (t,) 0 to 1, by the backend's own measure, also where it was not tracked.
     frame_ms:   (t,) that tracking took.
     statements: of the backend and of how the target was found.
+    agreement:  with the labels of the target, None where it has none.
     """
 
     cine: Cine
@@ -42,6 +44,12 @@ class Track:
     frame_ms: Floats
     statements: tuple[str, ...]
     provenance: Provenance | None = None
+    agreement: Agreement | None = None
+
+    @property
+    def backend(self) -> str:
+        """Its name; empty where none is known."""
+        return self.provenance.backend if self.provenance is not None else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +96,8 @@ def track_of(cine: Cine, target: Target, result: GatingResult, provenance: Prove
             shift[k] = shapely.get_coordinates(region.centroid)[0] - middle
     confidence = np.array([tracked.confidence for tracked in result.frames], dtype=np.float64)
     statements = (*target.statements, *result.statements)
-    return Track(cine, target, regions, shift, confidence, result.frame_ms, statements, provenance)
+    labelled = agreement(regions, target.labelled, target.reference) if target.labelled else None
+    return Track(cine, target, regions, shift, confidence, result.frame_ms, statements, provenance, labelled)
 
 
 def _region(cine: Cine, target: Target, tracked: Tracked) -> Region | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from reviewer.backends.discovery import discover
@@ -11,11 +12,12 @@ from reviewer.case import Case, Cine
 from reviewer.cli import printable
 from reviewer.cli.commands.dvh import named, numbered
 from reviewer.cli.inputs import add_input_arguments, load
-from reviewer.cli.output import Progress, number, print_json, print_table
+from reviewer.cli.output import Progress, print_json, print_table
 from reviewer.errors import InputError
 from reviewer.files import new_file
 from reviewer.gating.document import csv_of, document_of
 from reviewer.gating.rule import Rule
+from reviewer.gating.summary import lines, statements
 from reviewer.gating.target import Target, candidates, target_of_polygon, target_of_structure
 from reviewer.gating.trace import Timing, Trace, trace_of
 from reviewer.gating.tracking import job_of, track_of
@@ -24,10 +26,13 @@ from reviewer.gating.tracking import job_of, track_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
     parser.add_argument(
-        "--backend", default="template", metavar="NAME", help="of `reviewer backends` (default: template)"
+        "--backend",
+        action="append",
+        metavar="NAME",
+        help="of `reviewer backends`; repeat it to compare, each with the first (default: template)",
     )
     parser.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE", help="a setting of the backend; repeatable"
+        "--setting", action="append", default=[], metavar="NAME=VALUE", help="a setting of the backends; repeatable"
     )
     parser.add_argument("--margin-mm", type=float, default=3.0, metavar="MM", help="target to boundary (default: 3)")
     parser.add_argument(
@@ -71,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not sign:
             raise InputError(f"{text!r} is no NAME=VALUE", where="--setting")
         settings[name.strip()] = value.strip()
-    backend = discover().get("gating", arguments.backend)
+    there = discover()
+    backends = [there.get("gating", name) for name in dict.fromkeys(arguments.backend or ["template"])]
     opening = load(arguments)
     if not opening.case.cines:
         raise InputError(
@@ -81,16 +87,18 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.polygon and arguments.reference is None:
         opening.read_voxels(lambda image_id: None)
     target = _target(opening.case, cine, arguments)
-    with Progress() as progress:
-        answer = run_backend(backend, job_of(cine, target, settings), progress)
-    trace = trace_of(track_of(cine, target, answer.result, answer.provenance), rule, timing)
+    traces = []
+    for backend in backends:
+        with Progress() as progress:
+            answer = run_backend(backend, job_of(cine, target, settings), progress)
+        traces.append(trace_of(track_of(cine, target, answer.result, answer.provenance), rule, timing))
     if arguments.csv is not None:
         with new_file(arguments.csv) as part:
-            part.write_text(csv_of(trace), encoding="utf-8")
+            part.write_text(csv_of(traces), encoding="utf-8")
     if arguments.json:
-        print_json(document_of(trace))
+        print_json(document_of(traces))
     else:
-        _print(trace)
+        _print(traces)
     return 0
 
 
@@ -118,34 +126,27 @@ def _target(case: Case, cine: Cine, arguments: argparse.Namespace) -> Target:
     return target_of_structure(case, cine, structure, arguments.reference)
 
 
-def _print(trace: Trace) -> None:
-    track, provenance = trace.track, trace.track.provenance
-    print(printable(f"{track.cine.description}: {len(track.regions)} frames, target {track.target.name}"))
-    if provenance is not None:
-        print(printable(f"{provenance.title} {provenance.version} ({provenance.licence}), {provenance.wall_s:.1f} s"))
-    for statement in track.statements:
-        print(printable(f"  {statement}"))
+def _print(traces: Sequence[Trace]) -> None:
+    first = traces[0]
     print(
-        f"\nBeam on {trace.duty_cycle_percent:.1f} % of {trace.end_s - trace.times_s[0]:.1f} s; held at "
-        f"{trace.rule.outside_percent:g} % outside target + {trace.rule.margin_mm:g} mm"
+        printable(
+            f"{first.track.cine.description}: {len(first.track.regions)} frames, {first.end_s - first.times_s[0]:.1f} s, "
+            f"target {first.track.target.name}; held at {first.rule.outside_percent:g} % outside target + {first.rule.margin_mm:g} mm"
+        )
     )
-    if trace.late_s:
-        print(f"Beam on for {trace.late_s:.2f} s while the target was outside or lost: latency")
-    missing = sum(region is None for region in track.regions)
-    if missing:
-        print(f"Not tracked on {missing} frames: beam off")
+    for statement in statements(traces):
+        print(printable(f"  {statement}"))
+    names = [trace.track.backend for trace in traces]
     print_table(
-        "Motion",
-        ["way", "range (mm)", "with beam (mm)", "drift (mm/min)"],
-        [
-            [m.way.name, number(m.range_mm, 1), number(m.range_on_mm, 1), number(m.drift_mm_per_min, 1)]
-            for m in trace.motion
-        ],
-        right=["range (mm)", "with beam (mm)", "drift (mm/min)"],
+        "Figures",
+        ["", *names],
+        [[line.name, *line.values] for line in lines(traces)],
+        right=names,
     )
-    print_table(
-        "Holds",
-        ["from (s)", "to (s)", "length (s)", "reason"],
-        [[f"{h.start_s:.2f}", f"{h.end_s:.2f}", f"{h.length_s:.2f}", h.reason] for h in trace.holds],
-        right=["from (s)", "to (s)", "length (s)"],
-    )
+    for trace in traces:
+        print_table(
+            f"Holds, {trace.track.backend}",
+            ["from (s)", "to (s)", "length (s)", "reason"],
+            [[f"{h.start_s:.2f}", f"{h.end_s:.2f}", f"{h.length_s:.2f}", h.reason] for h in trace.holds],
+            right=["from (s)", "to (s)", "length (s)"],
+        )
