@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -28,6 +27,7 @@ from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.solid import solid
 from reviewer.geometry.stack import Stack
+from reviewer.threads import shared
 
 Floats = NDArray[np.float64]
 
@@ -250,8 +250,7 @@ def _shared(work: Callable[[slice], None], count: int, points: int) -> None:
     if points < LARGE or count < 2:
         work(slice(0, count))
         return
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, (slice(0, count // 2), slice(count // 2, count))))
+    shared(work, (slice(0, count // 2), slice(count // 2, count)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
