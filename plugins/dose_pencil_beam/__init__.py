@@ -137,7 +137,7 @@ class PencilBeam:
         loss = float(settings["off_axis_loss"]) / 1000.0
         density = np.ascontiguousarray(np.where(job.body, job.density, np.float32(0)), dtype=np.float32)
         out = np.zeros(job.dose_lattice.shape_zyx, dtype=np.float32)
-        wanted = _inside(job)
+        wanted = job.body_on_dose_lattice()
         groups = [(beam, group) for beam in job.beams for group in _directions(beam)]
         with ThreadPoolExecutor(THREADS) as pool:
             fields = [pool.submit(_field, beam, group, density, job, data, loss, wanted) for beam, group in groups]
@@ -158,19 +158,6 @@ class PencilBeam:
         if energies:
             statements += (f"the plan's beams have {', '.join(f'{e:g}' for e in sorted(energies))} MV",)
         return DoseResult(out, statements)
-
-
-def _inside(job: DoseJob) -> NDArray[np.bool_]:
-    """Which voxels of the dose lattice have their centre in a voxel of the body."""
-    index = np.linalg.inv(job.lattice.matrix) @ job.dose_lattice.matrix
-    nz, ny, nx = job.dose_lattice.shape_zyx
-    k, j, i = np.ogrid[:nz, :ny, :nx]
-    places = [np.rint(row[0] * i + row[1] * j + row[2] * k + row[3]).astype(np.int32) for row in index[:3]]
-    found = np.ones((nz, ny, nx), dtype=np.bool_)
-    for place, size in zip(places, job.lattice.shape_zyx[::-1], strict=True):
-        found &= (place >= 0) & (place < size)
-    x, y, z = (np.clip(place, 0, size - 1) for place, size in zip(places, job.lattice.shape_zyx[::-1], strict=True))
-    return np.asarray(found & job.body[z, y, x])
 
 
 def _directions(beam: BeamInput) -> list[tuple[Segment, ...]]:

@@ -240,6 +240,18 @@ class DoseJob:
             raise KeyError(structure)
         return (self.structure_bits >> self.structures.index(structure) & 1).astype(bool)
 
+    def body_on_dose_lattice(self) -> NDArray[np.bool_]:
+        """(z, y, x) bool: the voxels of dose_lattice that have their centre in a voxel of the body."""
+        index = np.linalg.inv(self.lattice.matrix) @ self.dose_lattice.matrix
+        nz, ny, nx = self.dose_lattice.shape_zyx
+        k, j, i = np.ogrid[:nz, :ny, :nx]
+        places = [np.rint(row[0] * i + row[1] * j + row[2] * k + row[3]).astype(np.int32) for row in index[:3]]
+        found = np.ones((nz, ny, nx), dtype=np.bool_)
+        for place, size in zip(places, self.lattice.shape_zyx[::-1], strict=True):
+            found &= (place >= 0) & (place < size)
+        x, y, z = (np.clip(place, 0, n - 1) for place, n in zip(places, self.lattice.shape_zyx[::-1], strict=True))
+        return np.asarray(found & self.body[z, y, x])
+
 
 @dataclass(frozen=True, eq=False)
 class DoseResult:
