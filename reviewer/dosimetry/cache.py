@@ -1,41 +1,78 @@
-"""`DvhCache`: DVHs that have been computed, for as long as what they were computed from is what is asked about."""
+"""`DvhCache`: DVHs that have been computed, by what they were computed from."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Dose, Structure
+from reviewer.geometry.grid import Grid
+from reviewer.geometry.memo import Memo
 
 if TYPE_CHECKING:  # importing it for good would load numba
     from reviewer.dosimetry.dvh import Dvh
 
+CAPACITY = 32_000_000
+"""Numbers of 8 bytes that are kept: 256 MB, some hundred states of a stomach."""
+
+_PER_CORNER = 16
+"""Numbers that a DVH keeps for each corner of the contours: four for each edge of about three prisms a plane, and the rest."""
+
 
 class DvhCache:
-    """One DVH for each pair of a structure and a dose, valid for exactly these regions, this dose object and this tie.
+    """A DVH holds for exactly these regions, this dose object and this tie; after an undo it is known again. The longest unused go first.
 
-    A structure that was only renamed or recoloured finds its DVH again, which then bears the old name. Not for several threads at once.
+    A structure that was only renamed or recoloured finds its DVH again, which then bears the old name. Safe for several threads.
     """
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], tuple[Structure, Dose, NDArray[np.float64], Dvh]] = {}
+        # Grid and dose are kept with the DVH, so that no other object can take on their identity.
+        self._known: Memo[tuple[Dvh, Grid, Dose]] = Memo(CAPACITY)
+        self._latest: dict[tuple[str, str], Dvh] = {}
+        self._turns: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
 
     def get(self, structure: Structure, dose: Dose, to_dose: ArrayLike) -> Dvh | None:
         """to_dose: (4, 4) map of the structure's frame to the dose's, mm. None where no DVH of these three is known."""
-        entry = self._entries.get((structure.id, dose.id))
-        if entry is None or entry[1] is not dose or not entry[0].same_shape(structure):
-            return None
-        return entry[3] if np.array_equal(entry[2], to_dose) else None
+        found = self._known.get(tuple(structure.planes.values()), _rest(structure, dose, to_dose))
+        return None if found is None else found[0]
+
+    def put(self, structure: Structure, dose: Dose, to_dose: ArrayLike, dvh: Dvh) -> None:
+        regions = tuple(structure.planes.values())
+        weight = 2 * len(dvh.dose_gy) + _PER_CORNER * int(shapely.get_num_coordinates(regions).sum())
+        self._known.put(regions, (dvh, structure.grid, dose), weight, _rest(structure, dose, to_dose))
+        self._latest[structure.id, dose.id] = dvh
 
     def latest(self, structure: Structure, dose: Dose) -> Dvh | None:
         """The DVH that was computed last of this structure, whatever its shape was then: the next one can go on from there."""
-        entry = self._entries.get((structure.id, dose.id))
-        return None if entry is None else entry[3]
+        return self._latest.get((structure.id, dose.id))
 
-    def put(self, structure: Structure, dose: Dose, to_dose: ArrayLike, dvh: Dvh) -> None:
-        self._entries[structure.id, dose.id] = (structure, dose, np.array(to_dose, dtype=np.float64), dvh)
+    def once(self, structure: Structure, dose: Dose, to_dose: ArrayLike, compute: Callable[[Dvh | None], Dvh]) -> Dvh:
+        """The DVH that is known, else the one that `compute` makes from the latest; threads that ask for it meanwhile wait for it.
 
-    def clear(self) -> None:
-        self._entries.clear()
+        Raises what `compute` raises.
+        """
+        key = (structure, dose)
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        try:
+            with turn:
+                found = self.get(structure, dose, to_dose)
+                if found is None:
+                    found = compute(self.latest(structure, dose))
+                    self.put(structure, dose, to_dose, found)
+        finally:
+            with self._lock:
+                self._turns.pop(key, None)
+        return found
+
+
+def _rest(structure: Structure, dose: Dose, to_dose: ArrayLike) -> Hashable:
+    """What a DVH depends on besides the regions."""
+    tie: NDArray[np.float64] = np.asarray(to_dose, dtype=np.float64)
+    return structure.id, tuple(structure.planes), id(structure.grid), id(dose), tie.tobytes()
