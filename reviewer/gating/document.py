@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +36,8 @@ def document_of(traces: Sequence[Trace]) -> dict[str, Any]:
             "reference_frame": track.target.reference,
             "area_mm2": track.target.region.area,
             "contours_mm": [
-                grid.point_mm([[u, v, grid.positions_mm[0]] for u, v in ring]) for ring in rings_of(track.target.region)
+                grid.point_mm([[u, v, grid.positions_mm[0]] for u, v in ring]).tolist()
+                for ring in rings_of(track.target.region)
             ],
         },
         "rule": {"margin_mm": first.rule.margin_mm, "outside_percent": first.rule.outside_percent},
@@ -51,6 +53,10 @@ def document_of(traces: Sequence[Trace]) -> dict[str, Any]:
             for other in others
         ],
     }
+
+
+def json_of(traces: Sequence[Trace]) -> str:
+    return json.dumps(document_of(traces), indent=2, allow_nan=False)
 
 
 def _trace(trace: Trace) -> dict[str, Any]:

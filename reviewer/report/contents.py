@@ -16,6 +16,7 @@ from reviewer.dosimetry.goals import SYMBOLS, Delivery, Evaluation, GoalResult, 
 from reviewer.dosimetry.plans import Comparison, Decision, compare, decide
 from reviewer.dosimetry.sheets import Sheet, all_sheets
 from reviewer.errors import InputError, NotRegisteredError
+from reviewer.gating.trace import Trace
 from reviewer.report.pictures import Picture, pictures_of
 from reviewer.session import newest_dose, structure_set_of
 from reviewer.store.workspace import Workspace
@@ -42,6 +43,7 @@ class Report:
     """comparison: the columns are its evaluations. sign_offs: of the workspace, the void ones too; doubts: what was changed from outside.
 
     head: hash of the last entry of the log, empty without a workspace; workspace: its path. made: with the zone.
+    gating: of one cine, a trace for each backend that has tracked; empty where nothing was.
     """
 
     case: Case
@@ -54,6 +56,7 @@ class Report:
     head: str
     workspace: str
     made: datetime
+    gating: tuple[Trace, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -70,6 +73,7 @@ def gather(
     prescribed: Mapping[str, Prescribed] = MappingProxyType({}),
     workspace: Workspace | None = None,
     made: datetime | None = None,
+    gating: Sequence[Trace] = (),
     progress: Progress = lambda share, what: None,
     cancelled: Callable[[], bool] = NEVER,
 ) -> Report:
@@ -100,6 +104,7 @@ def gather(
         workspace.head.hex() if workspace and entries else "",
         str(workspace.keeping.path or "") if workspace else "",
         (made or datetime.now()).astimezone(),
+        tuple(gating),
     )
 
 

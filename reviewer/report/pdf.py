@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from reportlab.graphics.shapes import Drawing, Line, PolyLine, String
+from reportlab.graphics.shapes import Drawing, Line, PolyLine, Rect, String
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, LETTER
 from reportlab.lib.styles import ParagraphStyle
@@ -30,10 +30,22 @@ from reportlab.platypus import (
 
 from reviewer import __version__
 from reviewer.dosimetry.goals import GoalResult
+from reviewer.gating import figure
+from reviewer.gating.summary import lines, statements
+from reviewer.gating.trace import Trace
 from reviewer.report.contents import NOT_A_DEVICE, WORDS, Curves, Report, mark, shown_value
 from reviewer.report.fonts import BOLD, REGULAR, marked_up, register
 from reviewer.report.pictures import HEIGHT_MM, WIDTH_MM, Picture
-from reviewer.report.wording import identifiers, moment, patient_facts, patient_name, signature, state, void
+from reviewer.report.wording import (
+    gating_terms,
+    identifiers,
+    moment,
+    patient_facts,
+    patient_name,
+    signature,
+    state,
+    void,
+)
 
 Paper = Literal["a4", "letter"]
 PAPERS = {"a4": A4, "letter": LETTER}
@@ -136,6 +148,7 @@ def _story(report: Report, width: float) -> Iterator[Flowable]:
     yield from _goals(report, width)
     yield from _pictures(report, width)
     yield from _dvh(report, width)
+    yield from _gating(report, width)
     yield from _signatures(report, width)
     yield from _identifiers(report, width)
 
@@ -347,6 +360,43 @@ def _plot(curves: Sequence[Curves], width: float, height: float) -> Drawing:
             line = PolyLine(points, strokeColor=_colour(each.structure.colour, dark=True), strokeWidth=1.1)
             line.strokeDashArray = DASHES[n % len(DASHES)]
             drawing.add(line)
+    return drawing
+
+
+def _gating(report: Report, width: float) -> Iterator[Flowable]:
+    if not report.gating:
+        return
+    first = report.gating[0]
+    yield CondPageBreak(110 * mm)
+    yield _heading(f"Gating: {first.track.cine.description}")
+    yield _text(gating_terms(first))
+    yield Spacer(0, 2 * mm)
+    yield _traces(report.gating, width)
+    for statement in statements(report.gating):
+        yield _text(f"· {statement}", MUTED)
+    yield Spacer(0, 2 * mm)
+    rows: list[list[Any]] = [_head("", *(t.track.backend for t in report.gating), "what it is")]
+    rows += [_cells(line.name, *line.values, line.meaning) for line in lines(report.gating)]
+    share = min(0.14, 0.4 / len(report.gating))
+    yield _table(rows, width, [0.18, *[share] * len(report.gating), 0.82 - share * len(report.gating)])
+
+
+def _traces(traces: Sequence[Trace], width: float) -> Drawing:
+    scale = width / figure.WIDTH_MM
+    drawing = Drawing(width, scale * figure.HEIGHT_MM)
+    for shape in figure.figure_of(traces):
+        colour = colors.HexColor(figure.COLOURS[shape.role])
+        if isinstance(shape, figure.Bar):
+            size = (scale * shape.width, scale * shape.height)
+            drawing.add(Rect(scale * shape.x, scale * shape.y, *size, fillColor=colour, strokeColor=None))
+        elif isinstance(shape, figure.Line):
+            points = [scale * c for point in shape.points for c in point]
+            line = PolyLine(points, strokeColor=colour, strokeWidth=0.4 if shape.role == "grid" else 0.9)
+            line.strokeDashArray = [scale * d for d in shape.dash] or None
+            drawing.add(line)
+        else:
+            at = (scale * shape.x, scale * shape.y, shape.text)
+            drawing.add(String(*at, fontName=REGULAR, fontSize=7, textAnchor=shape.anchor, fillColor=colour))
     return drawing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+from collections.abc import Sequence
 from html import escape
 from io import StringIO
 
@@ -12,9 +13,21 @@ import numpy as np
 
 from reviewer import __version__
 from reviewer.dosimetry.goals import GoalResult
+from reviewer.gating import figure
+from reviewer.gating.summary import lines, statements
+from reviewer.gating.trace import Trace
 from reviewer.report.contents import NOT_A_DEVICE, WORDS, Report, mark, shown_value
 from reviewer.report.pictures import Picture
-from reviewer.report.wording import identifiers, moment, patient_facts, patient_name, signature, state, void
+from reviewer.report.wording import (
+    gating_terms,
+    identifiers,
+    moment,
+    patient_facts,
+    patient_name,
+    signature,
+    state,
+    void,
+)
 
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;color:#1b2430;max-width:1000px;margin:2em auto;padding:0 1em}
@@ -38,7 +51,7 @@ def write_html(report: Report) -> bytes:
     if report.decision is not None:
         parts.append(f"<h2>Decision</h2><p>{escape(report.decision.sentence)}</p>")
     parts += [_goals(report), _pictures(report), "<h2>Dose-volume histograms</h2>", _plot(report), _doses(report)]
-    parts.append(_signatures(report))
+    parts += [_gating(report), _signatures(report)]
     rows = "".join(f"<tr><td>{escape(a)}<td>{escape(b)}" for a, b in identifiers(report))
     parts.append(f"<h2>Data</h2><table>{rows}</table><p class=muted>{NOT_A_DEVICE}</p>")
     title = escape(f"Plan review, {patient_name(patient)}")
@@ -87,6 +100,12 @@ def write_csv(report: Report) -> bytes:
                 table.writerow(
                     [_cell(each.structure.name), _cell(label), *("" if v is None else f"{v:.6g}" for v in figures)]
                 )
+    if report.gating:
+        table.writerow([])
+        table.writerow(["gating", _cell(gating_terms(report.gating[0]))])
+        table.writerows(["statement", _cell(statement)] for statement in statements(report.gating))
+        table.writerow(["figure", *(_cell(t.track.backend) for t in report.gating)])
+        table.writerows([line.name, *map(_cell, line.values)] for line in lines(report.gating))
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -183,6 +202,42 @@ def _doses(report: Report) -> str:
             f"<tr><td style='border-left:10px solid rgb({r},{g},{b})'>{escape(each.structure.name)}<td>{volume}{cells}"
         )
     return f"<table><tr><th>structure<th>cc{head}{''.join(rows)}</table>"
+
+
+def _gating(report: Report) -> str:
+    if not report.gating:
+        return ""
+    head = "".join(f"<th>{escape(t.track.backend)}" for t in report.gating)
+    rows = "".join(
+        f"<tr><td>{escape(line.name)}{''.join(f'<td>{escape(v)}' for v in line.values)}<td class=muted>{escape(line.meaning)}"
+        for line in lines(report.gating)
+    )
+    said = "<br>".join(escape(f"· {statement}") for statement in statements(report.gating))
+    return (
+        f"<h2>Gating: {escape(report.gating[0].track.cine.description)}</h2><p>{escape(gating_terms(report.gating[0]))}</p>"
+        f"{_traces(report.gating)}<p class=muted>{said}</p><table><tr><th>{head}<th>{rows}</table>"
+    )
+
+
+def _traces(traces: Sequence[Trace]) -> str:
+    parts = []
+    for shape in figure.figure_of(traces):
+        colour, y = figure.COLOURS[shape.role], figure.HEIGHT_MM
+        if isinstance(shape, figure.Bar):
+            place = (
+                f"x={shape.x:.2f} y={y - shape.y - shape.height:.2f} width={shape.width:.2f} height={shape.height:.2f}"
+            )
+            parts.append(f"<rect {place} fill='{colour}'/>")
+        elif isinstance(shape, figure.Line):
+            points = " ".join(f"{a:.2f},{y - b:.2f}" for a, b in shape.points)
+            width, dash = (0.15 if shape.role == "grid" else 0.3), " ".join(f"{d:g}" for d in shape.dash)
+            parts.append(
+                f"<polyline points='{points}' fill=none stroke='{colour}' stroke-width={width} stroke-dasharray='{dash}'/>"
+            )
+        else:
+            place = f"x={shape.x:.2f} y={y - shape.y:.2f} text-anchor={shape.anchor}"
+            parts.append(f"<text {place} font-size=2.6 fill='{colour}'>{escape(shape.text)}</text>")
+    return f"<svg viewBox='0 0 {figure.WIDTH_MM:g} {figure.HEIGHT_MM:g}'>{''.join(parts)}</svg>"
 
 
 def _signatures(report: Report) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reviewer import __version__
 from reviewer.approval.trail import Signature, SignOff
 from reviewer.case import Patient
+from reviewer.gating.trace import Trace
 from reviewer.report.contents import Report
 
 
@@ -66,6 +67,18 @@ def moment(at: str) -> str:
     return f"{at[:10]} {at[11:16]} ({at[19:]})" if len(at) > 19 else at
 
 
+def gating_terms(trace: Trace) -> str:
+    """What was followed, and under which rule the beam was held."""
+    timing = trace.timing
+    late = f", latency {1000 * timing.latency_s:.0f} ms" if timing.latency_s else ""
+    ahead = f", prediction {1000 * timing.horizon_s:.0f} ms" if timing.horizon_s else ""
+    return (
+        f"{trace.track.target.name} on {len(trace.track.regions)} frames in {trace.end_s - trace.times_s[0]:.1f} s. Held where "
+        f"{trace.rule.outside_percent:g} % or more of it lies outside its outline on the reference frame + {trace.rule.margin_mm:g} mm"
+        f"{late}{ahead}. What the beam would have done; this program does not gate."
+    )
+
+
 def identifiers(report: Report) -> Iterator[tuple[str, str]]:
     """What the report is made of, by UID."""
     evaluations = report.comparison.evaluations
@@ -79,6 +92,8 @@ def identifiers(report: Report) -> Iterator[tuple[str, str]]:
         yield f"Dose {e.delivery.dose.label}", e.delivery.dose.id
         if plan is not None:
             yield f"Plan {plan.label}", plan.id
+    for trace in report.gating[:1]:
+        yield f"Cine {trace.track.cine.description}", trace.track.cine.id
     if report.head:
         yield "Workspace", report.workspace
         yield "Last entry of its log (SHA-256)", report.head

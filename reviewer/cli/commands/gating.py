@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from reviewer.backends.discovery import discover
+from reviewer.backends.discovery import Backend, discover
 from reviewer.backends.host import run as run_backend
 from reviewer.case import Case, Cine
 from reviewer.cli import printable
@@ -87,11 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.polygon and arguments.reference is None:
         opening.read_voxels(lambda image_id: None)
     target = _target(opening.case, cine, arguments)
-    traces = []
-    for backend in backends:
-        with Progress() as progress:
-            answer = run_backend(backend, job_of(cine, target, settings), progress)
-        traces.append(trace_of(track_of(cine, target, answer.result, answer.provenance), rule, timing))
+    traces = followed(cine, target, backends, settings, rule, timing)
     if arguments.csv is not None:
         with new_file(arguments.csv) as part:
             part.write_text(csv_of(traces), encoding="utf-8")
@@ -100,6 +97,38 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(traces)
     return 0
+
+
+def followed(
+    cine: Cine,
+    target: Target,
+    backends: Iterable[Backend],
+    settings: Mapping[str, str] = MappingProxyType({}),
+    rule: Rule | None = None,
+    timing: Timing | None = None,
+) -> list[Trace]:
+    """One trace for each backend."""
+    traces = []
+    for backend in backends:
+        with Progress() as progress:
+            answer = run_backend(backend, job_of(cine, target, settings), progress)
+        traces.append(trace_of(track_of(cine, target, answer.result, answer.provenance), rule, timing))
+    return traces
+
+
+def likeliest(case: Case, cine: Cine, named_target: str | None = None, reference: int | None = None) -> Target:
+    """The structure of this name, else the first that can be a target (`candidates`). Raises InputError where none can."""
+    if not case.structures:
+        raise InputError("the input holds no structures", remedy="add the RTSTRUCT to PATH, or draw with --polygon")
+    found = candidates(case, cine)
+    if named_target:
+        wanted = named([s for s, _ in found], [named_target])
+        found = [(s, why) for s, why in found if s in wanted]
+    structure = next((s for s, why in found if not why), None)
+    if structure is None:
+        first, why = found[0] if found else (None, "there is no structure with contours")
+        raise InputError(why, where=first.name if first else "", remedy="choose another target with --target")
+    return target_of_structure(case, cine, structure, reference)
 
 
 def _target(case: Case, cine: Cine, arguments: argparse.Namespace) -> Target:
@@ -113,17 +142,7 @@ def _target(case: Case, cine: Cine, arguments: argparse.Namespace) -> Target:
         if any(len(point) != 2 for point in points):
             raise InputError("corners are written X,Y", where="--polygon")
         return target_of_polygon(cine, points, arguments.reference or 0)
-    if not case.structures:
-        raise InputError("the input holds no structures", remedy="add the RTSTRUCT to PATH, or draw with --polygon")
-    found = candidates(case, cine)
-    if arguments.target:
-        wanted = named([s for s, _ in found], [arguments.target])
-        found = [(s, why) for s, why in found if s in wanted]
-    structure = next((s for s, why in found if not why), None)
-    if structure is None:
-        first, why = found[0] if found else (None, "there is no structure with contours")
-        raise InputError(why, where=first.name if first else "", remedy="choose another target with --target")
-    return target_of_structure(case, cine, structure, arguments.reference)
+    return likeliest(case, cine, arguments.target, arguments.reference)
 
 
 def _print(traces: Sequence[Trace]) -> None:
