@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ FILTER = "PDF (*.pdf);;HTML (*.html);;CSV (*.csv)"
 
 
 class Approving:
-    """say: shows a sentence; warn: shows one that must be read."""
+    """say: shows a sentence; warn: shows one that must be read; gating: what was tracked on the case as it is, for the report."""
 
     def __init__(
         self,
@@ -33,7 +33,9 @@ class Approving:
         saving: Saving,
         say: Callable[[str], None],
         warn: Callable[[str], None],
+        gating: Callable[[], Sequence[Any]],
     ) -> None:
+        self._gating = gating
         self._window, self._session, self._jobs, self._saving = window, session, jobs, saving
         self._say, self._warn = say, warn
 
@@ -69,7 +71,7 @@ class Approving:
             "File",
             self.ask_report,
             "Ctrl+P",
-            "Goals, pictures, DVH, decision and signatures as PDF, HTML or CSV",
+            "Goals, pictures, DVH, gating, decision and signatures as PDF, HTML or CSV",
             refusal=self._no_report,
         )
 
@@ -134,6 +136,7 @@ class Approving:
 
     def write_report(self, path: Path) -> None:
         case, view, workspace = self._session.case, self._session.view, self._saving.workspace
+        traces = tuple(self._gating())
 
         def work(progress: Progress) -> Path:
             contents, writing = load("reviewer.report.contents"), load("reviewer.report.write")
@@ -145,6 +148,7 @@ class Approving:
                 assigned=view.assigned,
                 prescribed=view.prescribed,
                 workspace=workspace,
+                gating=traces,
                 progress=progress.report,
                 cancelled=progress.cancelled,
             )

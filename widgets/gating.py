@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -14,6 +14,8 @@ from .jobs import Jobs
 from .loading import load
 
 if TYPE_CHECKING:  # loaded late: it needs numba and pyqtgraph
+    from reviewer.gating.trace import Trace
+
     from .panels.gating import GatingPanel
 
 ELSEWHERE = "it belongs to Gating mode"
@@ -61,6 +63,10 @@ class GatingPlace(QWidget):
         if self.panel is not None:
             self.panel.leave()
 
+    def traces(self) -> Sequence[Trace]:
+        """What was tracked, as far as it holds for the case as it is now."""
+        return self.panel.traces if self.panel is not None and self.panel.stands_for(self._session.case) else ()
+
     def commands(self) -> Iterator[Command]:
         for name, text, keys, tip, does in (
             ("play", "Play", "Ctrl+Space", "Play the cine, or pause", lambda p: p.player.toggle()),
@@ -87,7 +93,7 @@ class GatingPlace(QWidget):
             "Gating",
             lambda: self._with(lambda p: p.export()),
             "Ctrl+Shift+E",
-            "Time, share outside, motion, confidence and beam of each frame as CSV; never over a file that is there",
+            "Of all backends that have answered, as CSV (a line a frame) or JSON (all of it); never over a file that is there",
             refusal=self._no_trace,
         )
 

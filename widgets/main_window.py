@@ -147,7 +147,9 @@ class MainWindow(QMainWindow):
         )
         self.saving.saved_as.connect(lambda path: self._keep_recent([path]))
         self.status.put(self.saving.state)
-        self.approving = Approving(self, self.session, self.jobs, self.saving, self.status.say, self.strip.tell)
+        self.approving = Approving(
+            self, self.session, self.jobs, self.saving, self.status.say, self.strip.tell, self.gating.traces
+        )
         self._add_commands()
 
         menu_button = QToolButton()

@@ -29,8 +29,9 @@ from reviewer.backends.host import run as run_backend
 from reviewer.case import Case, Cine
 from reviewer.errors import ReviewerError
 from reviewer.files import new_file
-from reviewer.gating.document import csv_of
+from reviewer.gating.document import csv_of, json_of
 from reviewer.gating.rule import Rule
+from reviewer.gating.summary import lines, statements
 from reviewer.gating.target import Target, candidates, target_of_polygon, target_of_structure
 from reviewer.gating.trace import Timing, Trace, trace_of
 from reviewer.gating.tracking import Track, job_of, track_of
@@ -47,14 +48,7 @@ from .layers import ElidedCombo
 KEY = "gating"
 SIDE_WIDTH = 388
 NO_TARGET = "no structure is cut by the plane of this cine: draw a target on a frame"
-FIGURES = (
-    ("Duty cycle", "Share of the time in which the beam is on", lambda t: f"{t.duty_cycle_percent:.1f} %"),
-    ("Holds", "How often the beam is off", lambda t: str(len(t.holds))),
-    ("Longest hold", "", lambda t: f"{max((h.length_s for h in t.holds), default=0.0):.2f} s"),
-    ("Mean hold", "", lambda t: f"{sum(h.length_s for h in t.holds) / len(t.holds):.2f} s" if t.holds else "none"),
-    ("Not tracked", "Frames on which the target was not found: the beam is off", lambda t: f"{sum(r is None for r in t.track.regions)} frames"),
-    ("Beam on while out", "The price of latency: time with beam while the target, as seen, is outside or lost", lambda t: f"{t.late_s:.2f} s"),
-)  # fmt: skip
+FILTER = "CSV (*.csv);;JSON (*.json)"
 
 
 class GatingPanel(QWidget):
@@ -160,7 +154,7 @@ class GatingPanel(QWidget):
         self.track_button = QPushButton("Track")
         self.track_button.setObjectName("gating.trackButton")
         self.track_button.clicked.connect(lambda: self._actions.trigger("gating.track"))
-        self.export_button = QPushButton("Export CSV…")
+        self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("gating.exportButton")
         self.export_button.clicked.connect(lambda: self._actions.trigger("gating.export"))
         work = QHBoxLayout()
@@ -393,6 +387,13 @@ class GatingPanel(QWidget):
         """Of the backends asked for, as far as they have answered."""
         return self._traces
 
+    def stands_for(self, case: Case) -> bool:
+        """Whether what was tracked is of this case: its cine, and the target as it is there now."""
+        if self._case is None or not any(cine is self._cine for cine in case.cines):
+            return False
+        chosen = self.targets.currentData()
+        return isinstance(chosen, Target) or case.structure(chosen) is self._case.structure(chosen)
+
     def _judge(self) -> None:
         """The traces under the rule that the fields say. Nothing is tracked again."""
         rule = Rule(self.margin.value(), self.share.value())
@@ -403,45 +404,24 @@ class GatingPanel(QWidget):
         self.player.picture.show_traces(tuple(Shown(t, dashed=n > 0) for n, t in enumerate(self._traces)))
         names = [name for name in asked if name in self._tracks]
         self._fill(names)
-        self.statements.setText("\n".join(f"· {line}" for line in self._said(names)))
+        self.statements.setText("\n".join(f"· {line}" for line in statements(self._traces)))
         self._say_progress()
         self._actions.refresh()
 
-    def _said(self, names: list[str]) -> list[str]:
-        """Every statement once, and whose it is where not all make it."""
-        makers: dict[str, list[str]] = {}
-        for name in names:
-            for line in dict.fromkeys(self._tracks[name].statements):
-                makers.setdefault(line, []).append(name)
-        lines = [line if len(by) == len(names) else f"{by[0]}: {line}" for line, by in makers.items()]
-        for name in names:
-            origin = self._tracks[name].provenance
-            if origin is not None:
-                lines.append(f"{origin.title} {origin.version}, {origin.licence}")
-        return lines
-
     def _fill(self, names: list[str]) -> None:
-        rows = [(text, tip, [value(trace) for trace in self._traces]) for text, tip, value in FIGURES]
-        for n in range(2 if self._traces else 0):
-            ways = [trace.motion[n] for trace in self._traces]
-            name = ways[0].way.name
-            rows += [
-                (f"{name} range", f"Largest less smallest shift, {ways[0].way.positive} is positive", [_mm(w.range_mm) for w in ways]),
-                (f"{name} with beam", "The same, while the beam is on", [_mm(w.range_on_mm) for w in ways]),
-                (f"{name} drift", "Slope of the straight line through all tracked frames", [_mm(w.drift_mm_per_min, "/min") for w in ways]),
-            ]  # fmt: skip
+        rows = lines(self._traces)
         self.table.setVisible(bool(self._traces))
         self.table.setColumnCount(max(1, len(names)))
         self.table.setHorizontalHeaderLabels(names)
         self.table.setRowCount(len(rows))
-        for n, (text, tip, values) in enumerate(rows):
-            head = QTableWidgetItem(text)
-            head.setToolTip(tip)
+        for n, line in enumerate(rows):
+            head = QTableWidgetItem(line.name)
+            head.setToolTip(line.meaning)
             self.table.setVerticalHeaderItem(n, head)
-            for column, value in enumerate(values):
+            for column, value in enumerate(line.values):
                 cell = QTableWidgetItem(value)
                 cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                cell.setToolTip(tip)
+                cell.setToolTip(line.meaning)
                 self.table.setItem(n, column, cell)
 
     def _say_progress(self) -> None:
@@ -478,20 +458,19 @@ class GatingPanel(QWidget):
             self.player.go(int(abs(times - time_s).argmin()))
 
     def export(self) -> None:
-        """Ask for a file and write the trace of the first backend."""
-        file, _ = QFileDialog.getSaveFileName(
-            self, "Export the trace", "gating.csv", "CSV (*.csv)", options=QFileDialog.Option.DontConfirmOverwrite
+        """Ask for a file and write the traces of all backends that have answered."""
+        file, kind = QFileDialog.getSaveFileName(
+            self, "Export the trace", "gating.csv", FILTER, options=QFileDialog.Option.DontConfirmOverwrite
         )
         if file:
-            self.write(Path(file))
+            path = Path(file)
+            self.write(path if path.suffix else path.with_suffix(".json" if "json" in kind else ".csv"))
 
     def write(self, path: Path) -> None:
+        """As JSON where the name ends so, else as CSV; never over a file that is there."""
         try:
             with new_file(path) as part:
-                part.write_text(csv_of(self._traces[0]), encoding="utf-8")
+                text = json_of(self._traces) if path.suffix.lower() == ".json" else csv_of(self._traces)
+                part.write_text(text, encoding="utf-8")
         except ReviewerError as error:
             self._tell(str(error))
-
-
-def _mm(value: float | None, per: str = "") -> str:
-    return "not known" if value is None else f"{value:.1f} mm{per}"

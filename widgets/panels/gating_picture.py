@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,8 @@ from .layers import tool_button
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 TICK_MS = 15
 MARGIN_PX = 18
+TRACKED, OTHER, LABELLED, OUTSIDE = "#4ec9ff", "#c58af0", "#f4f4f4", "#f0764a"
+"""On the black of the pictures, in both themes; each has a line or a hatching of its own."""
 
 
 @dataclass(frozen=True)
@@ -146,17 +149,22 @@ class CinePicture(QWidget):
         if not shown.dashed:
             painter.setPen(QPen(QColor(t.canvas_accent), 1.5, Qt.PenStyle.DashLine))
             painter.drawPath(self._path(trace.boundary))
+            labelled = trace.track.target.labelled
+            drawn = labelled[self._frame] if labelled else None
+            if drawn is not None:
+                painter.setPen(QPen(QColor(LABELLED), 1.2))
+                painter.drawPath(self._path(drawn))
         region = trace.track.regions[self._frame]
         if region is None:
             return
         outside = region_of(shapely.difference(region, trace.boundary))
         if outside is not None and not shown.dashed:
-            colour = QColor("#f0764a")
+            colour = QColor(OUTSIDE)
             colour.setAlpha(150)
             painter.fillPath(self._path(outside), QBrush(colour))
             painter.fillPath(self._path(outside), QBrush(QColor("#ffffff"), Qt.BrushStyle.BDiagPattern))
         style = Qt.PenStyle.DotLine if shown.dashed else Qt.PenStyle.SolidLine
-        painter.setPen(QPen(QColor("#c58af0" if shown.dashed else "#4ec9ff"), 2.0, style))
+        painter.setPen(QPen(QColor(OTHER if shown.dashed else TRACKED), 2.0, style))
         painter.drawPath(self._path(region))
 
     def _paint_corners(self, painter: QPainter) -> None:
@@ -191,6 +199,8 @@ class CinePicture(QWidget):
         if self.drawing:
             hint = "click corners, double click ends, Esc drops"
             _say(painter, inner, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, hint)
+        else:
+            self._paint_legend(painter, inner)
         if self._shown:
             text, colour = beam_words(self._shown[0].trace, self._frame)
             font = QFont(painter.font())
@@ -200,6 +210,14 @@ class CinePicture(QWidget):
             _say(painter, inner, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, text)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(area)
+
+    def _paint_legend(self, painter: QPainter, inner: QRectF) -> None:
+        """Which line is what, from the right."""
+        right = inner.right()
+        for text, colour in reversed(list(_legend(self._shown))):
+            painter.setPen(QColor(colour))
+            place = QRectF(inner.left(), inner.top(), right - inner.left(), inner.height())
+            right = _say(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, text).left() - 2
 
     # -- hands ----------------------------------------------------------------------------------------------------------
 
@@ -230,18 +248,30 @@ class CinePicture(QWidget):
             self.drawn.emit(corners)
 
 
-def _say(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str) -> None:
-    """Words on a dark ground, that stay readable over bright tissue."""
+def _legend(shown: tuple[Shown, ...]) -> Iterator[tuple[str, str]]:
+    for each in shown:
+        if each.dashed:
+            yield f"┄ {each.trace.track.backend}", OTHER
+            continue
+        yield f"━ {each.trace.track.backend}", TRACKED
+        yield "╍ boundary", theme().canvas_accent
+        if each.trace.track.target.labelled:
+            yield "─ labelled", LABELLED
+
+
+def _say(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str) -> QRectF:
+    """Words on a dark ground, that stay readable over bright tissue; where they stand."""
     ground = painter.boundingRect(area, where, text).adjusted(-4, -2, 4, 2)
     painter.fillRect(ground, QColor(0, 0, 0, 150))
     painter.drawText(area, where, text)
+    return ground
 
 
 def beam_words(trace: Trace, frame: int) -> tuple[str, str]:
     """What the beam does at a frame, with a symbol, and the colour for it on black."""
     share = trace.outside_percent[frame]
     seen = f"{share:.1f} % outside" if np.isfinite(share) else "not tracked"
-    return (f"● BEAM ON   {seen}", "#3cc9a0") if trace.beam_on[frame] else (f"■ HELD   {seen}", "#f0764a")
+    return (f"● BEAM ON   {seen}", "#3cc9a0") if trace.beam_on[frame] else (f"■ HELD   {seen}", OUTSIDE)
 
 
 class Player(QWidget):

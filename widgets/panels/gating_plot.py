@@ -68,6 +68,8 @@ class GatingPlot(QWidget):
             first.rule.outside_percent, angle=0, pen=pg.mkPen(t.caution, style=Qt.PenStyle.DashLine)
         )
         self._add(self._plots[0], limit, ignore=True)
+        if first.labelled_percent is not None:
+            self._curve(self._plots[0], first, first.labelled_percent, t.muted, Qt.PenStyle.DotLine)
         for trace, style in zip(reversed(traces), reversed(_styles(len(traces))), strict=True):
             self._curve(self._plots[0], trace, trace.outside_percent, t.text, style)
             for motion, colour in zip(trace.motion, (t.accent, t.caution), strict=True):
@@ -98,7 +100,8 @@ class GatingPlot(QWidget):
 
     def _titles(self) -> None:
         t = theme()
-        self._plots[0].setLabel("left", "outside %", color=t.muted)
+        labelled = bool(self._traces) and self._traces[0].labelled_percent is not None
+        self._plots[0].setLabel("left", "outside %" + (", ┄ labelled" if labelled else ""), color=t.muted)
         names = [motion.way.name for motion in self._traces[0].motion] if self._traces else ["SI", "AP"]
         html = " ".join(
             f'<span style="color:{c}">{n}</span>' for n, c in zip(names, (t.accent, t.caution), strict=True)
