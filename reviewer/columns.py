@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reviewer.case import Case, Dose, StructureSet
@@ -21,6 +22,12 @@ class Prescribed:
 
     gy: float | None = None
     fractions: int | None = None
+
+
+def prescribed(case: Case, dose: Dose, typed: Mapping[str, Prescribed]) -> Prescribed:
+    """What counts as prescribed: what was typed for this dose (by its id), else what `Case.prescription` knows."""
+    given, (gy, fractions) = typed.get(dose.id, Prescribed()), case.prescription(dose)
+    return Prescribed(given.gy or gy, given.fractions or fractions)
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ def _whole_case(case: Case, folder: Path, progress: Progress) -> list[Written]:
 
 
 def _writable(case: Case, remarks: list[str]) -> Case:
-    """Without the images that can't be written as DICOM, and without the doses of backends, which would pass for the plan's.
+    """Without the images that can't be written as DICOM, and without the doses that were computed here, which would pass for the plan's.
 
     Raises InputError for an image of which slices are still missing.
     """
@@ -269,9 +269,10 @@ def _writable(case: Case, remarks: list[str]) -> Case:
         else:
             images.append(image)
     for dose in case.doses:
-        if dose.statements:
-            remarks.append(f"{dose.label} is not among the files: a backend computed it")
-    return replace(case, images=tuple(images), doses=tuple(d for d in case.doses if not d.statements))
+        if dose.statements or dose.recipe:
+            remarks.append(f"{dose.label} is not among the files: it was computed here, or by a backend")
+    doses = tuple(d for d in case.doses if not (d.statements or d.recipe))
+    return replace(case, images=tuple(images), doses=doses)
 
 
 def _check_written(path: Path, group: StructureSet, case: Case) -> None:

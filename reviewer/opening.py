@@ -20,6 +20,7 @@ from reviewer.dicom.pixels import release
 from reviewer.dicom.read import patient_of, read
 from reviewer.dicom.series import Load
 from reviewer.dicom.values import date, text
+from reviewer.dosimetry.recipe import MADE
 from reviewer.edit import History, Swap, swapped
 from reviewer.errors import CancelledError, InputError, ReviewerError
 from reviewer.store import SUFFIX, Located, Source, Workspace, located, source
@@ -202,8 +203,17 @@ def _edited(opening: Opening, workspace: Workspace, found: Located) -> Opening:
     replay = workspace.replay(opening.case, found.renamed)
     case, remarks = _followed(replay.case, replay.followed)
     where = str(workspace.keeping.path)
+    if any(entry.kind == MADE for entry in workspace.entries):  # loads numba
+        case, lost = import_module("reviewer.dosimetry.made").remade(case, workspace.entries)
+        remarks = [*remarks, *lost]
     if any(entry.kind == "sign" for entry in workspace.entries):  # loads what takes a second
-        case, doubts = import_module("reviewer.approval.trail").signed_case(case, workspace.entries)
+        trail = import_module("reviewer.approval.trail")
+        case, doubts = trail.signed_case(case, workspace.entries)
+        view = workspace.settings.get("view")
+        workspace.settings["view"] = {
+            **(view if isinstance(view, dict) else {}),
+            **trail.judging_signed(case, workspace.entries),
+        }
         remarks = [*remarks, *doubts]
         workspace.doubts = (*workspace.doubts, *doubts)
     problems += [Problem(where, "warning", sentence) for sentence in (*workspace.told, *remarks)]

@@ -25,9 +25,11 @@ from reviewer.changes import (
     ViewChanged,
     VoxelsArrived,
 )
+from reviewer.dosimetry.recipe import MADE, REMOVED, document
 from reviewer.edit import Edit, History, Swap, approved_refusal, edit_refusal, merged, swapped
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.scene import Point, Scene, View, resolve
+from reviewer.view_state import judging
 
 
 class Formulas(Protocol):
@@ -112,6 +114,28 @@ class Session:
             return
         self._view, self._scene = after, None
         self.changed.emit(ViewChanged(different))
+
+    @property
+    def judging_refusal(self) -> str:
+        """Why sheet, typed prescriptions, chosen structures and doses made here cannot be changed; empty where they can."""
+        group = next((g for g in self._case.structure_sets if g.signed), None)
+        if group is None:
+            return ""
+        what = f"{group.label or 'the structure set'} is {group.approval.lower()} by {group.reviewer}"
+        return f"{what}: what the goals are judged by stays as it was signed, until it is opened again"
+
+    def judge(self, label: str, **wishes: Any) -> None:
+        """Change by what goals are judged: `sheet`, `prescribed`, `assigned` of the view, and what of it follows; it goes into the journal.
+
+        label: what was done, for the reader of the journal. Raises InputError while anything in the case is signed.
+        """
+        if all(getattr(self._view, name) == value for name, value in wishes.items()):
+            return
+        if self.judging_refusal:
+            raise InputError(self.judging_refusal, where=label)
+        self._take_down("judging", label, judging(replace(self._view, **wishes)))
+        self.look(**wishes)
+        self.changed.emit(JournalChanged())
 
     def follow(self, formulas: Formulas) -> None:
         """Let derived structures follow every edit from now on. A part of its own: it needs the geometry, which is slow to load."""
@@ -207,31 +231,44 @@ class Session:
             self.changed.emit(ProblemsFound())
 
     def put_dose(self, dose: Dose) -> None:
-        """Add a dose that was made of others; it is no data of the patient's files and is not kept in a workspace.
+        """Add a dose that was computed here. One that has a recipe is kept by it in the journal; that of a backend is not.
 
         Raises InputError where a dose with its id is there already.
         """
         if self._case.dose(dose.id) is not None:
             raise InputError("this dose is there already", where=dose.label)
+        if dose.recipe is not None:
+            self._take_down(MADE, f"Made {dose.label}", {"id": dose.id, "recipe": document(dose.recipe)})
         self._case = replace(self._case, doses=(*self._case.doses, dose))
         self._made, self._scene = self._made | {dose.id}, None
         self.changed.emit(DosesChanged())
+        self.changed.emit(JournalChanged())
 
     def take_dose(self, dose_id: str) -> None:
-        """Remove a dose that `put_dose` added; what showed it shows the newest of the others. Raises InputError for a dose of the files."""
-        if dose_id not in self._made:
+        """Remove a dose that `put_dose` added, now or before; what showed it shows the newest of the others.
+
+        Raises InputError for a dose of the files, and for one that a signature may stand for.
+        """
+        dose = self._case.dose(dose_id)
+        if dose is None or not self.made(dose_id):
             raise InputError("only doses that were made here can be removed", where=dose_id)
+        if dose.recipe is not None:
+            if self.judging_refusal:
+                raise InputError(self.judging_refusal, where=dose.label)
+            self._take_down(REMOVED, f"Removed {dose.label}", {"id": dose_id})
         self._case = replace(self._case, doses=tuple(d for d in self._case.doses if d.id != dose_id))
         self._made, self._scene = self._made - {dose_id}, None
         self.changed.emit(DosesChanged())
+        self.changed.emit(JournalChanged())
         view, newest = self._view, newest_dose(self._case)
         columns = tuple(c for c in view.columns if c.dose != dose_id)
         shown = view.dose if view.dose != dose_id else newest.id if newest else None
         self.look(columns=columns, dose=shown)
 
     def made(self, dose_id: str) -> bool:
-        """Whether a dose was made here, of others."""
-        return dose_id in self._made
+        """Whether a dose was computed here."""
+        dose = self._case.dose(dose_id)
+        return dose_id in self._made or (dose is not None and dose.recipe is not None)
 
     def put_image(self, image: Image) -> None:
         """Show a map that was made here (electron density) among the images, in place of one with its id; it is kept in no workspace.
@@ -258,6 +295,10 @@ class Session:
         self._case = replace(self._case, images=images)
         self._made, self._scene = self._made - {image_id}, None
         self.changed.emit(ImagesChanged())
+
+    def _take_down(self, kind: str, label: str, body: object) -> None:
+        if self._journal is not None:
+            self._journal.note(kind, label, body)
 
     def _point_on(self, image: Image) -> Point:
         """The crosshair in the frame of another image."""
@@ -334,7 +375,6 @@ def first_view(case: Case) -> View:
     if dose is not None and group is not structure_set_of(case, dose):
         frame = base.grid.frame_of_reference_uid
         dose = next((d for d in case.doses if d.grid.frame_of_reference_uid == frame), None)
-    plan = case.plan(dose.plan_id) if dose else None
     target = next(
         (
             s
@@ -354,16 +394,16 @@ def first_view(case: Case) -> View:
         point_mm=(float(point[0]), float(point[1]), float(point[2])),
         structure_set=group.id if group else None,
         dose=dose.id if dose else None,
-        reference_gy=plan.prescribed_gy if plan else None,
+        reference_gy=case.prescription(dose)[0] if dose else None,
     )
 
 
 def newest_dose(case: Case) -> Dose | None:
     """The dose to begin with: of those that belong to structures the one with the newest plan, else with the newest date, else the last.
 
-    What a backend computed is not begun with while there is another.
+    What was computed here or by a backend is not begun with while there is another.
     """
-    planned = [d for d in case.doses if not d.statements] or list(case.doses)
+    planned = [d for d in case.doses if not d.statements and d.recipe is None] or list(case.doses)
     belonging = [d for d in planned if structure_set_of(case, d) is not None] or planned
 
     def age(dose: Dose) -> tuple[str, str, int]:

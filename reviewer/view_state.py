@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from reviewer.case import Case, Window
-from reviewer.columns import Column
+from reviewer.columns import Column, Prescribed
 from reviewer.scene import OverlayStyle, View
 
 _SWITCHES = ("overlay_on", "crosshair", "isodose_lines", "wash")
@@ -22,12 +22,21 @@ def document(view: View) -> dict[str, Any]:
         "structure_set": view.structure_set,
         "active": view.active,
         "reference_gy": view.reference_gy,
-        "sheet": view.sheet,
+        **judging(view),
         "columns": [[c.dose, c.structure_set] for c in view.columns],
         "point_mm": list(view.point_mm),
         "hidden": sorted(view.hidden),
         "filled": sorted(view.filled),
         "windows": {image: [w.level, w.width] for image, w in view.windows.items()},
+    }
+
+
+def judging(view: View) -> dict[str, Any]:
+    """By what goals are judged, as far as somebody chose it: what a signature is given under."""
+    return {
+        "sheet": view.sheet,
+        "prescribed": {dose: [typed.gy, typed.fractions] for dose, typed in view.prescribed.items()},
+        "assigned": dict(view.assigned),
     }
 
 
@@ -60,6 +69,15 @@ def wishes(found: Any, case: Case) -> dict[str, Any]:
         asked["reference_gy"] = float(found["reference_gy"])
     if isinstance(found.get("sheet"), str):
         asked["sheet"] = found["sheet"]
+    prescribed, assigned = found.get("prescribed"), found.get("assigned")
+    if isinstance(prescribed, Mapping):
+        asked["prescribed"] = MappingProxyType(
+            {i: Prescribed(*typed) for i, typed in prescribed.items() if i in there["dose"] and _prescribed(typed)}
+        )
+    if isinstance(assigned, Mapping):
+        asked["assigned"] = MappingProxyType(
+            {str(n): i for n, i in assigned.items() if isinstance(i, str) and i in structures}
+        )
     columns = found.get("columns")
     if isinstance(columns, list):
         asked["columns"] = tuple(
@@ -85,6 +103,15 @@ def wishes(found: Any, case: Case) -> dict[str, Any]:
 
 def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _prescribed(value: Any) -> bool:
+    """[Gy, fractions], either of them None."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    gy, fractions = value
+    whole = isinstance(fractions, int) and not isinstance(fractions, bool) and fractions >= 1
+    return (gy is None or (_finite(gy) and gy > 0)) and (fractions is None or whole)
 
 
 def _window(value: Any) -> bool:

@@ -13,6 +13,7 @@ from reviewer.case import Case, StructureSet
 from reviewer.columns import Column
 from reviewer.scene import View
 from reviewer.session import Session, structure_set_of
+from reviewer.view_state import judging
 
 from .actions import NOTHING_OPEN, Command
 from .jobs import Jobs, Progress
@@ -177,7 +178,7 @@ class Approving:
         return "" if self._session.view.base else NOTHING_OPEN
 
     def _no_signing(self) -> str:
-        group, workspace = self._group, self._saving.workspace
+        case, group, workspace = self._session.case, self._group, self._saving.workspace
         if not self._session.view.base:
             return NOTHING_OPEN
         if workspace is None:
@@ -186,7 +187,11 @@ class Approving:
             return f"a signature must be kept, and {workspace.keeping.refusal}"
         if group is None:
             return "there is no structure set"
-        return f"{group.label} is {group.approval.lower()} by {group.reviewer} already" if group.signed else ""
+        if group.signed:
+            return f"{group.label} is {group.approval.lower()} by {group.reviewer} already"
+        doses = (case.dose(column.dose) for column in _columns(case, self._session.view))
+        passing = next((d for d in doses if d is not None and self._session.made(d.id) and d.recipe is None), None)
+        return f"{passing.label} is kept nowhere: export it and open its file first" if passing is not None else ""
 
     def _no_reopening(self) -> str:
         return self._no_case() or ("" if self._group is not None and self._group.signed else "it is not signed")
@@ -224,4 +229,4 @@ def _content(case: Case, view: View, group: StructureSet, progress: Progress) ->
     evaluations, decision = load("reviewer.report.contents").judged(
         case, columns, _sheet(view), view.assigned, view.prescribed, cancelled=progress.cancelled
     )
-    return content_of(case, group, evaluations, decision.sentence if decision else "")
+    return content_of(case, group, evaluations, decision.sentence if decision else "", judging(view))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +14,7 @@ import shapely
 from reviewer.case import Case, Dose, Plan, Structure, StructureSet
 from reviewer.dosimetry.goals import Evaluation
 from reviewer.dosimetry.plans import compare
-from reviewer.dosimetry.sheets import Sheet
+from reviewer.dosimetry.sheets import Sheet, Sheets
 from reviewer.store.chain import canonical
 from reviewer.store.codec import grid_document
 from reviewer.store.followed import difference, fingerprint, read
@@ -22,11 +23,18 @@ Content = dict[str, Any]
 """JSON; the keys are those that `content_of` writes."""
 
 
-def content_of(case: Case, group: StructureSet, evaluations: Sequence[Evaluation] = (), decision: str = "") -> Content:
+def content_of(
+    case: Case,
+    group: StructureSet,
+    evaluations: Sequence[Evaluation] = (),
+    decision: str = "",
+    judging: Content | None = None,
+) -> Content:
     """All that is put before the person who signs.
 
     group: whose contours. evaluations: of one goal sheet, a column for each plan; their doses and plans are signed too.
-    decision: the sentence that the program stated. Raises InputError for evaluations of different sheets.
+    decision: the sentence that the program stated. judging: by what the goals were judged as far as somebody chose it
+    (`reviewer.view_state.judging`). Raises InputError for evaluations of different sheets.
     """
     doses = list(dict.fromkeys(e.delivery.dose for e in evaluations))
     plans = [plan for d in doses if (plan := case.plan(d.plan_id)) is not None]
@@ -39,6 +47,7 @@ def content_of(case: Case, group: StructureSet, evaluations: Sequence[Evaluation
         "sheet": _of_sheet(evaluations[0].sheet) if evaluations else None,
         "goals": _values(evaluations),
         "decision": decision,
+        "judging": {**(judging or {}), **({"sheet": evaluations[0].sheet.id} if evaluations else {})},
     }
 
 
@@ -61,6 +70,54 @@ def differences(content: Content, case: Case) -> list[str]:
         if dose is None or hash_of_dose(dose) != told["sha256"]:
             found.append(f"the dose {told['label']} is not as it was")
     return found
+
+
+def sheet_difference(content: Content, sheets: Sheets) -> str:
+    """A sentence where the goal sheet that was signed is not the one of that name now; empty where it is. Raises as `differences`.
+
+    The signature stands all the same: for the values that it holds.
+    """
+    told = content["sheet"]
+    if told is None:
+        return ""
+    now = next((s for s in sheets.sheets if s.id == told["id"]), None)
+    if now is None:
+        return f"the goal sheet {told['name']} that was signed is not here: the goals that are shown are others"
+    if hash_of_sheet(now) != told["sha256"]:
+        return f"the goal sheet {told['name']} is not as it was signed: the goals that are shown are others"
+    return ""
+
+
+def beyond(content: Content, evaluations: Sequence[Evaluation]) -> list[str]:
+    """Sentences on what of these evaluations was not signed; empty where all was: sheet, plans, prescriptions and every value."""
+    sheet = content["sheet"]
+    if sheet is None:
+        return ["no goals were signed"]
+    if any(hash_of_sheet(e.sheet) != sheet["sha256"] for e in evaluations):
+        return [f"the goals that were signed are those of {sheet['name']}"]
+
+    def key(row: Content, plan: Content) -> tuple[str, ...]:
+        return tuple(str(each) for each in (row["structure"], row["metric"], row["limit"], plan["dose"], plan["set"]))
+
+    signed = {key(row, plan): plan for row in content["goals"] for plan in row["plans"] if plan is not None}
+    found: list[str] = []
+    for row in _values(evaluations):
+        for plan in row["plans"]:
+            if plan is None:
+                continue
+            then = signed.get(key(row, plan))
+            if then is None:
+                found.append(f"{plan['plan']} was not signed")
+            elif any(then[name] != plan[name] for name in ("prescribed_gy", "fractions")):
+                found.append(f"{plan['plan']} was signed with another prescription")
+            elif then["status"] != plan["status"] or not _same_value(then["value"], plan["value"]):
+                found.append(f"{row['structure']} {row['metric']} under {plan['plan']} was signed with another value")
+    return list(dict.fromkeys(found))
+
+
+def _same_value(a: float | None, b: float | None) -> bool:
+    """To the rounding of another computer."""
+    return a is b if a is None or b is None else math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def hash_of_structure(structure: Structure) -> str:

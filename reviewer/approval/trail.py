@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reviewer.approval.content import Content, differences
+from reviewer.approval.content import Content, differences, sheet_difference
 from reviewer.case import Case, StructureSet
+from reviewer.dosimetry.sheets import all_sheets
 from reviewer.store.chain import Entry
 
 KINDS = ("sign", "countersign", "reopen")
@@ -77,15 +78,17 @@ def standing(found: Sequence[SignOff], set_id: str | None) -> SignOff | None:
 
 
 def signed_case(case: Case, entries: Sequence[Entry]) -> tuple[Case, tuple[str, ...]]:
-    """The case with the sets marked whose sign-off stands and holds; sentences on those that stand in the log and do not hold."""
+    """The case with the sets marked whose sign-off stands and holds; sentences on what stands in the log and does not hold."""
     remarks: list[str] = []
+    sheets = all_sheets()
     for each in sign_offs(entries):
         if each.reopened is not None:
             continue
         try:
             changed = differences(each.content, case)
+            other = sheet_difference(each.content, sheets)
         except (KeyError, TypeError, AttributeError):
-            changed = ["what was signed cannot be read"]
+            changed, other = ["what was signed cannot be read"], ""
         if changed:
             more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
             remarks.append(f"what {each.first.name} {each.verdict} does not hold any more: {changed[0]}{more}")
@@ -93,7 +96,18 @@ def signed_case(case: Case, entries: Sequence[Entry]) -> tuple[Case, tuple[str, 
         group = case.structure_set(each.content["signed_set"])
         if group is not None:
             case = marked(case, group, each.verdict, each.first.name, each.first.at)
+        remarks += [other] if other else []
     return case, tuple(remarks)
+
+
+def judging_signed(case: Case, entries: Sequence[Entry]) -> Content:
+    """By what the goals were judged that are signed now (`reviewer.view_state.judging`); empty where nothing is."""
+    for each in reversed(sign_offs(entries)):
+        group = case.structure_set(each.content.get("signed_set"))
+        if each.reopened is None and group is not None and group.signed:
+            found = each.content.get("judging")
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def marked(case: Case, group: StructureSet, verdict: str, name: str, at: str) -> Case:

@@ -2,7 +2,7 @@
 
 from reviewer.case.case import Case, Problem, Severity
 from reviewer.case.cine import Cine
-from reviewer.case.dose import Dose
+from reviewer.case.dose import Dose, Part, Recipe
 from reviewer.case.image import Image, Window
 from reviewer.case.patient import AnonymousPatient, Patient
 from reviewer.case.plan import Aperture, Beam, ControlPoint, Plan, Prescription
@@ -20,10 +20,12 @@ __all__ = [
     "ControlPoint",
     "Dose",
     "Image",
+    "Part",
     "Patient",
     "Plan",
     "Prescription",
     "Problem",
+    "Recipe",
     "Registration",
     "Severity",
     "Structure",

@@ -67,6 +67,18 @@ class Case:
     def structure_set(self, set_id: str | None) -> StructureSet | None:
         return next((s for s in self.structure_sets if s.id == set_id), None)
 
+    def prescription(self, dose: Dose) -> tuple[float | None, int | None]:
+        """What 100 % of a dose is, in Gy on its own scale, and in how many fractions; None where that is not known.
+
+        A plan prescribes physical dose: of its effective dose it says only in how many fractions.
+        """
+        if dose.recipe is not None:
+            return dose.prescribed_gy, dose.fractions
+        plan = self.plan(dose.plan_id)
+        if plan is None:
+            return None, None
+        return plan.prescribed_gy if dose.type == "PHYSICAL" else None, plan.fractions
+
     def transform(self, from_frame_uid: str, to_frame_uid: str) -> NDArray[np.float64]:
         """(4, 4) map of patient points (mm) from one frame of reference to another over the fewest registrations.
 

@@ -43,7 +43,8 @@ def accumulate(
     """The weighted sum on `grid`, trilinearly interpolated from each dose; NaN wherever any of them is not known.
 
     effect: sum BED or EQD2 instead, each voxel of each dose with its own dose per fraction, made before it is interpolated.
-    Raises InputError for sums without meaning: no term, a weight that is no number, physical dose added to effective dose, fractions missing.
+    Raises InputError for sums without meaning: no term, a weight that is no number, physical dose added to effective dose, effective doses on
+    different scales, fractions missing.
     """
     if not terms:
         raise InputError("there is nothing to add up", where=label, remedy="choose at least one dose")
@@ -51,6 +52,12 @@ def accumulate(
     if len(kinds) > 1 or kinds - {"PHYSICAL", "EFFECTIVE"}:
         raise InputError(
             f"the doses are of types {', '.join(sorted(kinds))}", where=label, remedy="add up doses of one type"
+        )
+    if effect is None and len(scales := {term.dose.scale for term in terms}) > 1:
+        raise InputError(
+            f"the doses are on different scales: {', '.join(sorted(s or 'unknown' for s in scales))}",
+            where=label,
+            remedy="add up doses of one scale",
         )
     total = np.zeros(grid.shape_zyx, dtype=np.float64)
     for n, term in enumerate(terms):
@@ -71,6 +78,7 @@ def accumulate(
         grid=grid,
         gray=total.astype(np.float32),
         type="EFFECTIVE" if effect is not None else first.type,
+        scale=str(effect) if effect is not None else first.scale,
         summation="MULTI_PLAN",
         plan_id=None,
         path="",

@@ -72,5 +72,10 @@ def effect_map(dose: Dose, effect: Effect, fractions: int) -> Dose:
     gray *= (1 + gray * scale) * np.float32(effect.per_bed)
     name = f"{effect.kind} (α/β {effect.alpha_beta_gy:g} Gy, {fractions} fx)"
     return replace(
-        dose, id=f"{dose.id}#{effect}#{fractions}", label=f"{dose.label} {name}", gray=gray, type="EFFECTIVE"
+        dose,
+        id=f"{dose.id}#{effect}#{fractions}",
+        label=f"{dose.label} {name}",
+        gray=gray,
+        type="EFFECTIVE",
+        scale=str(effect),
     )

@@ -51,7 +51,8 @@ class Delivery:
     """One dose on one anatomy: what a goal sheet is put to.
 
     group:         the anatomy; it need not be the one that the dose was planned on, but its frame must be tied to the dose's.
-    prescribed_gy, fractions: of the plan, or typed in. dose_kind: PLAN, or SUM for a sum over courses; scale: on which, if it is BED or EQD2.
+    prescribed_gy, fractions: of the plan, or typed in. dose_kind: PLAN, or SUM for a sum over courses, which a dose of several plans is where
+    nothing says that they are fractions of one course; scale: on which, if it is BED or EQD2.
     """
 
     case: Case
@@ -73,15 +74,17 @@ class Delivery:
         fractions: int | None = None,
         label: str = "",
     ) -> Delivery:
-        """With prescription and fractions of the dose's plan where none are given. Raises InputError for numbers that are none."""
-        plan = case.plan(dose.plan_id)
-        prescribed = prescribed_gy if prescribed_gy is not None else plan.prescribed_gy if plan else None
-        number = fractions if fractions is not None else plan.fractions if plan else None
+        """With what `Case.prescription` knows where none are given. Raises InputError for numbers that are none."""
+        known_gy, known = case.prescription(dose)
+        prescribed = prescribed_gy if prescribed_gy is not None else known_gy
+        number = fractions if fractions is not None else known
         if prescribed is not None and not (np.isfinite(prescribed) and prescribed > 0):
             raise InputError(f"{prescribed:g} Gy is no prescription", where=dose.label, remedy="give more than 0 Gy")
         if number is not None and number < 1:
             raise InputError(f"{number} is no number of fractions", where=dose.label, remedy="give 1 or more")
-        return cls(case, dose, group, prescribed, number, label=label or dose.label)
+        courses = dose.recipe.courses if dose.recipe is not None else dose.summation == "MULTI_PLAN"
+        scale = Effect.parse(dose.scale)
+        return cls(case, dose, group, prescribed, number, SUM if courses else PLAN, scale, label or dose.label)
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,7 +163,6 @@ class CaseSources:
                 remedy=_suggestion(node.dose, [d.label for d in self._case.doses]),
             )
         dose = found[0]
-        plan = self._case.plan(dose.plan_id)
         try:
             to_dose = self._case.transform(self._group.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
         except NotRegisteredError as error:
@@ -173,7 +172,7 @@ class CaseSources:
                 node.span,
                 remedy="open the registration (REG) that ties them",
             ) from error
-        return dose, to_dose, plan.prescribed_gy if plan else None
+        return dose, to_dose, self._case.prescription(dose)[0]
 
 
 def _seen(evaluation: Evaluation, now: Mapping[str, Structure]) -> set[str]:

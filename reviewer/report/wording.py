@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reviewer import __version__
+from reviewer.approval.content import beyond
 from reviewer.approval.trail import Signature, SignOff
 from reviewer.case import Patient
 from reviewer.gating.trace import Trace
@@ -35,7 +36,9 @@ def state(report: Report) -> tuple[str, str]:
     if stands is not None:
         second = f" and {stands.second.name}" if stands.second else ""
         symbol = "✓" if stands.verdict == "approved" else "✗"
-        return symbol, f"{stands.verdict.capitalize()} by {stands.first.name}{second}, {moment(stands.first.at)}"
+        sentence = f"{stands.verdict.capitalize()} by {stands.first.name}{second}, {moment(stands.first.at)}"
+        other = beyond(stands.content, report.comparison.evaluations)
+        return ("!", f"{sentence}; but not as it is reported here: {other[0]}") if other else (symbol, sentence)
     if report.sign_offs:
         return "!", "Not signed: an earlier signature is void"
     if group.approval in ("APPROVED", "REJECTED"):

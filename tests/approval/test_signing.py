@@ -6,22 +6,26 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from drawn import drawn_case, rename, stroke
 
-from reviewer.approval.content import content_of, differences
+from reviewer.approval.content import beyond, content_of, differences
 from reviewer.approval.signing import Person, approve, countersign, reopen
-from reviewer.approval.trail import sign_offs, signed_case, standing
-from reviewer.case import Dose, Plan, Prescription
+from reviewer.approval.trail import judging_signed, sign_offs, signed_case, standing
+from reviewer.case import Dose, Part, Plan, Prescription, Recipe
+from reviewer.columns import Prescribed
 from reviewer.dosimetry.goals import Delivery, evaluate
-from reviewer.dosimetry.sheets import read_sheet
+from reviewer.dosimetry.made import make
+from reviewer.dosimetry.sheets import read_sheet, save_sheet, user_folder
 from reviewer.edit import Edit
 from reviewer.edit.structures import copy_set
 from reviewer.errors import InputError
 from reviewer.session import Session
 from reviewer.store import Workspace
+from reviewer.view_state import judging
 
 MARIE = Person("Marie Dupont", "radiation oncologist")
 OTTO = Person("Otto Berg", "medical physicist")
@@ -42,6 +46,14 @@ def planned_case():
     plan = Plan("plan", "LIV", prescriptions=(Prescription("PTV", 50.0),), fractions=5)
     dose = Dose("dose", "LIV", grid, np.full(grid.shape_zyx, 20.0, np.float32), plan_id="plan", structure_set_id="set")
     return replace(case, plans=(plan,), doses=(dose,))
+
+
+@pytest.fixture(autouse=True)
+def own_sheets(tmp_path, monkeypatch):
+    """The user's folder, with the sheet that is signed in it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    save_sheet(SHEET, "trial")
+    return user_folder()
 
 
 @pytest.fixture
@@ -225,6 +237,75 @@ def test_it_comes_back_with_the_file_and_is_void_where_the_file_was_changed(sess
     case, _ = signed_case(workspace.replay(planned_case()).case, workspace.entries)
     assert not case.structure_sets[0].signed
     assert "not as it was written" in workspace.doubts[0]
+
+
+def test_what_goals_are_judged_by_is_locked_with_them(session):
+    """Sheet, prescription and chosen structures, and doses that were made here, until it is opened again; all of it is in the log."""
+    session.judge("Goal sheet: trial", sheet="trial")
+    made = make(Recipe((Part("dose", 0.5, 5),)), session.case)
+    session.put_dose(made)
+    signed = sign(session)
+    typed = MappingProxyType({"dose": Prescribed(45.0, 3)})
+    for wish in (
+        {"sheet": "smart-liver-5fx"},
+        {"prescribed": typed},
+        {"assigned": MappingProxyType({"Heart": "set#1"})},
+    ):
+        with pytest.raises(InputError, match="approved by Marie Dupont: what the goals are judged by stays"):
+            session.judge("Other", **wish)
+    with pytest.raises(InputError, match="approved by Marie Dupont"):
+        session.take_dose(made.id)
+    session.judge("The same", sheet="trial")  # changes nothing
+    assert (session.view.sheet, dict(session.view.prescribed)) == ("trial", {})
+    assert session.case.dose(made.id) is made
+    assert differences(signed.content, session.case) == []
+
+    session.sign(reopen(session.case, signed, OTTO, "45 Gy in 3 was meant"))
+    session.judge("Prescription of LIV: 45 Gy in 3", prescribed=typed)
+    session.take_dose(made.id)
+    told = [(e.kind, e.label) for e in log(session).entries]
+    assert told[0] == ("judging", "Goal sheet: trial")
+    assert [kind for kind, _ in told] == ["judging", "dose", "sign", "reopen", "judging", "dose removed"]
+    assert log(session).entries[-2].content["prescribed"] == {"dose": [45.0, 3]}
+
+
+def test_a_sheet_that_was_changed_from_outside_is_told(session, own_sheets):
+    """The signature stands for the values that it holds, but the goals that are shown are others."""
+    sign(session)
+    for change, says in (
+        (lambda: save_sheet(SHEET.replace("36", "37"), "trial"), "Trial is not as it was signed"),
+        (lambda: (own_sheets / "trial.yaml").unlink(), "Trial that was signed is not here"),
+    ):
+        change()
+        case, (doubt,) = signed_case(planned_case(), log(session).entries)
+        assert says in doubt
+        assert case.structure_sets[0].signed
+
+
+def test_a_signature_is_for_what_was_shown_and_nothing_else(session):
+    content = sign(session).content
+    case = session.case
+    group, dose = case.structure_sets[0], case.doses[0]
+
+    def others(text=SHEET, case=case, dose=dose, **typed):
+        return beyond(content, [evaluate(read_sheet(text, "t", "trial"), Delivery.of(case, dose, group, **typed))])
+
+    assert others() == []
+    assert others(SHEET.replace("36", "37")) == ["the goals that were signed are those of Trial"]
+    assert others(prescribed_gy=45.0) == ["LIV was signed with another prescription"]
+    assert others(dose=replace(dose, id="new", label="NEW")) == ["NEW was not signed"]
+    hotter = replace(dose, gray=dose.gray + 1)
+    assert others(dose=hotter) == ["Stomach Mean[Gy] under LIV was signed with another value"]
+    assert beyond(content_of(case, group), []) == ["no goals were signed"]
+
+
+def test_what_was_signed_is_what_is_judged_by_when_it_is_opened(session):
+    session.judge("Sheet", sheet="trial")
+    content = shown(session.case)
+    assert judging_signed(session.case, log(session).entries) == {}
+    session.sign(approve(session.case, {**content, "judging": judging(session.view)}, MARIE, "Good.", at=AT))
+    found = judging_signed(session.case, log(session).entries)
+    assert found == {"sheet": "trial", "prescribed": {}, "assigned": {}}
 
 
 def test_each_session_tells_its_version_once(tmp_path):

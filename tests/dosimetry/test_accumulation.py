@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from phantoms import linear_dose
 
+from reviewer.case import Case, Part, Plan, Prescription, Recipe
 from reviewer.dosimetry.accumulation import Term, accumulate, difference, resampled
 from reviewer.dosimetry.biology import Effect
+from reviewer.dosimetry.made import make, remade
+from reviewer.dosimetry.recipe import MADE, REMOVED, document
 from reviewer.errors import InputError
+from reviewer.store.chain import link
 
 GRADIENT = np.array([0.4, -0.3, 0.2])
 TURNED = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
@@ -86,3 +90,85 @@ def test_sums_without_meaning_are_refused():
             accumulate(terms, dose.grid, "sum")
     with pytest.raises(InputError, match="number of fractions"):
         accumulate([Term(dose)], dose.grid, "sum", Effect("EQD2", 3.0))
+
+
+def course(dose_id, gy, fractions, level_gy, type_="PHYSICAL"):
+    """A dose that is the same everywhere, with its plan."""
+    dose = replace(
+        linear_dose(4.0, (0, 0, 0), level_gy, half=8.0), id=dose_id, label=dose_id, plan_id=f"plan {dose_id}"
+    )
+    plan = Plan(f"plan {dose_id}", dose_id, fractions=fractions, prescriptions=(Prescription("PTV", gy),))
+    return replace(dose, type=type_), plan
+
+
+def case_of(*courses):
+    return Case(doses=tuple(d for d, _ in courses), plans=tuple(p for _, p in courses))
+
+
+def test_fractions_of_one_course_keep_the_prescription():
+    """Two of five fractions of one plan, three of another: 0.4 × 20 + 0.6 × 30 Gy, judged as 50 Gy in 5."""
+    case = case_of(course("a", 50.0, 5, 20.0), course("b", 50.0, 5, 30.0))
+    made = make(Recipe((Part("a", 0.4, 5), Part("b", 0.6, 5)), name="given"), case)
+    np.testing.assert_allclose(made.gray, 26.0, rtol=1e-6)
+    assert case.prescription(made) == (pytest.approx(50.0), 5)
+    assert made.label == "given: 0.4 × a + 0.6 × b"
+
+
+def test_what_is_100_percent_of_biological_dose():
+    """50 Gy in 5 with α/β = 10: EQD2 83.3 Gy; a plan prescribes nothing of the effective dose of a file."""
+    case = case_of(course("a", 50.0, 5, 20.0))
+    made = make(Recipe((Part("a", 1.0, 5),), "EQD2_10"), case)
+    assert case.prescription(made) == (pytest.approx(50 * (1 + 10 / 10) / 1.2), 5)
+    assert (made.type, made.scale) == ("EFFECTIVE", "EQD2_10")
+    foreign = case_of(course("a", 50.0, 5, 20.0, "EFFECTIVE"))
+    assert foreign.prescription(foreign.doses[0]) == (None, 5)
+
+
+def test_a_sum_of_courses_has_no_prescription_and_all_that_was_said():
+    first, plan = course("a", 50.0, 5, 20.0)
+    case = case_of((replace(first, statements=("no quality assurance",)), plan), course("b", 45.0, 3, 30.0))
+    made = make(Recipe((Part("b", 1.0, 3), Part("a", 1.0, 5)), "EQD2_3", courses=True), case)
+    assert case.prescription(made) == (None, None)
+    assert made.statements == ("no quality assurance",)
+    np.testing.assert_allclose(made.gray, 106.0, rtol=1e-6)  # 28 and 78, as above
+
+
+def test_scales_are_not_mixed():
+    case = case_of(course("a", 50.0, 5, 20.0))
+    three, ten = (make(Recipe((Part("a", 1.0, 5),), scale), case) for scale in ("EQD2_3", "EQD2_10"))
+    both = replace(case, doses=(*case.doses, three, ten))
+    with pytest.raises(InputError, match="different scales: EQD2_10, EQD2_3"):
+        make(Recipe((Part(three.id), Part(ten.id))), both)
+
+
+def entry(number, kind, label, body):
+    return link(b"", number, kind, label, body)
+
+
+def test_doses_are_made_again_from_a_log():
+    """The sum was made of a map that was removed since; what needs a dose that is not there is told."""
+    case = case_of(course("a", 50.0, 5, 20.0), course("b", 45.0, 3, 30.0))
+    a, b = (make(Recipe((Part(i, 1.0, n),), "EQD2_3"), case) for i, n in (("a", 5), ("b", 3)))
+    total = make(Recipe((Part(a.id), Part(b.id)), courses=True), replace(case, doses=(*case.doses, a, b)))
+    lost = Recipe((Part("nobody"),))
+    log = [
+        entry(n, kind, label, body)
+        for n, (kind, label, body) in enumerate(
+            (
+                (MADE, "Made a", {"id": a.id, "recipe": document(a.recipe)}),
+                (MADE, "Made b", {"id": b.id, "recipe": document(b.recipe)}),
+                (MADE, "Made the sum", {"id": total.id, "recipe": document(total.recipe)}),
+                (REMOVED, "Removed a", {"id": a.id}),
+                (MADE, "Made what is lost", {"id": "x", "recipe": document(lost)}),
+                (MADE, "Made of nothing that makes sense", {"id": "y", "recipe": {"parts": 3}}),
+            ),
+            start=1,
+        )
+    ]
+    found, remarks = remade(case, log)
+    assert [d.id for d in found.doses] == ["a", "b", b.id, total.id]
+    np.testing.assert_array_equal(found.doses[-1].gray, total.gray)
+    assert found.doses[-1].scale == "EQD2_3"
+    assert len(remarks) == 2
+    assert "entry 6" in remarks[0]
+    assert "is not there" in remarks[1]

@@ -9,7 +9,7 @@ import pytest
 from drawn import drawn_case
 
 from reviewer.case import Dose, Window
-from reviewer.columns import Column
+from reviewer.columns import Column, Prescribed
 from reviewer.session import Session
 from reviewer.view_state import document, wishes
 
@@ -49,6 +49,8 @@ def test_a_view_comes_back_through_json(case):
         overlay_on=False,
         sheet="smart-liver-5fx",
         columns=(Column("dose", "set"),),
+        prescribed=MappingProxyType({"dose": Prescribed(45.0, None)}),
+        assigned=MappingProxyType({"Colon": "set#2"}),
     )
     again = Session(case)
     again.look(**wishes(json.loads(json.dumps(document(session.view))), case))

@@ -10,6 +10,7 @@ from reviewer.case import Case, Dose, Structure, StructureSet
 from reviewer.cli import printable
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import number, print_json, print_table
+from reviewer.dosimetry.biology import Effect
 from reviewer.dosimetry.dvh import dvh
 from reviewer.dosimetry.goals import other_targets
 from reviewer.dosimetry.isodose import Isodoses
@@ -59,7 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
     dose = chosen_dose(case, arguments.dose)
     group = chosen_set(case, dose, arguments.set)
     structures = named(group.structures, arguments.structure)
-    plan = case.plan(dose.plan_id)
     document: dict[str, Any] = {
         "dose": {
             "index": case.doses.index(dose),
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             "summation": dose.summation,
         },
         "structure_set": {"index": case.structure_sets.index(group), "label": group.label, "uid": group.id},
-        "prescribed_gy": plan.prescribed_gy if plan else None,
+        "prescribed_gy": case.prescription(dose)[0],
         "structures": [_structure(case, dose, s, metrics, arguments.curves) for s in structures],
     }
     if arguments.json:
@@ -149,9 +149,9 @@ def _structure(case: Case, dose: Dose, structure: Structure, metrics: Sequence[M
 
 def _basis(case: Case, dose: Dose, metric: Metric, isodoses: Isodoses | None) -> Basis:
     """Values of effective dose are shown as they are in the file, but no biological dose is made of it again."""
-    plan = case.plan(dose.plan_id)
+    gy, fractions = case.prescription(dose)
     physical = dose.type == "PHYSICAL" or metric.effect is None
-    return Basis(plan.prescribed_gy if plan else None, plan.fractions if plan else None, isodoses, physical)
+    return Basis(gy, fractions, isodoses, physical, Effect.parse(dose.scale))
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reviewer.approval.content import differences
+from reviewer.approval.content import differences, sheet_difference
 from reviewer.approval.trail import Signature, SignOff, sign_offs
 from reviewer.case import Case
 from reviewer.cli import printable
 from reviewer.cli.output import Progress, print_json
+from reviewer.dosimetry.sheets import all_sheets
 from reviewer.errors import ReviewerError
 from reviewer.opening import begin
 from reviewer.store import Workspace, digests, first_break, located
@@ -65,7 +66,9 @@ def _doubts(path: Path, signed: Sequence[SignOff]) -> list[str]:
         return []
     try:
         case: Case = begin([path]).case
-        return [sentence for each in stand for sentence in differences(each.content, case)]
+        sheets = all_sheets()
+        found = [sentence for each in stand for sentence in differences(each.content, case)]
+        return [*found, *(sentence for each in stand if (sentence := sheet_difference(each.content, sheets)))]
     except (KeyError, TypeError, AttributeError):
         return ["what was signed cannot be read"]
     except ReviewerError as error:
