@@ -9,6 +9,7 @@ from reviewer.backends.conformance import Trial, conform
 from reviewer.backends.contract import Setting
 from reviewer.backends.discovery import KINDS, Backend, Found, discover, manifest_folder
 from reviewer.backends.host import Description, describe
+from reviewer.backends.installation import install, installable
 from reviewer.cli import printable
 from reviewer.cli.output import print_json, print_table
 from reviewer.errors import InputError, ReviewerError
@@ -16,14 +17,20 @@ from reviewer.errors import InputError, ReviewerError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conform", metavar="NAME", help="try a backend on small phantoms; exit with 1 where it fails")
+    parser.add_argument(
+        "--install", metavar="NAME", help="make the environment of an engine that comes with Reviewer, and try it"
+    )
     parser.add_argument("--kind", choices=KINDS, help="only of this kind")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.install is not None:
+        install(arguments.install, lambda line: print(printable(line), flush=True))
     found = discover()
-    if arguments.conform is not None:
-        return _conform(found, arguments)
+    name = arguments.install or arguments.conform
+    if name is not None:
+        return _conform(found, name, arguments)
     rows = [_asked(backend) for backend in found.backends if arguments.kind in (None, backend.kind)]
     if arguments.json:
         print_json(
@@ -46,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         if description is not None:
             settings = [[s.name, s.label, _range(s), str(s.default), s.unit] for s in description.settings]
             print_table(f"Settings of {backend.name}", ["name", "is", "range", "default", "unit"], settings)
+    for name in sorted(set(installable()) - {backend.name for backend in found.backends}):
+        print(f"\nNot installed: {name}, see `reviewer backends --install {name}`")
     print(f"\nEngines in environments of their own are found by manifests in {printable(str(manifest_folder()))}")
     return 0
 
@@ -91,8 +100,7 @@ def _range(setting: Setting) -> str:
     return f"{low}…{high}" if low or high else ""
 
 
-def _conform(found: Found, arguments: argparse.Namespace) -> int:
-    name = arguments.conform
+def _conform(found: Found, name: str, arguments: argparse.Namespace) -> int:
     chosen = [b for b in found.backends if b.name == name and arguments.kind in (None, b.kind)]
     if len(chosen) > 1:
         raise InputError(f"there are two backends {name!r}", remedy="say which with --kind")
