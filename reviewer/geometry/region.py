@@ -55,6 +55,10 @@ def region_of_rings(rings: Sequence[ArrayLike]) -> Region | None:
 
 def rings_of(region: Region) -> list[NDArray[np.float64]]:
     """All exteriors and interiors as (n, 2) arrays in mm without closing duplicate; `region_of_rings` is the inverse."""
+    if (
+        isinstance(region, Polygon) and shapely.get_num_interior_rings(region) == 0
+    ):  # most are, and this is asked for at every frame
+        return [shapely.get_coordinates(region)[:-1]]
     rings = shapely.get_rings(shapely.get_parts(region))
     coordinates, ring_index = shapely.get_coordinates(rings, return_index=True)
     borders = np.searchsorted(ring_index, np.arange(1, len(rings)))

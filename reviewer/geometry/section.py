@@ -15,7 +15,7 @@ from reviewer.geometry.edges import Floats, Integers
 from reviewer.geometry.field import field, occupied
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of_rings
-from reviewer.geometry.solid import Solid, slabs, solid
+from reviewer.geometry.solid import EDGES_TO_A_BOX, Solid, slabs, solid
 from reviewer.geometry.stack import Stack
 
 TILT_TOLERANCE = 1e-4
@@ -104,7 +104,7 @@ def _parallel(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None
 
 def _perpendicular(body: Solid, start: Floats, e: Floats, f: Floats, normal: Floats) -> Region | None:
     n = normal[:2] / np.hypot(normal[0], normal[1])
-    rings, starts = _outlines(body.borders_mm, body.starts, body.segments, n, float(n @ start[:2]))
+    rings, starts = _outlines(body.borders_mm, body.starts, body.segments, body.boxes_mm, n, float(n @ start[:2]))
     if len(starts) < 2:
         return None
     # (s, w) of the cut, s along the line in the plane, to the viewer's (a, b).
@@ -129,7 +129,7 @@ def _touching(rings: Floats, starts: Integers) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _outlines(borders, starts, segments, n, c):  # type: ignore[no-untyped-def]
+def _outlines(borders, starts, segments, boxes, n, c):  # type: ignore[no-untyped-def]
     """Outlines of the cut with the line ``n @ (u, v) == c`` through all prisms, as (m, 2) points (s, w) and (rings + 1,) first points.
 
     Each prism gives intervals along the line. Where neighbours have the same number of intervals, overlapping one by one, straight lines
@@ -144,15 +144,24 @@ def _outlines(borders, starts, segments, n, c):  # type: ignore[no-untyped-def]
     first = np.zeros(count + 1, dtype=np.int64)
     for k in range(count):
         m = 0
-        for j in range(starts[k], starts[k + 1]):
-            g0 = n[0] * segments[j, 0] + n[1] * segments[j, 1] - c
-            g1 = n[0] * segments[j, 2] + n[1] * segments[j, 3] - c
-            if (g0 > 0.0) != (g1 > 0.0):
-                t = g0 / (g0 - g1)
-                u = segments[j, 0] + t * (segments[j, 2] - segments[j, 0])
-                v = segments[j, 1] + t * (segments[j, 3] - segments[j, 1])
-                found[m] = n[0] * v - n[1] * u
-                m += 1
+        j = starts[k]
+        while j < starts[k + 1]:
+            box = boxes[j // EDGES_TO_A_BOX]
+            end = min((j // EDGES_TO_A_BOX + 1) * EDGES_TO_A_BOX, starts[k + 1])
+            middle = n[0] * (box[0] + box[2]) + n[1] * (box[1] + box[3]) - 2.0 * c
+            if abs(middle) > abs(n[0]) * (box[2] - box[0]) + abs(n[1]) * (box[3] - box[1]) + 1e-6:
+                j = end
+                continue
+            while j < end:
+                g0 = n[0] * segments[j, 0] + n[1] * segments[j, 1] - c
+                g1 = n[0] * segments[j, 2] + n[1] * segments[j, 3] - c
+                if (g0 > 0.0) != (g1 > 0.0):
+                    t = g0 / (g0 - g1)
+                    u = segments[j, 0] + t * (segments[j, 2] - segments[j, 0])
+                    v = segments[j, 1] + t * (segments[j, 3] - segments[j, 1])
+                    found[m] = n[0] * v - n[1] * u
+                    m += 1
+                j += 1
         ordered = np.sort(found[:m])
         kept = first[k]
         while kept + m > len(crossings):

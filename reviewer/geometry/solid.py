@@ -20,6 +20,9 @@ from reviewer.geometry.memo import Memo, Recent
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.stack import Stack
 
+EDGES_TO_A_BOX = 16
+"""An outline goes on from edge to edge: what misses the box around so many need not look at each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Solid:
@@ -42,6 +45,13 @@ class Solid:
         u, v = self.segments[:, 0], self.segments[:, 1]  # every point is the start of an edge
         low = np.array([u.min(), v.min(), self.borders_mm[0, 0]])
         return low, np.array([u.max(), v.max(), self.borders_mm[-1, 1]])
+
+    @cached_property
+    def boxes_mm(self) -> Floats:
+        """(b, 4) least u, v and greatest u, v of each EDGES_TO_A_BOX consecutive rows of `segments`."""
+        first = np.arange(0, len(self.segments), EDGES_TO_A_BOX)
+        low, high = np.minimum.reduceat(self.segments, first), np.maximum.reduceat(self.segments, first)
+        return np.hstack([np.minimum(low[:, :2], low[:, 2:]), np.maximum(high[:, :2], high[:, 2:])])
 
     @cached_property
     def areas_mm2(self) -> Floats:
