@@ -7,6 +7,7 @@ soon as it is loaded (see `late`). Both interpolate linearly in floats and round
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -112,11 +113,19 @@ def _along(
     centres_mm: NDArray[np.float64], reach_mm: Span, start_mm: float, step_mm: float, count: int, smooth: bool
 ) -> tuple[Indices, Floats, int, int]:
     """Sample before and share of the next for each of `count` pixels, and the pixels (from, up to) that lie wholly within reach."""
-    last = len(centres_mm) - 1
-    taps = max(1, round(step_mm * last / float(centres_mm[-1] - centres_mm[0]))) if smooth and last else 1
+    return _along_known(centres_mm.tobytes(), reach_mm, start_mm, step_mm, count, smooth)
+
+
+@lru_cache(24)  # from slice to slice all samples lie under the same pixels
+def _along_known(
+    centres_mm: bytes, reach_mm: Span, start_mm: float, step_mm: float, count: int, smooth: bool
+) -> tuple[Indices, Floats, int, int]:
+    centres = np.frombuffer(centres_mm)
+    last = len(centres) - 1
+    taps = max(1, round(step_mm * last / float(centres[-1] - centres[0]))) if smooth and last else 1
     offsets = ((np.arange(taps) + 0.5) / taps - 0.5) * step_mm
     places = (start_mm + step_mm * np.arange(count))[:, None] + offsets
-    index = np.interp(places, centres_mm, np.arange(last + 1.0))
+    index = np.interp(places, centres, np.arange(last + 1.0))
     before = np.floor(index + ON_A_SAMPLE)
     share = np.maximum(index - before, 0.0).astype(np.float32)
     within = np.flatnonzero((places[:, 0] >= reach_mm[0] - ON_A_SAMPLE) & (places[:, -1] <= reach_mm[1] + ON_A_SAMPLE))

@@ -55,7 +55,7 @@ def pane_of(scene: Scene, slices: Slices, port: Viewport) -> Pane | None:
     steps = np.diff(slices.positions_mm)
     thickness = float(np.median(steps)) if len(steps) else scene.base.image.grid.thickness_mm
     frame = scene.base.image.grid.frame_of_reference_uid
-    return Pane(port.plane.right, port.plane.down, port.point_mm((0.0, 0.0)), frame, thickness)
+    return Pane(port.plane.right, port.plane.down, port.origin_mm, frame, thickness)
 
 
 def paint_drawing(painter: QPainter, port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None) -> None:

@@ -21,7 +21,19 @@ from reviewer.geometry.reslice import cut
 from reviewer.scene import DoseLayer, Layer, MapLayer, Matrix, Scene
 
 from . import compose, late
-from .compose import Known, Shown, Source, Toned, everywhere, in_circle, in_squares, no_source, no_tint, right_of
+from .compose import (
+    Known,
+    Shown,
+    Source,
+    Tinted,
+    Toned,
+    everywhere,
+    in_circle,
+    in_squares,
+    no_source,
+    no_tint,
+    right_of,
+)
 from .viewport import Lattice, Pair, Slices, Viewport
 
 T = TypeVar("T")
@@ -31,8 +43,14 @@ SPYGLASS_PIXELS = 90
 """Side of a square of the checkerboard and radius of the spyglass, logical pixels."""
 
 
-SLICES_KEPT = 3
-"""The slice that is shown, the next and the last one."""
+SLICES_KEPT = 4
+"""The slice that is shown, the last one, and two that may come next."""
+
+PICTURES_KEPT = 3
+"""Of the slice that is shown and of these two."""
+
+SOURCES_KEPT = 3 * PICTURES_KEPT
+"""Of base, overlay and dose."""
 
 
 class Kept(Generic[T]):
@@ -83,7 +101,8 @@ class Layers:
         self._base: Kept[Known | None] = Kept(SLICES_KEPT)
         self._overlay: Kept[Known | None] = Kept(SLICES_KEPT)
         self._dose: Kept[Known | None] = Kept(SLICES_KEPT)
-        self._picture: Kept[Picture | None] = Kept()
+        self._picture: Kept[Picture | None] = Kept(PICTURES_KEPT)
+        self._sources: Kept[Source] = Kept(SOURCES_KEPT)
         self._lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
         self._other_dose: Kept[Known | None] = Kept(SLICES_KEPT)
         self._other_lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
@@ -134,22 +153,39 @@ class Layers:
             return None
         other = None if over is None else self._cut(self._overlay, over, slices, port)
         gray = None if dose is None else self._dose_cut(dose, slices, port)
-        if dose is not None and gray is not None:
-            gray = compose.trimmed(gray, min(level.gy for level in dose.isodoses))
         size = lattice.size
         paint = late.fused_module().painted if complete else compose.painted
         colours = paint(
-            _toned(base, scene.base, lattice),
-            Toned(no_source(size), 1.0, 0.0) if over is None or other is None else _toned(other, over, lattice),
+            self._toned(base, scene.base, port, lattice),
+            Toned(no_source(size), 1.0, 0.0)
+            if over is None or other is None
+            else self._toned(other, over, port, lattice),
             everywhere(size, 0.0) if other is None else _shown(scene, port, lattice, lens),
-            compose.tinted(_source(gray, lattice), dose.isodoses, dose.wash_opacity)
-            if dose and gray
-            else no_tint(size),
+            self._tinted(gray, dose, slices, port, lattice) if dose and gray else no_tint(size),
         )
         return Picture(colours.view(np.uint8).reshape(*colours.shape, 4), lattice)
 
-    def prepare(self, scene: Scene, slices: Slices, port: Viewport) -> Iterator[None]:
-        """Make ready what `picture` and `isodose_lines` need for a slice, one thing at a time."""
+    def _toned(self, made: Known, layer: Layer, port: Viewport, lattice: Lattice) -> Toned:
+        key = self._plane_key(layer, port), lattice
+        samples = self._sources.get(
+            key, lambda: compose.source(made, lattice.start_mm, lattice.step_mm, lattice.size, smooth=True)
+        )
+        return compose.toned(samples, layer.image, layer.window)
+
+    def _tinted(self, gray: Known, dose: DoseLayer, slices: Slices, port: Viewport, lattice: Lattice) -> Tinted:
+        lowest = min(level.gy for level in dose.isodoses)
+
+        def source() -> Source:
+            part = compose.trimmed(gray, lowest)
+            if part is None:
+                return no_source(lattice.size)
+            return compose.source(part, lattice.start_mm, lattice.step_mm, lattice.size)
+
+        samples = self._sources.get((_dose_key(dose, slices, port), lattice, lowest), source)
+        return compose.tinted(samples, dose.isodoses, dose.wash_opacity)
+
+    def prepare(self, scene: Scene, slices: Slices, port: Viewport, lens: Pair | None) -> Iterator[None]:
+        """Make `picture` and `isodose_lines` ready for a slice, one thing at a time."""
         for kept, layer in ((self._base, scene.base), (self._overlay, scene.overlay)):
             if layer is not None:
                 self._cut(kept, layer, slices, port)
@@ -157,6 +193,8 @@ class Layers:
         if scene.dose is not None and scene.dose.lines:
             self.isodose_lines(scene.dose, slices, port)
             yield
+        self.picture(scene, slices, port, lens, complete=True)
+        yield
 
     def isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
         """The isodose lines of the slice, from marching squares on the dose's own lattice; open where the dose grid ends."""
@@ -204,7 +242,7 @@ def _cut(
     present: NDArray[np.bool_] | None,
 ) -> Known | None:
     """A volume along the plane of a viewport, as far as the base image reaches."""
-    origin, plane = port.point_mm((0.0, 0.0)), port.plane
+    origin, plane = port.origin_mm, port.plane
     made = cut(array, grid, to_layer, origin, plane.right, plane.down, box_mm=slices.box_mm, present=present)
     return None if made is None else compose.known(made)
 
@@ -217,14 +255,6 @@ def _straight(layer: Layer) -> bool:
 
 def _dose_key(dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Hashable, ...]:
     return dose.dose, dose.to_layer, port.plane, port.position_mm, slices.box_mm
-
-
-def _source(made: Known, lattice: Lattice, smooth: bool = False) -> Source:
-    return compose.source(made, lattice.start_mm, lattice.step_mm, lattice.size, smooth)
-
-
-def _toned(made: Known, layer: Layer, lattice: Lattice) -> Toned:
-    return compose.toned(_source(made, lattice, smooth=True), layer.image, layer.window)
 
 
 def _style_key(scene: Scene, port: Viewport, lens: Pair | None) -> tuple[Hashable, ...]:

@@ -26,6 +26,9 @@ def paint_crosshair(painter: QPainter, port: Viewport, point_mm: Point) -> None:
     colour.setAlpha(170)
     g, line = round(CROSSHAIR_GAP), 1
     x, y = int(px), int(py)
+    painter.setRenderHint(
+        QPainter.RenderHint.Antialiasing, False
+    )  # whole pixels need none, and take ten times as long with it
     for rect in (
         QRect(0, y, x - g, line),
         QRect(x + g, y, int(w) - x - g, line),
@@ -34,6 +37,7 @@ def paint_crosshair(painter: QPainter, port: Viewport, point_mm: Point) -> None:
     ):
         if rect.isValid():
             painter.fillRect(rect, colour)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
 def paint_style_marks(painter: QPainter, scene: Scene, port: Viewport, cursor: Pair | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTransform
 
-from reviewer.changes import CaseOpened, Change, StructuresChanged, VoxelsArrived
+from reviewer.changes import CaseOpened, Change, StructuresChanged, ViewChanged, VoxelsArrived
 from reviewer.scene import Scene
 from reviewer.session import Session
 
@@ -20,7 +20,7 @@ from .differences import Differences
 from .facts import Room, facts_of
 from .framing import Framing
 from .interaction import Distance
-from .layers import Kept, Layers, Lines, Picture
+from .layers import Kept, Layers, Picture
 from .map_wash import Wash, paint_wash, wash
 from .marks import paint_crosshair, paint_distances, paint_focus, paint_style_marks
 from .paths import Outlines
@@ -65,6 +65,8 @@ class Painting:
             self._layers.arrived(message.image_id)
         elif isinstance(message, StructuresChanged):
             self.outlines.forget(message.structure_ids)
+        elif isinstance(message, ViewChanged) and "stroke" in message.fields:
+            self.outlines.draw(self._session.view.stroke)
 
     def waits(self, port: Viewport) -> bool:
         """Whether a paint in a moment will show more of an edit than one now."""
@@ -81,7 +83,7 @@ class Painting:
         for drawn in (*scene.drawn, *scene.preview, *compared):
             self.outlines.build(drawn)
 
-    def _prepare(self, port: Viewport) -> Iterator[None]:
+    def _prepare(self, port: Viewport, lens: Pair | None) -> Iterator[None]:
         """Make ready what a paint of another slice will need, one thing at a time."""
         scene = self._session.scene
         slices = self._framing.slices(scene)
@@ -90,7 +92,7 @@ class Painting:
         for drawn in scene.drawn:
             self.outlines.of(drawn, port, True)
             yield
-        yield from self._layers.prepare(scene, slices, port)
+        yield from self._layers.prepare(scene, slices, port, lens)
 
     def paint(self, painter: QPainter, port: Viewport | None, size: QRect, touched: Touched) -> None:
         """Paint all of a view; size: its logical pixels. port: where things are, None without an image."""
@@ -105,17 +107,16 @@ class Painting:
             return
         complete = late.ready()
 
-        _paint_picture(painter, self._layers.picture(scene, slices, port, touched.cursor, complete), port, size)
+        picture = self._layers.picture(scene, slices, port, touched.cursor, complete)
+        lines = self._layers.isodose_lines(scene.dose, slices, port) if scene.dose and scene.dose.lines else ()
+        _paint_picture(painter, picture, port, size)
         self._paint_map(painter, scene, slices, port)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
         to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
-        lines: tuple[Lines, ...] = ()
         painter.save()
         painter.setTransform(to_screen, True)
-        if scene.dose is not None and scene.dose.lines:
-            lines = self._layers.isodose_lines(scene.dose, slices, port)
-            self._contours.paint_isodoses(painter, lines)
+        self._contours.paint_isodoses(painter, lines)
         if scene.against is not None and scene.against.lines:
             others = self._layers.other_isodose_lines(scene.against, slices, port)
             self._contours.paint_isodoses(painter, others, dashed=True)
@@ -145,7 +146,7 @@ class Painting:
             words.paint_hover(painter, pointed.structures, touched.cursor, port.size)
         if touched.focus:
             paint_focus(painter, port.size)
-        self._ahead.painted(slices, port)
+        self._ahead.painted(slices, port, touched.cursor)
 
     def _paint_map(self, painter: QPainter, scene: Scene, slices: Slices, port: Viewport) -> None:
         layer, lattice = scene.map, port.lattice(slices.box_mm)

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainterPath, QPolygonF
 
 from reviewer.case import Structure
+from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import Region, rings_of
 from reviewer.scene import Drawn, Matrix, Point
 
@@ -24,6 +25,8 @@ FEW_PLANES = 3
 """A structure of no more has its solid in a moment."""
 
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+Outline = tuple[Region, QPainterPath]
 
 Key = tuple[Structure, Matrix, str, Point, float]
 """Structure, its matrix, and the plane: orientation, right, position."""
@@ -52,19 +55,31 @@ def path_of(lines: Iterable[NDArray[np.float64]], closed: bool) -> QPainterPath:
 
 
 class Outlines:
-    """The cuts of structures with planes, as regions and paths. Kept per structure, plane and matrix; the oldest go first."""
+    """The cuts of structures with planes, as regions and paths. Kept per structure, plane and matrix; the oldest go first.
+
+    Of a stroke in hand cuts across the planes are sketched until its solid is there: each move makes a new structure, and nobody waits
+    for solids that the next move makes useless.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Key, tuple[Region, QPainterPath] | None] = OrderedDict()
+        self._kept: OrderedDict[Key, Outline | None] = OrderedDict()
         self._cut: set[str] = set()
         self._edited: set[str] = set()
-        self._before: dict[tuple[object, ...], tuple[Region, QPainterPath] | None] = {}
+        self._before: dict[tuple[object, ...], Outline | None] = {}
+        self._stroke: Structure | None = None
+        self._sketched: dict[Key, Outline | None] = {}
+        self._natives: tuple[object, dict[tuple[Grid, Matrix], int | None]] = (None, {})
 
     def clear(self) -> None:
         self._kept.clear()
         self._cut.clear()
         self._edited.clear()
         self._before.clear()
+        self.draw(None)
+
+    def draw(self, stroke: Structure | None) -> None:
+        """The structure as the stroke in hand would make it."""
+        self._stroke, self._sketched = stroke, {}
 
     def forget(self, structure_ids: frozenset[str]) -> None:
         """Let go of what was cut from structures that have been edited; an edit makes a new Structure.
@@ -74,16 +89,18 @@ class Outlines:
         self._edited |= structure_ids & self._cut
         for key in [k for k in self._kept if k[0].id in structure_ids]:
             self._before[key[0].id, *key[1:]] = self._kept.pop(key)
+        for key, sketched in self._sketched.items():
+            self._before[key[0].id, *key[1:]] = sketched
 
     def waits(self, drawn: Drawn, port: Viewport) -> bool:
         """Whether a cut across the contours' planes is that of the state before an edit for a moment more."""
         return (
             drawn.structure.id in self._edited
-            and native_plane(drawn.structure, drawn.to_structure, port.point_mm((0.0, 0.0)), port) is None
+            and self._native(drawn, port) is None
             and not late.solid_known(drawn.structure)
         )
 
-    def of(self, drawn: Drawn, port: Viewport, complete: bool) -> tuple[Region, QPainterPath] | None:
+    def of(self, drawn: Drawn, port: Viewport, complete: bool) -> Outline | None:
         """Region and path of a structure in the plane of a viewport; None where it is not met.
 
         complete: False while cuts across the contours' planes can't be made yet (see `late`); then only native planes are met. Nor are others
@@ -93,23 +110,46 @@ class Outlines:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        origin = port.point_mm((0.0, 0.0))
-        native = native_plane(drawn.structure, drawn.to_structure, origin, port)
+        native = self._native(drawn, port)
         if native is not None:  # an own plane without a contour is not met, whatever the structure does beside it
-            region = drawn.structure.planes.get(native)
+            found = _outline(drawn.structure.planes.get(native))
         elif not complete:
             return None
+        elif drawn.structure is self._stroke and not late.solid_module().known(drawn.structure):
+            return self._sketch(key, drawn, port)
         elif not self._at_once(drawn.structure):
             return self._before.get((drawn.structure.id, *key[1:]))
         else:
-            region = late.section_module().section(
-                drawn.structure, drawn.to_structure, origin, port.plane.right, port.plane.down
-            )
-        found = None if region is None else (region, path_of(rings_of(region), closed=True))
+            found = _outline(late.section_module().section(*_seen(drawn, port)))
         self._kept[key] = found
         while len(self._kept) > KEPT_OUTLINES:
             self._kept.popitem(last=False)
         return found
+
+    def _sketch(self, key: Key, drawn: Drawn, port: Viewport) -> Outline | None:
+        """The cut of a stroke in hand; in a tilted plane that of the structure before the stroke, which stays there until the hand rests."""
+        if key not in self._sketched:
+            module = late.section_module()
+            if module.upright(drawn.structure, drawn.to_structure, port.plane.right, port.plane.down):
+                self._sketched[key] = _outline(module.sketch(*_seen(drawn, port)))
+            else:
+                same = (k for k in reversed(self._kept) if k[0].id == drawn.structure.id and k[1:] == key[1:])
+                self._sketched[key] = self._kept.get(next(same, key))
+        return self._sketched[key]
+
+    def _native(self, drawn: Drawn, port: Viewport) -> int | None:
+        """`native_plane`, asked once for all structures on one grid."""
+        if self._natives[0] != (port.plane, port.position_mm):
+            self._natives = (port.plane, port.position_mm), {}
+        key, known = (drawn.structure.grid, drawn.to_structure), self._natives[1]
+        if key not in known:
+            known[key] = native_plane(drawn.structure, drawn.to_structure, port.origin_mm, port)
+        return known[key]
+
+    @property
+    def sketches(self) -> bool:
+        """Whether a cut that was asked for is a sketch."""
+        return bool(self._sketched)
 
     def build(self, drawn: Drawn) -> None:
         """Have a structure cut at once from now on."""
@@ -126,6 +166,14 @@ class Outlines:
             self._edited.discard(structure.id)
             self._before = {key: cut for key, cut in self._before.items() if key[0] != structure.id}
         return True
+
+
+def _seen(drawn: Drawn, port: Viewport) -> tuple[Structure, Matrix, Point, Point, Point]:
+    return drawn.structure, drawn.to_structure, port.origin_mm, port.plane.right, port.plane.down
+
+
+def _outline(region: Region | None) -> Outline | None:
+    return None if region is None else (region, path_of(rings_of(region), closed=True))
 
 
 def native_plane(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> int | None:

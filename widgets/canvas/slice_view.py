@@ -57,6 +57,9 @@ WHEEL_STEP = 120
 BEHIND_MS: dict[Orientation, int] = {"axial": 30, "sagittal": 34, "coronal": 39}
 """How long after a move of the hand in another view this one follows; not all at once."""
 
+REST_MS = 200
+"""After so long without a move of the hand, what is sketched of its stroke is cut from the solid."""
+
 
 class SliceView(QWidget):
     """A painted slice of the case in one orientation."""
@@ -109,6 +112,10 @@ class SliceView(QWidget):
         self._behind.setSingleShot(True)
         self._behind.setInterval(BEHIND_MS[orientation])
         self._behind.timeout.connect(self.update)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._see_stroke_in_full)
         self._late = QTimer(self)
         self._late.setInterval(30)
         self._late.timeout.connect(self._see_whether_loaded)
@@ -146,6 +153,8 @@ class SliceView(QWidget):
         return QSize(120, 100)
 
     def _refresh(self, changes: Changes) -> None:
+        if changes.view("stroke"):
+            self._rest.start() if self._session.view.stroke is not None else self._rest.stop()
         if self._only_a_stroke_elsewhere(changes):
             if not self._behind.isActive():
                 self._behind.start()
@@ -173,6 +182,11 @@ class SliceView(QWidget):
             and not self._drawing.in_hand_of(self)
             and all(isinstance(m, ViewChanged) and m.fields == {"stroke"} for m in changes.messages)
         )
+
+    def _see_stroke_in_full(self) -> None:
+        stroke = self._session.view.stroke
+        if stroke is not None and self._painting.outlines.sketches and not late.solid_known(stroke):
+            self._late.start()
 
     def _see_whether_loaded(self) -> None:
         if self.complete:

@@ -107,6 +107,11 @@ class Viewport:
         return float(x), float(y)
 
     @cached_property
+    def origin_mm(self) -> Point:
+        """The patient point of the plane coordinates (0, 0)."""
+        return self.point_mm((0.0, 0.0))
+
+    @cached_property
     def _axes(self) -> np.ndarray:
         return np.array([self.plane.right, self.plane.down, self.plane.normal])
 
