@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from reviewer.case import Case, Dose
-from reviewer.columns import Column, DayPlans, day_plans
+from reviewer.columns import Column, DayPlans, day_plans, prescribed
 from reviewer.dose_map import DoseMap, difference_map, gamma_map
 from reviewer.errors import CancelledError
 from reviewer.session import Session
@@ -18,7 +18,7 @@ from .actions import NOTHING_OPEN, Command
 from .binding import Changes, follow
 from .jobs import Jobs, Progress
 from .loading import load
-from .wording import dose_title, plan_in_view
+from .wording import dose_title
 
 MAP_JOB = "dose map"
 
@@ -222,8 +222,9 @@ class PlanCommands:
         dose = self._session.case.dose(self._session.view.dose)
         if dose is not None:
             self._session.take_dose(dose.id)
-            plan = plan_in_view(self._session.case, self._session.view.dose)
-            self._session.look(reference_gy=plan.prescribed_gy if plan else None)
+            case, view = self._session.case, self._session.view
+            shown = case.dose(view.dose)
+            self._session.look(reference_gy=prescribed(case, shown, view.prescribed).gy if shown else None)
             self._say(f"removed: {dose_title(dose)}")
 
     # -- goals ----------------------------------------------------------------------------------------------------------

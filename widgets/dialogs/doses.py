@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,8 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import Dose
-from reviewer.columns import Prescribed
+from reviewer.case import Dose, Part, Recipe
+from reviewer.columns import Prescribed, prescribed
 from reviewer.errors import ReviewerError
 from reviewer.session import Session
 
@@ -71,18 +70,27 @@ class _DoseDialog(QDialog):
         self.buttons.setEnabled(True)
 
     def fractions_of(self, dose: Dose) -> int | None:
-        typed, plan = self.session.view.prescribed.get(dose.id), self.session.case.plan(dose.plan_id)
-        return typed.fractions if typed and typed.fractions else plan.fractions if plan else None
+        return prescribed(self.session.case, dose, self.session.view.prescribed).fractions
 
-    def take(self, dose: Dose) -> None:
-        """The new dose into the case, and onto the screen."""
-        try:
-            self.session.put_dose(dose)
-        except ReviewerError as error:
-            self.tell(error)
-            return
-        self.session.look(dose=dose.id, reference_gy=None)  # what is 100 % of it nobody has said
-        self.accept()
+    def make(self, recipe: Recipe) -> None:
+        """Beside the window; then the new dose comes into the case, and onto the screen."""
+        case = self.session.case
+
+        def work(progress: Progress) -> Dose:
+            made: Dose = load("reviewer.dosimetry.made").make(recipe, case, progress.report)
+            return made
+
+        def done(made: Dose) -> None:
+            try:
+                self.session.put_dose(made)
+            except ReviewerError as error:
+                self.tell(error)
+                return
+            self.session.look(dose=made.id, reference_gy=made.prescribed_gy)
+            self.accept()
+
+        self.buttons.setEnabled(False)
+        self.jobs.run("Making a dose", work, done, self.tell, key="dose made")
 
 
 class PrescriptionDialog(_DoseDialog):
@@ -108,22 +116,29 @@ class PrescriptionDialog(_DoseDialog):
         self.fractions.setRange(0, MOST_FRACTIONS)
         self.fractions.setSpecialValueText("as in the plan")
         self.fractions.setValue(typed.fractions or 0)
-        said = gray(plan.prescribed_gy) if plan and plan.prescribed_gy else "states no prescription"
-        number = f"{plan.fractions} fractions" if plan and plan.fractions else "number of fractions not stated"
+        gy, fractions = case.prescription(dose)
+        said = gray(gy) if gy else "no prescription is known"
+        number = f"{fractions} fractions" if fractions else "number of fractions not known"
         self.form.addRow(muted("Dose"), QLabel(dose_title(dose, plan)))
-        self.form.addRow(muted("Plan"), QLabel(f"{said}, {number}" if plan else "not among the files"))
+        self.form.addRow(muted("Plan" if dose.recipe is None else "As it was made"), QLabel(f"{said}, {number}"))
         self.form.addRow("Prescribed", self.gy)
         self.form.addRow("Fractions", self.fractions)
 
     def carry_out(self) -> None:
         view, dose = self.session.view, self._dose
-        plan = self.session.case.plan(dose.plan_id)
         typed = Prescribed(self.gy.value() or None, self.fractions.value() or None)
-        prescribed = {**view.prescribed, dose.id: typed}
+        all_typed = {**view.prescribed, dose.id: typed}
         if typed == Prescribed():
-            del prescribed[dose.id]
-        reference = typed.gy or (plan.prescribed_gy if plan else None)
-        self.session.look(prescribed=MappingProxyType(prescribed), reference_gy=reference)
+            del all_typed[dose.id]
+        counts = prescribed(self.session.case, dose, all_typed)
+        number = f" in {counts.fractions}" if counts.fractions else ""
+        label = f"Prescription of {dose_title(dose)}: {gray(counts.gy)}{number}"
+        try:
+            self.session.judge(label, prescribed=MappingProxyType(all_typed))
+        except ReviewerError as error:
+            self.tell(error)
+            return
+        self.session.look(reference_gy=counts.gy)
         self.accept()
 
 
@@ -148,20 +163,8 @@ class EffectDialog(_DoseDialog):
         self.form.addRow("Fractions", self.fractions)
 
     def carry_out(self) -> None:
-        dose, kind, alpha_beta, fractions = (
-            self._dose,
-            self.kind.currentData(),
-            self.alpha_beta.value(),
-            self.fractions.value(),
-        )
-
-        def work(_: Progress) -> Dose:
-            biology = load("reviewer.dosimetry.biology")
-            made: Dose = biology.effect_map(dose, biology.Effect(kind, alpha_beta), fractions)
-            return made
-
-        self.buttons.setEnabled(False)
-        self.jobs.run(f"{kind} map", work, self.take, self.tell, key="dose made")
+        part = Part(self._dose.id, 1.0, self.fractions.value() or None)
+        self.make(Recipe((part,), f"{self.kind.currentData()}_{self.alpha_beta.value():g}"))
 
 
 class SumDialog(_DoseDialog):
@@ -172,7 +175,6 @@ class SumDialog(_DoseDialog):
         case, view = self.session.case, self.session.view
         shown = case.dose(view.dose)
         assert shown is not None
-        self._shown = shown
         rest = [d for d in case.doses if d is not shown and d.type == shown.type]
         self.rows: list[tuple[Dose, QDoubleSpinBox, QSpinBox]] = []
         table = QWidget()
@@ -205,36 +207,29 @@ class SumDialog(_DoseDialog):
         self.alpha_beta = _alpha_beta("sum.alpha_beta")
         self.kind.currentIndexChanged.connect(lambda row: self.alpha_beta.setEnabled(row > 0))
         self.alpha_beta.setEnabled(False)
+        self.courses = QComboBox()
+        self.courses.setObjectName("sum.courses")
+        self.courses.addItem("fractions of one course", False)
+        self.courses.addItem("several courses", True)
+        self.courses.setToolTip(
+            "One course: judged like a plan, by the prescriptions as much as each dose counts.\n"
+            "Several: no prescription, and only goals about the sum of all courses are evaluated."
+        )
         self.form.addRow(table)
+        self.form.addRow("They are", self.courses)
         self.form.addRow("Add up", self.kind)
         self.form.addRow("α/β", self.alpha_beta)
         self.form.addRow("Name", self.name)
 
     def carry_out(self) -> None:
-        case, shown = self.session.case, self._shown
-        chosen = [(dose, weight.value(), fractions.value() or None) for dose, weight, fractions in self.rows]
-        chosen = [each for each in chosen if each[1] > 0]
-        kind, alpha_beta = self.kind.currentData(), self.alpha_beta.value()
-        made_of = " + ".join(f"{weight:g} × {dose_title(dose)}" for dose, weight, _ in chosen)
-        scale = f" {kind} (α/β {alpha_beta:g} Gy)" if kind else ""
-        label = f"{self.name.text().strip() or 'sum'}{scale}: {made_of}"
-
-        def work(progress: Progress) -> Dose:
-            module, biology = load("reviewer.dosimetry.accumulation"), load("reviewer.dosimetry.biology")
-            frame = shown.grid.frame_of_reference_uid
-            terms = [
-                module.Term(dose, weight, case.transform(frame, dose.grid.frame_of_reference_uid), fractions)
-                for dose, weight, fractions in chosen
-            ]
-            effect = biology.Effect(kind, alpha_beta) if kind else None
-            made: Dose = module.accumulate(terms, shown.grid, label, effect, progress.report)
-            return made
-
-        def done(made: Dose) -> None:
-            self.take(replace(made, id=f"{made.id}#{label}"))  # two different sums are two doses
-
-        self.buttons.setEnabled(False)
-        self.jobs.run("Sum of doses", work, done, self.tell, key="dose made")
+        parts = tuple(
+            Part(dose.id, weight.value(), fractions.value() or None)
+            for dose, weight, fractions in self.rows
+            if weight.value() > 0
+        )
+        kind = self.kind.currentData()
+        scale = f"{kind}_{self.alpha_beta.value():g}" if kind else ""
+        self.make(Recipe(parts, scale, self.courses.currentData(), self.name.text().strip()))
 
 
 def _combo(name: str, kinds: tuple[tuple[str, str], ...]) -> QComboBox:

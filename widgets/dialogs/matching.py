@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from reviewer.errors import ReviewerError
+
 from ..panels.goals_work import GoalWork
 from ..theme import RHYTHM, muted, swatch
 
@@ -66,20 +68,25 @@ class MatchingDialog(QDialog):
         area.setWidgetResizable(True)
         area.setWidget(inside)
         left = ", ".join(s.name for s in evaluation.unmatched) if evaluation else ""
-        rest = muted(f"Structures without a goal: {left}" if left else "Every structure has a goal.")
-        rest.setObjectName("matching.rest")
-        rest.setWordWrap(True)
+        self.rest = muted(f"Structures without a goal: {left}" if left else "Every structure has a goal.")
+        self.rest.setObjectName("matching.rest")
+        self.rest.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self._take)
         buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.addWidget(area, 1)
-        column.addWidget(rest)
+        column.addWidget(self.rest)
         column.addWidget(buttons)
         self.resize(460, 560)
 
     def _take(self) -> None:
         chosen = {name: combo.currentData() for name, combo in self.choices.items() if combo.currentData()}
         kept = {n: i for n, i in self._session.view.assigned.items() if n not in self.choices}
-        self._session.look(assigned=MappingProxyType({**kept, **chosen}))
+        told = ", ".join(f"{name} = {self.choices[name].currentText()}" for name in chosen) or "all by name"
+        try:
+            self._session.judge(f"Structures of the goals: {told}", assigned=MappingProxyType({**kept, **chosen}))
+        except ReviewerError as error:
+            self.rest.setText(f"✗ {error}")
+            return
         self.accept()

@@ -180,10 +180,16 @@ class SheetsDialog(QDialog):
             self.text.moveCursor(QTextCursor.MoveOperation.Start)
 
     def _save(self) -> None:
+        """A sheet that is signed stays as it is, by this way too."""
         name = self.name.text().strip()
+        refused = self._session.judging_refusal
+        if refused and name == self._session.view.sheet:
+            self._say(False, f"{refused}; another name can be taken")
+            return
         if self._write(name, self.text.toPlainText()):
             self._fill(name)
-            self._session.look(sheet=name)
+            if not refused:
+                self._session.judge(f"Goal sheet: {name}", sheet=name)
 
     def _write(self, name: str, text: str) -> bool:
         try:

@@ -11,7 +11,8 @@ from PySide6.QtGui import QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from reviewer.case import Case
-from reviewer.columns import Column
+from reviewer.changes import ApprovalChanged
+from reviewer.columns import Column, prescribed
 from reviewer.errors import NotRegisteredError
 from reviewer.session import Session, structure_set_of
 
@@ -49,7 +50,9 @@ class GoalsPanel(QWidget):
 
         self.sheet = ElidedCombo()
         self.sheet.setObjectName("goals.sheet")
-        self.sheet.activated.connect(lambda row: session.look(sheet=self.sheet.itemData(row)))
+        self.sheet.activated.connect(
+            lambda row: session.judge(f"Goal sheet: {self.sheet.itemText(row)}", sheet=self.sheet.itemData(row))
+        )
         self.menu_button = QToolButton()
         self.menu_button.setObjectName("goals.menu")
         self.menu_button.setProperty("role", "small")
@@ -134,7 +137,7 @@ class GoalsPanel(QWidget):
             else:
                 self._asked = False
             self._show_head()
-        elif changes.view("dose", "bands"):
+        elif changes.view("dose", "bands") or changes.any(ApprovalChanged):
             self._show()
 
     # -- showing --------------------------------------------------------------------------------------------------------
@@ -196,7 +199,10 @@ class GoalsPanel(QWidget):
                     self.sheet.setItemData(n, source, Qt.ItemDataRole.ToolTipRole)
         with QSignalBlocker(self.sheet):
             self.sheet.setCurrentIndex(self.sheet.findData(chosen.id) if chosen else -1)
-        self.sheet.setToolTip(f"Goal sheet: {chosen.name}\n{chosen.source}" if chosen else "Goal sheet")
+        locked = self._session.judging_refusal
+        self.sheet.setEnabled(not locked)
+        told = f"Goal sheet: {chosen.name}\n{chosen.source}" if chosen else "Goal sheet"
+        self.sheet.setToolTip(f"{told}\n{locked}".strip())
 
     def _show_head(self) -> None:
         outcome = self.work.outcome
@@ -359,8 +365,6 @@ def show_column(session: Session, column: Column) -> None:
         if own is not None and (base is None or base.grid.frame_of_reference_uid != group.frame_of_reference_uid):
             wishes["base"] = own.id
     dose = case.dose(column.dose)
-    plan = case.plan(dose.plan_id) if dose else None
-    typed = session.view.prescribed.get(column.dose)
-    if (typed and typed.gy) or (plan is not None and plan.prescribed_gy is not None):
-        wishes["reference_gy"] = typed.gy if typed and typed.gy else plan.prescribed_gy if plan else None
+    if dose is not None:
+        wishes["reference_gy"] = prescribed(case, dose, session.view.prescribed).gy
     session.look(**wishes)

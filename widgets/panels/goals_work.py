@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from reviewer.case import Case, Dose, Structure
 from reviewer.changes import CaseOpened, Change
-from reviewer.columns import Column, day_plans
+from reviewer.columns import Column, day_plans, prescribed
 from reviewer.dosimetry.cache import DvhCache
 from reviewer.scene import View
 from reviewer.session import Session, structure_set_of
@@ -174,7 +174,5 @@ class GoalWork(QObject):
 
 
 def _fractions(case: Case, view: View, column: Column) -> int | None:
-    typed = view.prescribed.get(column.dose)
     dose = case.dose(column.dose)
-    plan = case.plan(dose.plan_id) if dose else None
-    return typed.fractions if typed and typed.fractions else plan.fractions if plan else None
+    return prescribed(case, dose, view.prescribed).fractions if dose is not None else None

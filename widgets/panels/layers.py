@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from reviewer.case import Dose, Image, Window
+from reviewer.columns import prescribed
 from reviewer.errors import NotRegisteredError
 from reviewer.scene import default_window
 from reviewer.session import Session
@@ -28,7 +29,7 @@ from ..actions import Actions
 from ..binding import Changes, Choice, couple_combo, couple_slider, follow
 from ..theme import RHYTHM, muted
 from ..windows import names
-from ..wording import dose_title, image_facts, image_title, plan_in_view
+from ..wording import dose_title, image_facts, image_title
 
 
 class LayersPanel(QWidget):
@@ -166,10 +167,11 @@ class LayersPanel(QWidget):
         return ""
 
     def _take_reference(self) -> None:
-        """100 % is what the plan of the chosen dose prescribes, as far as it says so."""
-        plan = plan_in_view(self._session.case, self._session.view.dose)
-        if plan is not None and plan.prescribed_gy is not None:
-            self._session.look(reference_gy=plan.prescribed_gy)
+        """100 % is what counts as prescribed for the chosen dose; where nobody knows, there is none."""
+        case, view = self._session.case, self._session.view
+        dose = case.dose(view.dose)
+        if dose is not None:
+            self._session.look(reference_gy=prescribed(case, dose, view.prescribed).gy)
 
     def _fill_window_menu(self) -> None:
         self.window_menu.clear()
