@@ -43,6 +43,7 @@ from .gating import GatingPlace
 from .jobs import Job, Jobs, Progress
 from .loading import load
 from .managing import StructureManagement
+from .numbers import Numbers
 from .operating import CATALOGUE, Operating, operation_commands
 from .panels.banner import MODES, Banner
 from .panels.comparison_place import ComparisonPlace
@@ -111,6 +112,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.session = session or Session()
         self.jobs = Jobs(self)
+        self.numbers = Numbers(self.session, self.jobs, self)
         self.failure: Exception | None = None
         self._remember = remember
         self._painted = False
@@ -162,10 +164,10 @@ class MainWindow(QMainWindow):
         menu_button.setMenu(self._menu())
         self.banner = Banner(self.session, self.actions_, menu_button)
         self.layers = LayersPanel(self.session, self.actions_)
-        self.structures = StructuresPanel(self.session, self.jobs, self.actions_, self.commands, self.management)
+        self.structures = StructuresPanel(self.session, self.numbers, self.actions_, self.commands, self.management)
         self.isodoses = IsodosePanel(self.session, self.actions_)
         self.plan = PlanPanel(self.session)
-        self.tools = ToolsPanel(self.session, self.jobs, self.drawing, self.actions_)
+        self.tools = ToolsPanel(self.session, self.numbers, self.drawing, self.actions_)
         self.operations = OperationsPanel(self.session, self.drawing, self.operating)
         self.history = HistoryPanel(self.session, self.actions_)
         self._dvh_place, self._goals_place = QWidget(), QWidget()
@@ -355,12 +357,13 @@ class MainWindow(QMainWindow):
 
     def _load_plots(self) -> None:
         dvh = import_module(".panels.dvh", __package__)
-        self.dvh = dvh.DvhPanel(self.session, self.jobs)
+        self.dvh = dvh.DvhPanel(self.session, self.jobs, self.numbers)
         self.folds["dvh"].put(self.dvh)
         QTimer.singleShot(0, self._load_goals)
 
     def _load_goals(self) -> None:
-        work = import_module(".panels.goals_work", __package__).GoalWork(self.session, self.jobs, self)
+        goals_work = import_module(".panels.goals_work", __package__)
+        work = goals_work.GoalWork(self.session, self.jobs, self.numbers, self)
         panel = import_module(".panels.goals", __package__)
         self.goals = panel.GoalsPanel(self.session, self.jobs, self.actions_, work)
         self.goals.decision_wanted.connect(lambda: self.actions_.trigger("plans.decision"))

@@ -11,8 +11,8 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 from reviewer_widgets.jobs import Jobs
+from reviewer_widgets.numbers import Numbers
 from reviewer_widgets.panels.dvh import DvhPanel
-from reviewer_widgets.panels.dvh_curves import DvhCurves
 from reviewer_widgets.theme import apply_theme
 
 from reviewer.case import Case, Dose, Image, Plan, Prescription, Structure, StructureSet
@@ -20,7 +20,6 @@ from reviewer.dosimetry.cache import DvhCache
 from reviewer.dosimetry.dvh import dvh
 from reviewer.dosimetry.metrics import Metric
 from reviewer.edit import Edit
-from reviewer.errors import NotRegisteredError
 from reviewer.geometry.grid import Grid
 from reviewer.session import Session
 
@@ -76,7 +75,7 @@ def jobs(qapp):
 @pytest.fixture
 def shown(jobs, qtbot):
     def make(session, size=(300, 460)):
-        panel = DvhPanel(session, jobs)
+        panel = DvhPanel(session, jobs, Numbers(session, jobs, jobs))
         qtbot.addWidget(panel)
         panel.resize(*size)
         panel.show()
@@ -231,41 +230,6 @@ def test_an_edit_redraws_that_curve_and_no_other(shown, jobs):
     assert drawn == ["Duodenum"]
 
 
-def test_recolouring_computes_nothing(jobs, qtbot):
-    session = Session(case(GUT))
-    curves = DvhCurves(session, jobs)
-    dose = session.case.doses[0]
-    assert curves.ask(GUT, dose) is None
-    assert jobs.wait(60)
-    known = curves.ask(GUT, dose)
-    assert curves.ask(replace(GUT, colour=(1, 2, 3)), dose) is known
-    assert jobs.idle
-    curves.deleteLater()
-
-
-def test_a_result_for_a_shape_that_has_changed_meanwhile_is_dropped(jobs, qtbot):
-    session = Session(case(GUT))
-    curves = DvhCurves(session, jobs)
-    dose = session.case.doses[0]
-    moved = replace(GUT, planes={k: shapely.box(-30, -10, -22, 10) for k in GUT.planes})
-    heard = []
-    curves.arrived.connect(lambda *ids: heard.append(ids))
-    curves.ask(GUT, dose)
-    curves.ask(moved, dose)
-    assert jobs.wait(60)
-    assert heard == [("Duodenum", "D")]
-    assert curves.ask(moved, dose).mean_gy == pytest.approx(17.0, abs=0.05)
-    curves.deleteLater()
-
-
-def test_a_dose_without_registration_is_refused(jobs):
-    session = Session(case(GUT, dose=ramp("elsewhere")))
-    curves = DvhCurves(session, jobs)
-    with pytest.raises(NotRegisteredError):
-        curves.ask(GUT, session.case.doses[0])
-    curves.deleteLater()
-
-
 def test_the_cache_keeps_to_shape_dose_and_tie():
     cache, dose, tie = DvhCache(), ramp(), np.eye(4)
     result = dvh(GUT, dose, tie)
@@ -333,7 +297,7 @@ def test_empty_states(jobs, qtbot):
         (Session(case(PTV, dose=False)), "no dose"),
         (Session(case(PTV, dose=ramp("elsewhere"))), "no dose"),
     ):
-        panel = DvhPanel(session, jobs)
+        panel = DvhPanel(session, jobs, Numbers(session, jobs, jobs))
         qtbot.addWidget(panel)
         assert panel.findChild(QLabel, "dvhEmpty").text() == words
     session.look(dose="D")
@@ -360,7 +324,8 @@ def test_themes_change_the_ground(shown, qapp):
 @pytest.mark.usefixtures("no_survivors")
 def test_a_closed_panel_leaves_nothing_behind(qapp):
     jobs = Jobs()
-    panel = DvhPanel(Session(case(PTV, GUT)), jobs)
+    session = Session(case(PTV, GUT))
+    panel = DvhPanel(session, jobs, Numbers(session, jobs, jobs))
     panel.show()
     QTest.qWait(20)
     assert jobs.wait(60)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -18,24 +18,21 @@ from PySide6.QtWidgets import (
 )
 
 from reviewer.case import Dose, Structure
-from reviewer.errors import NotRegisteredError
 from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..jobs import Jobs
 from ..loading import load
+from ..numbers import Numbers, Want
 from ..theme import RHYTHM, muted
 from ..wording import dose_title
-from .dvh_curves import DvhCurves
 from .dvh_table import DvhTable, Row, outside_warning
 
 if TYPE_CHECKING:  # loaded late: see _load
-    from reviewer.dosimetry.dvh import Dvh
-
     from .dvh_plot import DvhPlot
 
-EDIT_MS = 120
-"""After an edit: so long the curves may take before those that are not known any more go from the plot."""
+SWITCH_MS = 120
+"""Plans take turns: the pictures first."""
 
 TABLE_PX = 300
 """Lower than this the panel shows curves alone: a table of a line or two tells nothing and takes the room of the goals."""
@@ -44,13 +41,10 @@ TABLE_PX = 300
 class DvhPanel(QWidget):
     """Curves and table; hovering either highlights the structure in every view. pyqtgraph is loaded when the panel has been painted once."""
 
-    def __init__(
-        self, session: Session, jobs: Jobs, parent: QWidget | None = None, *, curves: DvhCurves | None = None
-    ) -> None:
+    def __init__(self, session: Session, jobs: Jobs, numbers: Numbers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("dvhPanel")
-        self._session, self._jobs = session, jobs
-        self._curves = curves or DvhCurves(session, jobs, self)
+        self._session, self._jobs, self._numbers = session, jobs, numbers
         self._plot: DvhPlot | None = None
         self._loading = False
         self._mine = False
@@ -116,15 +110,12 @@ class DvhPanel(QWidget):
         self._dirty = QTimer(self)
         self._dirty.setSingleShot(True)
         self._dirty.timeout.connect(self._show)
-        self._curves.arrived.connect(self._arrived)
+        numbers.follow(self._wanted)
+        numbers.told.connect(self._told)
         follow(self, session, self._refresh)
         self._show()
 
     # -- state ----------------------------------------------------------------------------------------------------------
-
-    @property
-    def curves(self) -> DvhCurves:
-        return self._curves
 
     @property
     def plot(self) -> DvhPlot | None:
@@ -136,70 +127,62 @@ class DvhPanel(QWidget):
         group = self._session.case.structure_set(view.structure_set)
         return [s for s in (group.structures if group else ()) if not s.empty and s.id not in view.hidden]
 
-    def _rows(self, dose: Dose) -> tuple[list[Row], str]:
-        """What is known of each structure, and why nothing can be known of the others."""
-        rows, refusal = [], ""
-        for structure in self._structures():
-            try:
-                dvh = self._curves.ask(structure, dose)
-            except NotRegisteredError:
-                refusal = "the dose is not registered to these structures"
-                continue
-            rows.append(Row(structure, dvh, self._curves.failure(structure, dose)))
-        return rows, refusal
-
-    def _others(self) -> list[tuple[int, Structure, Dvh]]:
-        """What is known in the doses beside the shown one, each on its own structures, without those that are hidden."""
+    def _pairs(self) -> Iterator[tuple[int, Structure, Dose]]:
+        """What curves are shown of: the structures in the dose that is shown (0), and those of the same names in each dose beside it, on its
+        own structures. Where nothing ties structure and dose there is none.
+        """
         view, case = self._session.view, self._session.case
-        shown = {s.name for s in self._structures()}
-        found: list[tuple[int, Structure, Dvh]] = []
-        columns = [c for c in view.columns if c.dose != view.dose]
-        for number, column in enumerate(columns, start=1):
-            dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
-            for structure in group.structures if dose and group else ():
-                if structure.empty or structure.name not in shown:
-                    continue
-                with suppress(NotRegisteredError):
-                    dvh = self._curves.ask(structure, dose)
-                    if dvh is not None:
-                        found.append((number, structure, dvh))
-        return found
+        shown = self._structures()
+        names = {s.name for s in shown}
+        beside = [c for c in view.columns if c.dose != view.dose]
+        places = [(case.dose(view.dose), shown)]
+        for column in beside:
+            group = case.structure_set(column.structure_set)
+            there = group.structures if group else ()
+            places.append((case.dose(column.dose), [s for s in there if not s.empty and s.name in names]))
+        for number, (dose, structures) in enumerate(places):
+            for structure in structures if dose is not None else ():
+                if dose is not None and self._numbers.tied(structure, dose):
+                    yield number, structure, dose
+
+    def _wanted(self) -> Iterator[Want]:
+        if self.isVisible():
+            yield from self._numbers.dvhs((structure, dose) for _, structure, dose in self._pairs())
 
     # -- showing --------------------------------------------------------------------------------------------------------
 
+    def _told(self) -> None:
+        if self.isVisible():
+            self._dirty.stop()
+            self._show()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._show()
+        self._numbers.ask()
+
     def _refresh(self, changes: Changes) -> None:
+        if changes.edited:
+            self._table.rows.outdate({s.id: s for s in self._structures()})
         if changes.view("dose") and not changes.opened and self._session.view.other_dose is not None:
-            self._dirty.start(EDIT_MS)  # plans take turns: the pictures first
+            self._dirty.start(SWITCH_MS)
         elif changes.view("structure_set", "dose", "hidden", "reference_gy", "columns"):
             self._show()
-        elif changes.edited:
-            # Ask at once, paint once: either all curves are there by then, or those that are not known any more go.
-            dose = self._session.case.dose(self._session.view.dose)
-            waiting = dose is not None and any(r.dvh is None and not r.trouble for r in self._rows(dose)[0])
-            self._dirty.start(EDIT_MS if waiting else 0)
+            self._numbers.ask()
         elif changes.view("highlighted"):
             self._highlight()
 
-    def _arrived(self, structure_id: str, dose_id: str) -> None:
-        dose = self._session.case.dose(dose_id)
-        view = self._session.view
-        if dose is None or (dose_id != view.dose and all(c.dose != dose_id for c in view.columns)):
-            return
-        if dose_id != view.dose:
-            self._dirty.start(30)
-            return
-        if not any(r.dvh is None and not r.trouble for r in self._rows(dose)[0]):
-            self._dirty.start(0)
-        elif not self._dirty.isActive():
-            self._dirty.start(30)
-
     def _show(self) -> None:
-        case, view = self._session.case, self._session.view
-        dose = case.dose(view.dose)
-        rows, why = self._rows(dose) if dose is not None else ([], "no dose")
-        if dose is not None and not self._structures():
-            why = "no structures to show"
-        self._empty.setText(why)
+        case, view, numbers = self._session.case, self._session.view, self._numbers
+        dose, pairs = case.dose(view.dose), list(self._pairs())
+        rows = [Row(s, numbers.curve(s, d), numbers.failure(s, d)) for number, s, d in pairs if number == 0]
+        self._empty.setText(
+            "no dose"
+            if dose is None
+            else "the dose is not registered to these structures"
+            if self._structures()
+            else "no structures to show"
+        )
         self._empty.setVisible(not rows)
         self._split.setVisible(bool(rows))
         reference = view.reference_gy
@@ -215,11 +198,10 @@ class DvhPanel(QWidget):
         if self._plot is not None and dose is not None:
             plotting = load(".dvh_plot", __package__)
             shown = [
-                plotting.Curve(r.structure.id, r.structure.colour, r.structure.type, r.dvh)
-                for r in rows
-                if r.dvh is not None
+                plotting.Curve(s.id, s.colour, s.type, curve, number)
+                for number, s, d in pairs
+                if (curve := numbers.curve(s, d)) is not None
             ]
-            shown += [plotting.Curve(s.id, s.colour, s.type, dvh, n) for n, s, dvh in self._others()]
             axes = plotting.Axes(reference if self._percent.isChecked() else None, self._relative.isChecked())
             self._plot.show_curves(shown, axes, reference, dose_title(dose, case.plan(dose.plan_id)))
         self._highlight()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -141,15 +141,24 @@ class _Rows(QAbstractTableModel):
 
     def show(self, rows: Sequence[Row], highlighted: str | None) -> None:
         """Rows of the same structures are updated in place, so that a selection survives an edit."""
-        same = [r.structure.id for r in rows] == [r.structure.id for r in self.rows]
-        self._highlighted = highlighted
-        if same:
+        was, self._highlighted = self._highlighted, highlighted
+        if [r.structure.id for r in rows] != [r.structure.id for r in self.rows]:
+            self.beginResetModel()
             self.rows = list(rows)
-            self.repaint()
+            self.endResetModel()
             return
-        self.beginResetModel()
-        self.rows = list(rows)
-        self.endResetModel()
+        before, self.rows = self.rows, list(rows)
+        for n, (new, old) in enumerate(zip(rows, before, strict=True)):
+            turned = was != highlighted and new.structure.id in (was, highlighted)
+            if new != old or turned:
+                self.dataChanged.emit(self.index(n, 0), self.index(n, len(_COLUMNS) - 1))
+
+    def outdate(self, now: Mapping[str, Structure]) -> None:
+        """What is known of structures that are others now does not hold. It is not painted at once, for mostly the next numbers are near."""
+        self.rows = [
+            r if now.get(r.structure.id, r.structure) is r.structure else Row(now[r.structure.id], None)
+            for r in self.rows
+        ]
 
     def repaint(self) -> None:
         if self.rows:

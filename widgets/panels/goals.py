@@ -46,7 +46,6 @@ class GoalsPanel(QWidget):
         self.setObjectName("goalsPanel")
         self._session, self._actions = session, actions
         self.work = work
-        self._asked = False
 
         self.sheet = ElidedCombo()
         self.sheet.setObjectName("goals.sheet")
@@ -109,7 +108,9 @@ class GoalsPanel(QWidget):
         column.addWidget(self.list, 1)
         column.addWidget(self.counts)
         column.addWidget(self.decision)
+        work.watch(self)
         work.arrived.connect(self._show)
+        work.waiting.connect(self._show)
         theme_changed.connect(self._show)
         follow(self, session, self._refresh)
         self._show()
@@ -118,26 +119,14 @@ class GoalsPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._asked or (self.work.outcome is not None and not self.work.fresh):
-            self._ask()
-
-    def _ask(self) -> None:
-        self._asked = True
-        if self.work.sheets is None:
-            self.work.read_sheets()
-        else:
-            self.work.ask()
+        self._show()
+        self.work.ask()
 
     def _refresh(self, changes: Changes) -> None:
-        single = not self._session.view.columns
-        asked = changes.view("columns", "sheet", "prescribed", "assigned") or bool(changes.edited)
-        if asked or (single and changes.view("dose", "structure_set")):
-            if self.isVisible():
-                self._ask()
-            else:
-                self._asked = False
-            self._show_head()
-        elif changes.view("dose", "bands") or changes.any(ApprovalChanged):
+        if changes.edited or changes.view("columns", "sheet", "prescribed", "assigned", "dose", "structure_set"):
+            self.list.lines.outdate(self.work.holding())
+            self.work.ask()
+        if changes.view("dose", "bands") or changes.any(ApprovalChanged):
             self._show()
 
     # -- showing --------------------------------------------------------------------------------------------------------
@@ -163,26 +152,28 @@ class GoalsPanel(QWidget):
             )
             self.decision.say("", "")
             return
-        titles = titles_of(self._session.case, outcome.columns)
-        self.list.show_lines([self._line(row, titles) for row in outcome.comparison.rows])
+        titles, holds = titles_of(self._session.case, outcome.columns), work.holding()
+        self.list.show_lines([self._line(row, titles, not holds(row)) for row in outcome.comparison.rows])
         self.basis.setText(basis_of(outcome))
         self.basis.setToolTip(f"{outcome.sheet.source}\n{self.basis.text()}")
-        self.counts.setText(counts_of(outcome, self._session.case))
+        self.counts.setText(counts_of(outcome, self._session.case) if work.fresh else "evaluating …")
         decision = outcome.decision
         if decision is None:
             self.decision.say("", "")
+        elif not work.fresh:
+            self.decision.say("?", "evaluating …")
         else:
             self.decision.say(
                 "⚠" if decision.broken else "✓" if not decision.baseline.unknown else "?", decision.sentence
             )
 
-    def _line(self, row: Any, titles: tuple[str, ...]) -> Line:
+    def _line(self, row: Any, titles: tuple[str, ...], pending: bool) -> Line:
         if self._session.view.bands:
             for bands in self.work.bands:
                 band = bands.get(row.name, row.goal.metric)
                 if band is not None:
-                    return Line(row, titles, band, bands.source)
-        return Line(row, titles)
+                    return Line(row, titles, band, bands.source, pending)
+        return Line(row, titles, pending=pending)
 
     def _show_sheets(self) -> None:
         sheets = self.work.sheets.sheets if self.work.sheets else ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import (
@@ -48,12 +48,16 @@ INSET, BAND_PX, WIDE_PX = 4, 9, 420
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A row of the list. titles: of the columns. band: published values of this structure and metric, and where they are from."""
+    """A row of the list. titles: of the columns. band: published values of this structure and metric, and where they are from.
+
+    pending: the values are those of another state, and are not told.
+    """
 
     row: Row
     titles: tuple[str, ...]
     band: Band | None = None
     source: str = ""
+    pending: bool = False
 
     @property
     def question(self) -> str:
@@ -75,9 +79,17 @@ class Line:
         return self.row.difference(1, 0) if len(self.row.results) == 2 else None
 
     @property
+    def looks(self) -> tuple[object, ...]:
+        """What differs where the line has to be painted anew."""
+        colours = [r.structure.colour for r in self.row.results if r is not None and r.structure is not None]
+        return self.spoken, colours, self.band
+
+    @property
     def spoken(self) -> str:
         """The whole line in words."""
         parts = [f"{self.row.name} {self.question}"]
+        if self.pending:
+            return f"{parts[0]}; being evaluated"
         for title, result in zip(self.titles, self.row.results, strict=True):
             parts.append(f"{title}: {told(result)}" if title else told(result))
         if self.difference is not None:
@@ -176,13 +188,18 @@ class _Lines(QAbstractListModel):
             (a.band is None) == (b.band is None) for a, b in zip(lines, self.shown, strict=False)
         )
         if same:
-            self.shown = lines
-            if lines:
-                self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
+            before, self.shown = self.shown, lines
+            for n, (new, old) in enumerate(zip(lines, before, strict=True)):
+                if new.looks != old.looks:
+                    self.dataChanged.emit(self.index(n), self.index(n))
             return
         self.beginResetModel()
         self.shown = lines
         self.endResetModel()
+
+    def outdate(self, holds: Callable[[Row], bool]) -> None:
+        """What does not hold is not told any more. It is not painted at once, for mostly the next outcome is near."""
+        self.shown = tuple(line if holds(line.row) else replace(line, pending=True) for line in self.shown)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 -- Qt's own signature
         return 0 if parent.isValid() else len(self.shown)
@@ -207,7 +224,11 @@ def tip(line: Line) -> str:
         + (f", acceptable {goal.acceptable}" if goal.acceptable else "")
         + f"   priority {goal.priority}"
     ]
-    rows += [f"{title or 'plan'}: {told(result)}" for title, result in zip(line.titles, line.row.results, strict=True)]
+    rows += (
+        ["being evaluated"]
+        if line.pending
+        else [f"{title or 'plan'}: {told(result)}" for title, result in zip(line.titles, line.row.results, strict=True)]
+    )
     if line.band is not None:
         band = line.band
         rows.append(f"published: median {band.median:g}, {band.low:g} to {band.high:g} {band.unit} ({line.source})")
@@ -290,6 +311,11 @@ class _Delegate(QStyledItemDelegate):
     def _values(self, painter: QPainter, box: QRect, line: Line) -> None:
         t = theme()
         results = line.row.results
+        if line.pending:
+            painter.setFont(self._plain)
+            painter.setPen(QColor(t.muted))
+            painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "…")
+            return
         if all(r is None or (r.status == "not-evaluated" and r.value is None) for r in results):
             reason = next((r.reason for r in results if r is not None), "no such structure")
             painter.setFont(self._small)
@@ -343,7 +369,8 @@ class _Delegate(QStyledItemDelegate):
 def _paint_band(painter: QPainter, box: QRect, line: Line, band: Band) -> None:
     """From zero to the largest number of the row: the published range in grey with its median, the limit as a stroke, a mark for each plan."""
     t = theme()
-    values = [r.value for r in line.row.results if r is not None and r.value is not None]
+    results = () if line.pending else line.row.results
+    values = [r.value for r in results if r is not None and r.value is not None]
     limit = line.row.goal.limit.value
     top = 1.04 * max([band.high, limit, *values, 1e-6])
 
@@ -364,7 +391,7 @@ def _paint_band(painter: QPainter, box: QRect, line: Line, band: Band) -> None:
     painter.drawLine(QPoint(round(at(band.median)), box.top() + 1), QPoint(round(at(band.median)), box.bottom()))
     painter.setPen(QPen(QColor(t.bad), 1.5))
     painter.drawLine(QPoint(round(at(limit)), box.top()), QPoint(round(at(limit)), box.bottom() + 1))
-    for column, result in enumerate(line.row.results):
+    for column, result in enumerate(results):
         if result is None or result.value is None:
             continue
         x = at(result.value)

@@ -2,63 +2,122 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
 from reviewer.case import Case, Dose, Structure
 from reviewer.changes import CaseOpened, Change
-from reviewer.columns import Column, day_plans, prescribed
+from reviewer.columns import Column, Prescribed, day_plans, prescribed
 from reviewer.dosimetry.cache import DvhCache
 from reviewer.scene import View
 from reviewer.session import Session, structure_set_of
 
 from ..jobs import Jobs, Progress
 from ..loading import load
+from ..numbers import Numbers, Want
 
 if TYPE_CHECKING:  # importing them for good would load numba
     from reviewer.dosimetry.bands import Bands
-    from reviewer.dosimetry.plans import Comparison, Decision
+    from reviewer.dosimetry.plans import Comparison, Decision, Row
     from reviewer.dosimetry.sheets import Sheet, Sheets
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A sheet put to columns of a case. prescribed, assigned: as in the view."""
+
+    case: Case
+    sheet: Sheet
+    columns: tuple[Column, ...]
+    prescribed: Mapping[str, Prescribed]
+    assigned: Mapping[str, str]
+
+    @property
+    def basis(self) -> Hashable:
+        """All that the answer depends on but the contours, told by identity: to be compared with that of a question that lives."""
+        case = self.case
+        judged = (case.plans, case.registrations, self.sheet, self.prescribed, self.assigned)
+        return self.columns, tuple(map(id, (*judged, *(case.dose(c.dose) for c in self.columns))))
+
+    @property
+    def key(self) -> Hashable:
+        """The contours, too."""
+        return self.basis, tuple(id(self.case.structure_set(c.structure_set)) for c in self.columns)
+
+    def holds(self, row: Row, case: Case) -> bool:
+        """Whether contours of `case` make of a row of the answer what those that were asked about made."""
+
+        def unmoved(structure: Structure | None) -> bool:
+            now = case.structure(structure.id) if structure is not None else None
+            if structure is None or now is None:
+                return False
+            return (now.name, now.type) == (structure.name, structure.type) and now.same_shape(structure)
+
+        return not row.goal.metric.needs_isodoses and all(r is not None and unmoved(r.structure) for r in row.results)
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What a sheet makes of the columns. decision: where they are the plans of a day, with the baseline first."""
 
-    case: Case
-    columns: tuple[Column, ...]
-    sheet: Sheet
+    question: Question
     comparison: Comparison
     decision: Decision | None
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.question.columns
+
+    @property
+    def sheet(self) -> Sheet:
+        return self.question.sheet
+
 
 class GoalWork(QObject):
-    """arrived: sheets, an outcome, or a reason why there is none."""
+    """Nothing is worked out unless somebody who is seen asked to `watch`. arrived: sheets, an outcome, or a reason why there is none.
+    waiting: the outcome takes its time, and the last one does not hold.
+    """
 
     arrived = Signal()
+    waiting = Signal()
 
-    def __init__(self, session: Session, jobs: Jobs, parent: QObject | None = None) -> None:
+    def __init__(self, session: Session, jobs: Jobs, numbers: Numbers, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._session, self._jobs = session, jobs
-        self._cache = DvhCache()
-        self._at_work = threading.Lock()
+        self._session, self._jobs, self._numbers = session, jobs, numbers
+        self._watchers: list[QWidget] = []
+        self._reading = False
         self.sheets: Sheets | None = None
         self.bands: tuple[Bands, ...] = ()
         self.outcome: Outcome | None = None
         self.failure = ""
         session.changed.connect(self._hear)
+        numbers.follow(self._wanted)
+        numbers.told.connect(self._told)
 
     @property
     def running(self) -> bool:
-        return any(job.key == self._key for job in self._jobs.running)
+        """Whether an outcome is to be expected."""
+        return not self.failure and not self.fresh and (self._reading or self._question() is not None)
 
     @property
     def fresh(self) -> bool:
-        """Whether the outcome is of the case as it is now."""
-        return self.outcome is not None and self.outcome.case is self._session.case
+        """Whether the outcome answers what is asked now."""
+        asked = self._question()
+        return self.outcome is not None and asked is not None and self.outcome.question.key == asked.key
+
+    def holding(self) -> Callable[[Row], bool]:
+        """Which rows of the outcome answer what is asked now."""
+        asked, outcome = self._question(), self.outcome
+        if outcome is None or asked is None or outcome.question.basis != asked.basis:
+            return lambda row: False
+        if outcome.question.key == asked.key:
+            return lambda row: True
+        return lambda row: outcome.question.holds(row, asked.case)
 
     def read_sheets(self) -> None:
         """Anew, since the user's folder may hold others now; then `ask`."""
@@ -67,10 +126,17 @@ class GoalWork(QObject):
             return load("reviewer.dosimetry.sheets").all_sheets(), load("reviewer.dosimetry.bands").all_bands()
 
         def done(found: tuple[Sheets, tuple[Bands, ...]]) -> None:
+            self._reading = False
             self.sheets, self.bands = found
-            self.ask()
+            self.arrived.emit()
+            self._numbers.ask()
 
-        self._jobs.run("Reading goal sheets", work, done, self._failed, key=f"sheets {id(self)}")
+        def failed(error: Exception) -> None:
+            self._reading = False
+            self._failed(error)
+
+        self._reading = True
+        self._jobs.run("Reading goal sheets", work, done, failed, key=f"sheets {id(self)}")
 
     def columns(self) -> tuple[Column, ...]:
         """Those that are wished for, as far as they exist; else the dose that is shown on the structures that are shown."""
@@ -95,42 +161,45 @@ class GoalWork(QObject):
         fitting = [s for s in known.values() if number is not None and s.fractions == number and not s.own]
         return chosen or max(fitting, key=lambda s: len(s.goals), default=next(iter(known.values())))
 
+    def watch(self, watcher: QWidget) -> None:
+        """Keep up to date while this is visible; it asks when it comes into sight."""
+        self._watchers.append(watcher)
+
     def ask(self) -> None:
         """Work out what is wished for now. The last outcome stays until the new one is there."""
-        sheet, columns = self.sheet(), self.columns()
-        self.failure = ""
+        if self.sheets is not None:
+            self._numbers.ask()
+        elif not self._reading:
+            self.read_sheets()
+
+    @property
+    def _seen(self) -> bool:
+        self._watchers = [w for w in self._watchers if shiboken6.isValid(w)]
+        return any(w.isVisible() for w in self._watchers)
+
+    def _question(self) -> Question | None:
+        sheet, columns, view = self.sheet(), self.columns(), self._session.view
         if sheet is None or not columns:
-            self._jobs.cancel(self._key)
+            return None
+        return Question(self._session.case, sheet, columns, view.prescribed, view.assigned)
+
+    def _wanted(self) -> Iterator[Want]:
+        if self.sheets is None or self.fresh or not self._seen:
+            return
+        question, self.failure = self._question(), ""
+        if question is None:
             self.outcome = None
             self.arrived.emit()
             return
-        case, view = self._session.case, self._session.view
-
-        def work(progress: Progress) -> Outcome:
-            with self._at_work:  # the one before may still be on its way out
-                return self._evaluated(case, view, sheet, columns, progress)
-
-        self._jobs.run("Goals", work, self._done, self._failed, key=self._key)
-
-    def _evaluated(
-        self, case: Case, view: View, sheet: Sheet, columns: tuple[Column, ...], progress: Progress
-    ) -> Outcome:
-        goals, plans = load("reviewer.dosimetry.goals"), load("reviewer.dosimetry.plans")
-
-        def evaluated(column: Column) -> Any:
-            dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
-            typed = view.prescribed.get(column.dose)
-            gy, fractions = (typed.gy, typed.fractions) if typed else (None, None)
-            delivery = goals.Delivery.of(case, dose, group, gy, fractions)
-            return goals.evaluate(sheet, delivery, self._cache, view.assigned, progress.cancelled)
-
-        evaluations = [evaluated(column) for column in columns]
-        day = day_plans(case)
-        decision = None
-        if day is not None and columns[:2] == day.columns:
-            before = evaluated(day.planned) if day.planned else None
-            decision = plans.decide(*evaluations[:2], before)
-        return Outcome(case, columns, sheet, plans.compare(evaluations), decision)
+        cache = self._numbers.curves
+        yield Want(
+            ("goals", question.key),
+            "Goals",
+            lambda progress: _answer(question, cache, progress),
+            self._done,
+            self._failed,
+            last=True,
+        )
 
     def find_spot(self, structure: Structure, dose: Dose, lowest: bool) -> None:
         """Put the crosshair on the highest or lowest dose of a structure."""
@@ -154,9 +223,9 @@ class GoalWork(QObject):
 
         self._jobs.run(f"Looking for the spot in {structure.name}", work, done, key=f"spot {id(self)}")
 
-    @property
-    def _key(self) -> str:
-        return f"goals {id(self)}"
+    def _told(self) -> None:
+        if self.running and self._seen:
+            self.waiting.emit()
 
     def _done(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -168,9 +237,26 @@ class GoalWork(QObject):
 
     def _hear(self, change: Change) -> None:
         if isinstance(change, CaseOpened):
-            self._jobs.cancel(self._key)
-            self._cache, self._at_work = DvhCache(), threading.Lock()
-            self.outcome = None
+            self.outcome, self.failure = None, ""
+
+
+def _answer(question: Question, cache: DvhCache, progress: Progress) -> Outcome:
+    goals, plans = load("reviewer.dosimetry.goals"), load("reviewer.dosimetry.plans")
+    case = question.case
+
+    def evaluated(column: Column) -> Any:
+        dose, group = case.dose(column.dose), case.structure_set(column.structure_set)
+        typed = question.prescribed.get(column.dose, Prescribed())
+        delivery = goals.Delivery.of(case, dose, group, typed.gy, typed.fractions)
+        return goals.evaluate(question.sheet, delivery, cache, question.assigned, progress.cancelled)
+
+    evaluations = [evaluated(column) for column in question.columns]
+    day = day_plans(case)
+    decision = None
+    if day is not None and question.columns[:2] == day.columns:
+        before = evaluated(day.planned) if day.planned else None
+        decision = plans.decide(*evaluations[:2], before)
+    return Outcome(question, plans.compare(evaluations), decision)
 
 
 def _fractions(case: Case, view: View, column: Column) -> int | None:

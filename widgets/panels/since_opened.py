@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QLabel, QWidget
 
 from reviewer.case import Structure
@@ -12,11 +12,9 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..drawing import Drawing
-from ..jobs import Jobs, Progress
+from ..jobs import Progress
 from ..loading import load
-
-PATIENCE_MS = 250
-"""After an edit: volumes and DVHs come first."""
+from ..numbers import Numbers, Want
 
 TIP = (
     "The active structure against itself as the case was opened: change of the volume, Dice of the solids, "
@@ -27,19 +25,17 @@ TIP = (
 class SinceOpened(QLabel):
     """Worked out in a job after each edit; nothing is said of what has not changed."""
 
-    def __init__(self, session: Session, jobs: Jobs, drawing: Drawing, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, numbers: Numbers, drawing: Drawing, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("tools.since")
         self.setProperty("role", "muted")
         self.setWordWrap(True)
         self.setToolTip(TIP)
-        self._session, self._jobs, self._drawing = session, jobs, drawing
+        self._session, self._numbers, self._drawing = session, numbers, drawing
         self._opened: dict[str, Structure] = {}
-        self._compared: tuple[Structure, Structure] | None = None
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(PATIENCE_MS)
-        self._patience.timeout.connect(self._compare)
+        self._compared: tuple[Structure, Structure, str] | None = None
+        numbers.follow(self._wanted)
+        numbers.told.connect(self._show)
         follow(self, session, self._refresh)
         self._keep()
         self._show()
@@ -50,54 +46,47 @@ class SinceOpened(QLabel):
     def _refresh(self, changes: Changes) -> None:
         if changes.opened:
             self._keep()
-        if changes.edited or changes.view("active", "structure_set", "mode"):
+        if changes.view("active", "structure_set", "mode"):
+            self._numbers.ask()
             self._show()
 
-    def _show(self) -> None:
+    def _text(self) -> str | None:
+        """None while it is not known."""
         now = self._drawing.active
         before = self._opened.get(now.id) if now is not None else None
         if now is None or self._session.view.mode != "contour" or (before is not None and before.same_shape(now)):
-            self._say("")
-            return
+            return ""
         if before is None or before.empty:
-            self._say(f"new since opened: {_count(now)}" if not now.empty else "")
-            return
+            return f"new since opened: {_count(now)}" if not now.empty else ""
         if now.empty:
-            self._say("since opened: emptied")
-            return
-        if self._compared is not None and self._compared[0] is before and self._compared[1].same_shape(now):
-            return
-        self._jobs.cancel("since opened")
-        self.setText("since opened: …")
-        self.setVisible(True)
-        self._patience.start()
+            return "since opened: emptied"
+        known = self._compared
+        return known[2] if known is not None and known[0] is before and known[1].same_shape(now) else None
 
-    def _compare(self) -> None:
+    def _wanted(self) -> Iterator[Want]:
         now = self._drawing.active
-        before = self._opened.get(now.id) if now is not None else None
-        if now is None or before is None:
+        if now is None or self._text() is not None:
             return
+        before = self._opened[now.id]
 
         def work(_: Progress) -> Any:
             return load("reviewer.comparison").compare(before, now)
 
         def done(found: Any) -> None:
-            self._compared = before, now
             shift = found.volume_cc[1] - found.volume_cc[0]
             hd95 = "" if found.hd95_mm is None else f" · HD95 {found.hd95_mm:.1f} mm"
-            self._say(f"since opened: {shift:+.1f} cc · Dice {found.dice:.3f}{hd95}", keep=True)
+            self._compared = before, now, f"since opened: {shift:+.1f} cc · Dice {found.dice:.3f}{hd95}"
 
         def failed(error: Exception) -> None:
-            self._say(f"since opened: not compared ({error})")
+            self._compared = before, now, f"since opened: not compared ({error})"
 
-        self._jobs.run(f"Comparing {now.name}", work, done, failed, key="since opened")
+        yield Want(("since opened", before, now), f"Comparing {now.name}", work, done, failed)
 
-    def _say(self, text: str, keep: bool = False) -> None:
-        if not keep:
-            self._compared = None
-            self._patience.stop()
-            self._jobs.cancel("since opened")
-        self.setText(text)
+    def _show(self) -> None:
+        text = self._text()
+        text = "since opened: …" if text is None else text
+        if text != self.text():
+            self.setText(text)
         self.setVisible(bool(text))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -17,16 +15,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import Structure, StructureSet
+from reviewer.case import StructureSet
 from reviewer.edit import approved
 from reviewer.names import TYPES, standard
 from reviewer.session import Session
 
 from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
-from ..jobs import Jobs, Progress
-from ..loading import load
 from ..managing import StructureManagement
+from ..numbers import Numbers
 from ..theme import RHYTHM, theme_changed
 from ..wording import approval, structure_set_title
 from .layers import ElidedCombo, tool_button
@@ -48,14 +45,14 @@ class StructuresPanel(QWidget):
     def __init__(
         self,
         session: Session,
-        jobs: Jobs,
+        numbers: Numbers,
         actions: Actions,
         commands: SessionCommands,
         management: StructureManagement,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session, self._jobs, self._commands, self._management = session, jobs, commands, management
+        self._session, self._numbers, self._commands, self._management = session, numbers, commands, management
         self._actions = actions
         self.tools = tuple(
             tool_button(actions, name) for name in ("structure.new", "structure.targets", "structure.all")
@@ -121,7 +118,8 @@ class StructuresPanel(QWidget):
         column.addWidget(self.table, 1)
         column.addWidget(self.empty)
 
-        self._volumes: dict[str, tuple[Structure, float]] = {}
+        numbers.follow(lambda: numbers.volumes(commands.shown_set()))
+        numbers.told.connect(self._show_rows)
         follow(self, session, self._refresh)
         theme_changed.connect(self.model.repaint)
         self._show_rows()
@@ -135,24 +133,22 @@ class StructuresPanel(QWidget):
     # -- keeping up -----------------------------------------------------------------------------------------------------
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.opened:
-            self._volumes.clear()
-        if changes.view("structure_set") or changes.edited:
+        if changes.edited:
+            self.model.outdate({s.id: s for s in self._commands.shown_set()})
+        if changes.view("structure_set"):
+            self._numbers.ask()
             self._show_rows()
         elif changes.view("hidden", "filled", "active", "highlighted"):
             self._mark()
 
     def _show_rows(self) -> None:
         wanted = self.filter.text().strip().lower()
-        rows = [s for s in self._commands.shown_set() if wanted in s.name.lower() or wanted in s.type.lower()]
-        known = [(s, self._volumes.get(s.id)) for s in rows]
-        # The volume of another shape is not this one's: it is not known until it is measured.
-        self.model.show(rows, {s.id: found[1] for s, found in known if found and found[0].same_shape(s)})
-        for structure in rows:
-            self._measure(structure)
-        any_set = bool(self._commands.shown_set())
+        shown = self._commands.shown_set()
+        rows = [s for s in shown if wanted in s.name.lower() or wanted in s.type.lower()]
+        volumes = {s.id: cc for s in rows if not s.empty and (cc := self._numbers.volume(s)) is not None}
+        self.model.show(rows, volumes)
         self.empty.setVisible(not rows)
-        self.empty.setText("No structure holds this text" if any_set else "No structures yet: + makes one (Ctrl+N)")
+        self.empty.setText("No structure holds this text" if shown else "No structures yet: + makes one (Ctrl+N)")
         self.set_combo.setEnabled(bool(self._session.case.structure_sets))
         self._mark()
 
@@ -165,24 +161,6 @@ class StructuresPanel(QWidget):
         elif not self.table.selectionModel().isRowSelected(row, QModelIndex()):
             self.table.selectRow(row)
             self.table.scrollTo(self.model.index(row, NAME))
-
-    def _measure(self, structure: Structure) -> None:
-        known = self._volumes.get(structure.id)
-        if structure.empty or (known is not None and known[0] is structure):
-            return
-
-        def work(progress: Progress) -> float:
-            return float(load("reviewer.geometry.volume").volume_cc(structure))
-
-        def done(cc: float) -> None:
-            self._volumes[structure.id] = (structure, cc)
-            self.model.measured(structure, cc)
-
-        def failed(error: Exception) -> None:
-            done(math.nan)
-            self._jobs.failed.emit(f"Volume of {structure.name}", error)
-
-        self._jobs.run(f"Volume of {structure.name}", work, done, failed, key=f"volume {structure.id}")
 
     # -- hands ----------------------------------------------------------------------------------------------------------
 

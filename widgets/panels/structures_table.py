@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
@@ -46,7 +46,11 @@ class StructureTable(QAbstractTableModel):
     def show(self, rows: Sequence[Structure], volumes: dict[str, float]) -> None:
         """The same structures in another state change their rows only: a reset would cost the time of a stroke, and close the field of a name."""
         if [s.id for s in rows] == [s.id for s in self.rows]:
-            changed = [k for k, (new, old) in enumerate(zip(rows, self.rows, strict=True)) if new is not old]
+            changed = [
+                k
+                for k, (new, old) in enumerate(zip(rows, self.rows, strict=True))
+                if new is not old or volumes.get(new.id) != self._volumes.get(new.id)
+            ]
             self.rows, self._volumes = list(rows), volumes
             for k in changed:
                 self._repaint_row(k)
@@ -60,11 +64,11 @@ class StructureTable(QAbstractTableModel):
             self._hidden, self._filled, self._highlighted = hidden, filled, highlighted
             self.repaint()
 
-    def measured(self, structure: Structure, cc: float) -> None:
-        self._volumes[structure.id] = cc
-        row = self.row_of(structure.id)
-        if row is not None:
-            self.dataChanged.emit(self.index(row, VOLUME), self.index(row, VOLUME))
+    def outdate(self, now: Mapping[str, Structure]) -> None:
+        """What is known of structures that are others now does not hold. It is not painted at once, for mostly the next numbers are near."""
+        for structure in self.rows:
+            if now.get(structure.id, structure) is not structure:
+                self._volumes.pop(structure.id, None)
 
     def repaint(self) -> None:
         if self.rows:

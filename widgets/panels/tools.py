@@ -22,7 +22,7 @@ from reviewer.session import Session
 from ..actions import Actions
 from ..binding import Changes, follow
 from ..drawing import KINDS, Drawing, window_range
-from ..jobs import Jobs
+from ..numbers import Numbers
 from ..theme import RHYTHM, swatch
 from .banner import Elided
 from .layers import ElidedCombo
@@ -36,7 +36,7 @@ class ToolsPanel(QWidget):
     """What is drawn on, with what, and where it may change anything."""
 
     def __init__(
-        self, session: Session, jobs: Jobs, drawing: Drawing, actions: Actions, parent: QWidget | None = None
+        self, session: Session, numbers: Numbers, drawing: Drawing, actions: Actions, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._session, self._drawing, self._actions = session, drawing, actions
@@ -119,7 +119,7 @@ class ToolsPanel(QWidget):
         column.setContentsMargins(RHYTHM // 2, 0, 0, 0)
         column.setSpacing(RHYTHM // 2)
         column.addLayout(top)
-        self.since = SinceOpened(session, jobs, drawing)
+        self.since = SinceOpened(session, numbers, drawing)
         for widget in (self.since, self.state, self.new, self.freeze, self.copy, self.unlock):
             column.addWidget(widget)
         column.addLayout(grid)

@@ -1,0 +1,229 @@
+"""What panels want to know: worked out together, told once, of exactly the shape that was asked about, and known again after an undo."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapely
+from PySide6.QtTest import QTest
+from reviewer_widgets.jobs import Jobs
+from reviewer_widgets.numbers import PATIENCE_MS, Numbers, Want
+
+from reviewer.case import Case, Dose, Structure, StructureSet
+from reviewer.edit import Edit
+from reviewer.errors import InputError, NotRegisteredError
+from reviewer.geometry.grid import Grid
+from reviewer.session import Session
+
+
+def grid(frame="F"):
+    return Grid(np.eye(3), (-60.0, -60.0), (2.0, 2.0), (61, 61), (np.arange(41) - 20) * 3.0, frame)
+
+
+def box(name, x, frame="F"):
+    """8 x 20 x 21 mm: planes at -9 to 9 mm stand for 21 mm."""
+    g = grid(frame)
+    return Structure(name, name, g, {k: shapely.box(x, -10, x + 8, 10) for k in range(17, 24)})
+
+
+def ramp(frame="F"):
+    """0.5 Gy per mm from 0 Gy at x = -60 mm."""
+    values = np.broadcast_to(np.arange(61, dtype=np.float32), (41, 61, 61)).astype(np.float32)
+    return Dose("D", "adapted", grid(frame), values)
+
+
+@pytest.fixture
+def jobs(qapp):
+    jobs = Jobs()
+    yield jobs
+    jobs.close()
+    jobs.deleteLater()
+
+
+class Desk:
+    """Two boxes in a ramp, and how often the numbers were told."""
+
+    def __init__(self, jobs, dose=None):
+        self.jobs, self.dose = jobs, dose or ramp()
+        group = StructureSet("RS", "day", (box("Duodenum", -40), box("Stomach", 10)), None, "F")
+        self.session = Session(Case(structure_sets=(group,), doses=(self.dose,)))
+        self.numbers = Numbers(self.session, jobs, jobs)
+        self.numbers.follow(lambda: self.numbers.volumes(self.structures))
+        self.numbers.follow(lambda: self.numbers.dvhs((s, self.dose) for s in self.structures))
+        self.told = 0
+        self.numbers.told.connect(self._count)
+
+    def _count(self):
+        self.told += 1
+
+    @property
+    def structures(self):
+        return self.session.case.structure_sets[0].structures
+
+    def named(self, name):
+        return next(s for s in self.structures if s.name == name)
+
+    def move(self, name, x):
+        before = self.named(name)
+        after = replace(before, planes={k: shapely.box(x, -10, x + 8, 10) for k in before.planes})
+        self.session.apply(Edit.of("Move", self.session.case, before, after))
+        return after
+
+    def settle(self):
+        for _ in range(3):
+            QTest.qWait(1)
+            assert self.jobs.wait(60)
+        assert self.numbers.complete
+
+
+@pytest.fixture
+def desk(jobs):
+    made = Desk(jobs)
+    made.numbers.ask()
+    made.settle()
+    made.told = 0
+    return made
+
+
+def test_what_is_wanted_becomes_known(desk):
+    stomach = desk.named("Stomach")
+    assert desk.numbers.volume(stomach) == pytest.approx(0.8 * 2.0 * 2.1)
+    assert desk.numbers.curve(stomach, desk.dose).mean_gy == pytest.approx((10 + 4 + 60) / 2, abs=0.05)
+
+
+def test_an_edit_is_told_once_with_all_its_numbers(desk):
+    moved = desk.move("Duodenum", -30)
+    assert desk.numbers.volume(moved) is None
+    assert desk.numbers.curve(moved, desk.dose) is None
+    desk.settle()
+    assert desk.told == 1
+    assert desk.numbers.curve(moved, desk.dose).mean_gy == pytest.approx((-30 + 4 + 60) / 2, abs=0.05)
+    assert desk.numbers.volume(moved) == pytest.approx(0.8 * 2.0 * 2.1)
+
+
+def test_an_undo_finds_the_numbers_again_without_a_job(desk):
+    before = desk.named("Duodenum")
+    known = desk.numbers.curve(before, desk.dose)
+    desk.move("Duodenum", -30)
+    desk.settle()
+    desk.told = 0
+    desk.session.undo()
+    assert desk.jobs.idle
+    assert desk.numbers.curve(desk.named("Duodenum"), desk.dose) is known
+    desk.settle()
+    assert desk.told == 1
+
+
+def test_the_same_regions_in_another_object_are_known(desk):
+    before = desk.named("Duodenum")
+    again = replace(before, colour=(1, 2, 3), planes=dict(before.planes))
+    assert desk.numbers.curve(again, desk.dose) is desk.numbers.curve(before, desk.dose)
+    assert desk.numbers.volume(again) == desk.numbers.volume(before)
+    assert desk.numbers.curve(replace(before, id="other"), desk.dose) is None
+    assert desk.numbers.volume(replace(before, grid=grid())) is None
+
+
+def test_only_the_latest_shape_counts(desk):
+    first = desk.move("Duodenum", -30)
+    second = desk.move("Duodenum", -20)
+    desk.settle()
+    assert desk.told == 1
+    assert desk.numbers.curve(second, desk.dose).mean_gy == pytest.approx((-20 + 4 + 60) / 2, abs=0.05)
+    assert not first.same_shape(second)
+
+
+def test_a_dose_that_nothing_ties_is_refused(jobs):
+    desk = Desk(jobs, ramp("elsewhere"))
+    stomach = desk.named("Stomach")
+    assert not desk.numbers.tied(stomach, desk.dose)
+    with pytest.raises(NotRegisteredError):
+        desk.numbers.curve(stomach, desk.dose)
+
+
+def test_what_takes_long_is_told_to_be_pending_and_the_rest_is_told(desk):
+    go, heard = threading.Event(), []
+    desk.numbers.follow(
+        lambda: [] if heard else [Want("slow", "slow", lambda _: go.wait(20), heard.append, pytest.fail)]
+    )
+    moved = desk.move("Duodenum", -30)
+    QTest.qWait(PATIENCE_MS + 300)
+    try:
+        assert desk.told >= 1
+        assert not desk.numbers.complete
+        assert desk.numbers.curve(moved, desk.dose) is not None
+        assert heard == []
+    finally:
+        go.set()
+    desk.settle()
+    assert heard == [True]
+
+
+def test_what_fails_holds_up_nobody(desk):
+    def bad(_):
+        raise InputError("no such thing")
+
+    failed, order = [], []
+    tries = iter([True])
+    desk.numbers.follow(lambda: [Want("bad", "bad", bad, pytest.fail, failed.append)] if next(tries, False) else [])
+    moved = desk.move("Duodenum", -30)
+    desk.numbers.told.connect(lambda: order.append(len(failed)))
+    desk.settle()
+    assert order == [1]
+    assert str(failed[0]) == "no such thing"
+    assert desk.numbers.volume(moved) is not None
+
+
+def test_what_comes_last_finds_all_else_done(desk):
+    seen = []
+
+    def late():
+        moved = desk.named("Duodenum")
+        curves, dose = desk.numbers.curves, desk.dose
+        if seen:
+            return []
+        work = lambda _: curves.get(moved, dose, np.eye(4)) is not None  # noqa: E731
+        return [Want("late", "late", work, seen.append, pytest.fail, last=True)]
+
+    desk.numbers._wanting.insert(0, late)
+    desk.move("Duodenum", -30)
+    desk.settle()
+    assert seen == [True]
+
+
+def test_what_is_under_way_is_not_begun_anew(desk):
+    go, begun, heard = threading.Event(), [], []
+
+    def slow(_):
+        begun.append(1)
+        return go.wait(20)
+
+    desk.numbers.follow(lambda: [] if heard else [Want("slow", "slow", slow, heard.append, pytest.fail)])
+    desk.numbers.ask()
+    QTest.qWait(50)
+    desk.numbers.ask()
+    QTest.qWait(50)
+    go.set()
+    desk.settle()
+    assert begun == [1]
+    assert heard == [True]
+
+
+def test_another_case_forgets(desk):
+    stomach = desk.named("Stomach")
+    desk.session.open(desk.session.case)
+    assert desk.numbers.volume(stomach) is None
+    desk.settle()
+    assert desk.numbers.volume(stomach) is not None
+
+
+@pytest.mark.usefixtures("no_survivors")
+def test_nothing_is_left_behind(qapp):
+    jobs = Jobs()
+    desk = Desk(jobs)
+    desk.numbers.ask()
+    QTest.qWait(5)
+    jobs.close()
+    jobs.deleteLater()

@@ -1,0 +1,256 @@
+"""`Numbers`: what the panels tell of the case, worked out beside the window in one job after each change and told at once."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from reviewer.case import Dose, Structure
+from reviewer.changes import CaseOpened, Change, DosesChanged, StructuresChanged
+from reviewer.dosimetry.cache import DvhCache
+from reviewer.errors import CancelledError, NotRegisteredError, ReviewerError
+from reviewer.geometry.memo import Memo
+from reviewer.session import Session
+from reviewer.threads import shared
+
+from .jobs import Job, Jobs, Progress
+from .loading import load
+
+if TYPE_CHECKING:  # importing it for good would load numba
+    from reviewer.dosimetry.dvh import Dvh
+
+PATIENCE_MS = 100
+"""So long a screen may wait after a change; then it shows what is known, and that the rest is not."""
+
+VOLUMES = 20_000
+"""How many volumes are kept."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Want:
+    """Something that a panel wants to know.
+
+    key:    says what, from what; two of one key are one.
+    work:   in a thread beside others; `done` or `failed` hear of it in the thread of the window, before `Numbers.told`.
+    last:   only when all others are done.
+    """
+
+    key: Hashable
+    label: str
+    work: Callable[[Progress], Any]
+    done: Callable[[Any], None]
+    failed: Callable[[Exception], None]
+    last: bool = False
+
+
+class Numbers(QObject):
+    """Volumes and DVHs of structures, and whatever else panels `want`.
+
+    After an edit the work begins before the call that made the edit returns, and before anything is painted.
+    told: everything that is wanted is known; or it takes long, then also each time that some more is.
+    """
+
+    told = Signal()
+
+    def __init__(self, session: Session, jobs: Jobs, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._jobs = session, jobs
+        self._wanting: list[Callable[[], Iterable[Want]]] = []
+        self._edited = False
+        self._forget()
+        self._again = self._timer(0, self.renew)
+        self._patience = self._timer(PATIENCE_MS, self._tell_some)
+        self._tell = self._timer(0, self._finished)
+        session.changed.connect(self._hear)
+
+    def _timer(self, ms: int, act: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(ms)
+        timer.timeout.connect(act)
+        return timer
+
+    def _forget(self) -> None:
+        self.curves = DvhCache()
+        self._volumes: Memo[tuple[float, Any]] = Memo(VOLUMES)
+        self._failures: dict[tuple[str, str], tuple[Structure, Dose, str]] = {}
+        self._job: Job | None = None
+        self._asked: frozenset[Hashable] = frozenset()
+        self._ready: deque[Callable[[], None]] = deque()
+
+    # -- what is known --------------------------------------------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is worked out, or waits to be told."""
+        return not self._working and not self._again.isActive() and not self._tell.isActive()
+
+    @property
+    def _working(self) -> bool:
+        return self._job is not None and not self._job.progress.cancelled()
+
+    def volume(self, structure: Structure) -> float | None:
+        """In cc, of exactly this shape; None while it is not known, NaN where it can't be."""
+        found = self._volumes.get(tuple(structure.planes.values()), _shape(structure))
+        return None if found is None else found[0]
+
+    def curve(self, structure: Structure, dose: Dose) -> Dvh | None:
+        """Of exactly this shape; None while it is not known. Raises NotRegisteredError where nothing ties structure and dose."""
+        return self.curves.get(structure, dose, self._tie(structure, dose))
+
+    def tied(self, structure: Structure, dose: Dose) -> bool:
+        """Whether the structure lies in the dose's frame of reference, or a registration leads there."""
+        try:
+            self._tie(structure, dose)
+        except NotRegisteredError:
+            return False
+        return True
+
+    def failure(self, structure: Structure, dose: Dose) -> str:
+        """Why there is no curve, or empty."""
+        known = self._failures.get((structure.id, dose.id))
+        return known[2] if known is not None and known[0].same_shape(structure) and known[1] is dose else ""
+
+    # -- what is wanted -------------------------------------------------------------------------------------------------
+
+    def follow(self, wanting: Callable[[], Iterable[Want]]) -> None:
+        """Ask `wanting` after every edit, and after `ask`, what is to be known of the case as it is then and is not."""
+        self._wanting.append(wanting)
+
+    def ask(self) -> None:
+        """Somebody wants something else: look into it in the next turn."""
+        self._again.start()
+
+    def volumes(self, structures: Iterable[Structure]) -> Iterator[Want]:
+        """Those that are not known."""
+        for structure in structures:
+            if not structure.empty and self.volume(structure) is None:
+                yield Want(
+                    ("volume", structure),
+                    f"Volume of {structure.name}",
+                    lambda _, structure=structure: float(load("reviewer.geometry.volume").volume_cc(structure)),
+                    partial(self._keep_volume, structure),
+                    partial(self._no_volume, structure),
+                )
+
+    def dvhs(self, pairs: Iterable[tuple[Structure, Dose]]) -> Iterator[Want]:
+        """Those that are not known and did not fail. Raises NotRegisteredError where nothing ties structure and dose."""
+        for structure, dose in pairs:
+            if self.curve(structure, dose) is None and not self.failure(structure, dose):
+                yield Want(
+                    ("dvh", structure, dose),
+                    f"DVH of {structure.name}",
+                    partial(_compute, self.curves, structure, dose, self._tie(structure, dose)),
+                    lambda _: None,
+                    partial(self._no_curve, structure, dose),
+                )
+
+    def _tie(self, structure: Structure, dose: Dose) -> NDArray[np.float64]:
+        return self._session.case.transform(structure.grid.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+
+    def _keep_volume(self, structure: Structure, cc: float) -> None:
+        self._volumes.put(tuple(structure.planes.values()), (cc, structure.grid), 1, _shape(structure))
+
+    def _no_volume(self, structure: Structure, error: Exception) -> None:
+        self._keep_volume(structure, float("nan"))
+        self._jobs.failed.emit(f"Volume of {structure.name}", error)
+
+    def _no_curve(self, structure: Structure, dose: Dose, error: Exception) -> None:
+        self._failures[structure.id, dose.id] = structure, dose, str(error)
+
+    # -- from the change to what is told --------------------------------------------------------------------------------
+
+    def _hear(self, change: Change) -> None:
+        if isinstance(change, CaseOpened):
+            self._stop()
+            self._forget()
+        if isinstance(change, StructuresChanged):
+            self._edited = True
+            self.renew()
+        elif isinstance(change, (CaseOpened, DosesChanged)):
+            self.ask()
+
+    def renew(self) -> None:
+        """Work out what is wanted now; what is under way is left alone where it is the same."""
+        self._again.stop()
+        wants = {want.key: want for wanting in self._wanting for want in wanting()}
+        if self._working and wants and wants.keys() <= self._asked:
+            return
+        self._stop()
+        self._asked = frozenset(wants)
+        if not wants:
+            if self._edited:
+                self._tell.start()
+            return
+        self._tell.stop()
+        ready = self._ready = deque()
+        chosen = sorted(wants.values(), key=lambda want: want.last)
+
+        def one(want: Want, progress: Progress) -> None:
+            if progress.cancelled():
+                return
+            try:
+                ready.append(partial(want.done, want.work(progress)))
+            except CancelledError:
+                pass
+            except Exception as error:
+                if not isinstance(error, ReviewerError):
+                    log.exception("%s", want.label)
+                ready.append(partial(want.failed, error))
+
+        def work(progress: Progress) -> None:
+            shared(lambda want: one(want, progress), [want for want in chosen if not want.last])
+            for want in chosen:
+                if want.last:
+                    one(want, progress)
+
+        label = chosen[0].label if len(chosen) == 1 else f"Volumes, DVHs, goals ({len(chosen)})"
+        self._job = self._jobs.run(label, work, self._finished)
+        self._patience.start()
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        self._job = None
+        self._patience.stop()
+
+    def _finished(self, _: None = None) -> None:
+        self._job = None
+        self._patience.stop()
+        self._edited = False
+        self._tell_it()
+
+    def _tell_some(self) -> None:
+        self._tell_it()
+        if self._working:
+            self._patience.start()
+
+    def _tell_it(self) -> None:
+        while self._ready:
+            self._ready.popleft()()
+        self.told.emit()
+
+
+def _compute(
+    curves: DvhCache, structure: Structure, dose: Dose, to_dose: NDArray[np.float64], progress: Progress
+) -> Dvh:
+    # In the job's thread: what numba compiles is loaded with the first DVH.
+    dvh = load("reviewer.dosimetry.dvh").dvh
+    return curves.once(
+        structure, dose, to_dose, lambda earlier: dvh(structure, dose, to_dose, earlier, progress.cancelled)
+    )
+
+
+def _shape(structure: Structure) -> Hashable:
+    """What a volume depends on besides the regions."""
+    return tuple(structure.planes), id(structure.grid)
