@@ -2,7 +2,7 @@
 
 BIN := .venv/bin
 
-.PHONY: help setup setup-test demo test test-slow check format bench accuracy screenshots
+.PHONY: help setup setup-test demo test test-slow check format bench accuracy agreement screenshots
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -38,6 +38,9 @@ bench: setup-test ## speed, against peers in the same run
 
 accuracy: setup  ## docs/accuracy.md: errors against closed form, beside peers
 	@PYTHONPATH=tests $(BIN)/python benchmarks/accuracy
+
+agreement: setup ## docs/dose-check.md: the pencil beam beside Monte Carlo (reviewer backends --install monte-carlo; half an hour)
+	@$(BIN)/python benchmarks/accuracy/agreement.py
 
 screenshots: setup ## docs/screenshots/*.png
 	@for size in 1280x800 1920x1080; do $(BIN)/reviewer screenshot --demo --size $$size -o docs/screenshots/review-$$size.png || exit; done
