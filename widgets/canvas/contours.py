@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
 
-from reviewer.scene import Scene
+from reviewer.scene import Drawn, Scene
 
 from .layers import Lines
-from .paths import Outlines, path_of
+from .paths import Outline, Outlines, path_of
 from .viewport import Viewport
 
 FILL_ALPHA = 56
+
+Met = tuple[Drawn, Outline]
 
 
 class Contours:
@@ -36,24 +40,34 @@ class Contours:
                 pen.setDashPattern([5.0, 5.0])
             _outline(painter, path, pen)
 
-    def paint_structures(self, painter: QPainter, scene: Scene, port: Viewport, complete: bool) -> None:
-        """Outlines and fillings; a compared pair is left to `Differences`. complete: see `Outlines.of`."""
+    def met(self, scene: Scene, port: Viewport, complete: bool) -> tuple[list[Met], list[Met]]:
+        """The outlines of the slice: those that rest, and above them those that change under the hand or are to catch the eye.
+
+        A compared pair is left to `Differences`. complete: see `Outlines.of`.
+        """
         apart = () if scene.compared is None else (scene.compared.a, scene.compared.b)
-        contours = [drawn for drawn in (*scene.drawn, *scene.preview) if drawn not in apart]
-        found = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in contours]
+        resting: list[Met] = []
+        lively: list[Met] = []
+        for drawn in (*scene.drawn, *scene.preview):
+            outline = None if drawn in apart else self._outlines.of(drawn, port, complete)
+            if outline is not None:
+                live = drawn.highlighted or drawn in scene.preview or self._outlines.in_hand(drawn)
+                (lively if live else resting).append((drawn, outline))
+        return resting, lively
+
+    def paint_structures(self, painter: QPainter, found: Sequence[Met], preview: Sequence[Drawn]) -> None:
+        """Fillings, and outlines above them."""
         for drawn, outline in found:
-            if outline is not None and drawn.filled:
+            if drawn.filled:
                 colour = QColor(*drawn.structure.colour)
                 colour.setAlpha(FILL_ALPHA)
                 painter.fillPath(outline[1], colour)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for drawn, outline in found:
-            if outline is None:
-                continue
             pen = _hair(QColor(*drawn.structure.colour))
             if drawn.structure.formula is not None:
                 pen.setDashPattern([6.0, 4.0])
-            if drawn in scene.preview:
+            if drawn in preview:
                 painter.strokePath(outline[1], _broad(QColor(0, 0, 0, 150), 4.0))
                 broad = _broad(pen.color(), 2.2)
                 broad.setDashPattern([3.0, 2.0])

@@ -25,6 +25,7 @@ from .map_wash import Wash, paint_wash, wash
 from .marks import paint_crosshair, paint_distances, paint_focus, paint_style_marks
 from .paths import Outlines
 from .pointed import Pointed
+from .sheet import Sheet
 from .viewport import Pair, Slices, Viewport
 from .words import Words
 
@@ -52,6 +53,7 @@ class Painting:
         self._contours = Contours(self.outlines)
         self._differences = Differences()
         self._wash: Kept[Wash | None] = Kept()
+        self._sheet = Sheet()
         self._ahead = Ahead(self._prepare)
         session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
 
@@ -114,13 +116,20 @@ class Painting:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
         to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
+        against = scene.against if scene.against is not None and scene.against.lines else None
+        others = () if against is None else self._layers.other_isodose_lines(against, slices, port)
+        resting, lively = self._contours.met(scene, port, complete)
+
+        def rest(sheet: QPainter) -> None:
+            sheet.setTransform(to_screen, True)
+            self._contours.paint_isodoses(sheet, lines)
+            self._contours.paint_isodoses(sheet, others, dashed=True)
+            self._contours.paint_structures(sheet, resting, ())
+
+        self._sheet.paint(painter, (port, lines, others, resting), port.size, rest)
         painter.save()
         painter.setTransform(to_screen, True)
-        self._contours.paint_isodoses(painter, lines)
-        if scene.against is not None and scene.against.lines:
-            others = self._layers.other_isodose_lines(scene.against, slices, port)
-            self._contours.paint_isodoses(painter, others, dashed=True)
-        self._contours.paint_structures(painter, scene, port, complete)
+        self._contours.paint_structures(painter, lively, scene.preview)
         painter.restore()
         if scene.compared is not None:
             a, b = (self.outlines.of(d, port, complete) for d in (scene.compared.a, scene.compared.b))

@@ -146,6 +146,10 @@ class Outlines:
             known[key] = native_plane(drawn.structure, drawn.to_structure, port.origin_mm, port)
         return known[key]
 
+    def in_hand(self, drawn: Drawn) -> bool:
+        """Whether this is what a stroke makes of a structure."""
+        return drawn.structure is self._stroke
+
     @property
     def sketches(self) -> bool:
         """Whether a cut that was asked for is a sketch."""
