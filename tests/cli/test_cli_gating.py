@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from synthetic_cine import breathing, film
+from synthetic_cine import LESION_MM, RADII_MM, breathing, film
 
 from reviewer.cli import main
 
@@ -16,7 +17,7 @@ from reviewer.cli import main
 def test_the_demo_as_json_and_csv(tmp_path, capsys):
     table = tmp_path / "trace.csv"
     assert main(["gating", "--demo", "--json", "--csv", str(table)]) == 0
-    document = json.loads(capsys.readouterr().out)
+    (document,) = json.loads(capsys.readouterr().out)["traces"]
     assert document["backend"]["name"] == "template"
     assert document["backend"]["statements"]
     assert len(document["frames"]) == 120
@@ -37,13 +38,16 @@ def folder(tmp_path_factory):
     """Two seconds of a synthetic cine as the TrackRAD2025 data come."""
     made = film(breathing(20), duration_s=2)
     folder = tmp_path_factory.mktemp("Z_001")
-    label = np.zeros((128, 128, 1), np.uint8)
-    label[56:66, 63:75] = 1
+    axis = 2.4 * (np.arange(128) - 63.5)
+    labels = np.zeros(made.cine.frames.shape, np.uint8)
+    for k, (u, v) in enumerate(LESION_MM + made.shift_mm):
+        labels[k] = ((axis - u) / RADII_MM[0])[None] ** 2 + ((axis - v) / RADII_MM[1])[:, None] ** 2 <= 1
     for name, array in (
         ("images/Z_001_frames.mha", np.moveaxis(made.cine.frames, 0, 2)),
-        ("targets/Z_001_first_label.mha", label),
+        ("targets/Z_001_first_label.mha", np.moveaxis(labels[:1], 0, 2)),
+        ("targets/Z_001_labels.mha", np.moveaxis(labels, 0, 2)),
     ):
-        (folder / name).parent.mkdir()
+        (folder / name).parent.mkdir(exist_ok=True)
         image = sitk.GetImageFromArray(np.ascontiguousarray(array))
         image.SetSpacing((1.0, 2.4, 2.4))
         sitk.WriteImage(image, str(folder / name))
@@ -53,9 +57,9 @@ def folder(tmp_path_factory):
 
 def test_a_wide_margin_keeps_the_beam_on(folder, capsys):
     assert main(["gating", str(folder), "--margin-mm", "40"]) == 0
-    assert "Beam on 100.0 % of 2.0 s" in capsys.readouterr().out
+    assert re.search(r"Duty cycle +100\.0 %", capsys.readouterr().out)
     assert main(["gating", str(folder)]) == 0
-    assert "Beam on 100.0 %" not in capsys.readouterr().out
+    assert not re.search(r"Duty cycle +100\.0 %", capsys.readouterr().out)
 
 
 def test_a_polygon_and_another_backend(folder, capsys):
@@ -63,9 +67,28 @@ def test_a_polygon_and_another_backend(folder, capsys):
     assert main(["gating", str(folder), *options]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["target"]["area_mm2"] == pytest.approx(14 * 10 * 2.4**2)
-    assert document["holds"][0]["reason"] == "no decision yet"
-    assert document["motion"][0]["way"] == "up", "the files do not say how the plane lies in the patient"
-    assert document["motion"][0]["range_mm"] == pytest.approx(20, abs=1.5)
+    (trace,) = document["traces"]
+    assert trace["holds"][0]["reason"] == "no decision yet"
+    assert trace["motion"][0]["way"] == "up", "the files do not say how the plane lies in the patient"
+    assert trace["motion"][0]["range_mm"] == pytest.approx(20, abs=1.5)
+    assert trace["labels"] is None, "what is drawn is not what is labelled"
+
+
+def test_two_backends_against_the_labels(folder, capsys, tmp_path):
+    table = tmp_path / "trace.csv"
+    options = ["--backend", "template", "--backend", "optical-flow", "--csv", str(table)]
+    assert main(["gating", str(folder), *options, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [t["backend"]["name"] for t in document["traces"]] == ["template", "optical-flow"]
+    for trace in document["traces"]:
+        assert trace["labels"]["frames"] == 15, "all but the reference frame"
+        assert trace["labels"]["dice_mean"] > 0.9
+        assert trace["labels"]["centroid_error_mm"]["mean"] <= 0.6
+    assert document["compared"][0]["with"] == "template"
+    rows = list(csv.DictReader(table.open()))
+    assert [sum(row["backend"] == name for row in rows) for name in ("template", "optical-flow")] == [16, 16]
+    assert rows[0]["dice"] == ""
+    assert float(rows[1]["dice"]) > 0.8
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reviewer.case import Cine
 from reviewer.errors import InputError
-from reviewer.gating.document import csv_of, document_of
+from reviewer.gating.agreement import agreement
+from reviewer.gating.document import csv_of, json_of
+from reviewer.gating.figure import HEIGHT_MM, WIDTH_MM, Line, figure_of
 from reviewer.gating.motion import ways
 from reviewer.gating.rule import Rule
+from reviewer.gating.summary import lines
 from reviewer.gating.target import Target
 from reviewer.gating.trace import NOT_TRACKED, OUTSIDE, WAITING, Timing, trace_of
 from reviewer.gating.tracking import Track
@@ -92,7 +98,7 @@ def test_all_lost():
     assert trace.duty_cycle_percent == 0
     assert trace.motion[0].range_mm is None
     assert trace.motion[0].drift_mm_per_min is None
-    assert json.dumps(document_of(trace)["motion"])
+    assert json.loads(json_of([trace]))["traces"][0]["motion"][0]["range_mm"] is None
 
 
 def test_another_rule_needs_no_tracking():
@@ -136,8 +142,8 @@ def test_ways_of_other_planes():
 
 def test_the_document_and_the_table_say_the_same():
     trace = trace_of(track([0.0, 2.0, 6.0, 0.0], lost=[3]))
-    document = json.loads(json.dumps(document_of(trace), default=np.ndarray.tolist))
-    rows = list(csv.DictReader(io.StringIO(csv_of(trace))))
+    (document,) = json.loads(json_of([trace]))["traces"]
+    rows = list(csv.DictReader(io.StringIO(csv_of([trace]))))
     assert [f["shift_mm"] for f in document["frames"]] == [[0.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 6.0], None]
     assert [row["si_mm"] for row in rows] == ["0.000", "2.000", "6.000", ""]
     assert document["frames"][2]["outside_percent"] == pytest.approx(15.0)
@@ -146,6 +152,77 @@ def test_the_document_and_the_table_say_the_same():
     assert (
         [row["beam_on"] for row in rows] == [str(int(f["beam_on"])) for f in document["frames"]] == ["1", "1", "0", "0"]
     )
+
+
+def test_against_labels_by_hand():
+    # A square of 20 mm, labelled where it was at rest, tracked 0, 2, 5 mm off; lost on one frame, without a label on another.
+    followed = track([0.0, 2.0, 5.0, 0.0, 9.0], lost=[3])
+    labelled = (SQUARE, SQUARE, SQUARE, SQUARE, None)
+    found = agreement(followed.regions, labelled, 0)
+    # Overlap of squares d mm apart: 20 × (20 - d) of 400 mm² each, so that Dice is 1 - d / 20.
+    assert found.dice == pytest.approx([np.nan, 0.9, 0.75, np.nan, np.nan], nan_ok=True)
+    assert found.centroid_mm == pytest.approx([np.nan, 2.0, 5.0, np.nan, np.nan], nan_ok=True)
+    assert (found.frames, found.tracked) == (3, 2), "neither the reference frame nor one without a label counts"
+    assert found.dice_mean == pytest.approx(0.825)
+    assert found.dice_least == pytest.approx(0.75)
+    assert found.dice_mean_with_lost == pytest.approx((0.9 + 0.75) / 3)
+    assert found.centroid_mean_mm == pytest.approx(3.5)
+    target = replace(followed.target, labelled=labelled)
+    trace = trace_of(replace(followed, target=target, agreement=found))
+    # By the labels the beam is on throughout; the track holds it on frame 2 (2 of 20 mm out) and on frame 3 (lost).
+    assert trace.same_as_labelled_percent == pytest.approx(100 / 3)
+    assert trace.on_while_labelled_out == 0
+    out = tuple(None if r is None else moved(r, 8.0) for r in labelled)
+    assert trace_of(replace(followed, target=replace(target, labelled=out), agreement=found)).on_while_labelled_out == 1
+    (document,) = json.loads(json_of([trace]))["traces"]
+    assert document["labels"]["dice_mean"] == pytest.approx(0.825)
+    assert [f["dice"] for f in document["frames"]] == [None, pytest.approx(0.9), pytest.approx(0.75), None, None]
+    shown = {line.name: line.values for line in lines([trace])}
+    assert shown["Labelled"] == ("2 of 3",)
+    assert shown["Dice, least"] == ("0.750",)
+
+
+def moved(region, si_mm):
+    return shapely.transform(region, lambda p: p - (0.0, si_mm))
+
+
+def test_nothing_tracked_agrees_with_nothing():
+    found = agreement([None, None], [SQUARE, SQUARE], 0)
+    assert (found.frames, found.tracked, found.dice_mean, found.centroid_mean_mm) == (1, 0, None, None)
+    assert found.dice_mean_with_lost == 0
+
+
+def test_two_backends_side_by_side():
+    one, other = trace_of(track([0.0, 0.0, 0.0, 0.0])), trace_of(track([0.0, 1.0, 3.0, 8.0]))
+    (against,) = json.loads(json_of([one, other]))["compared"]
+    assert against["centroids_apart_mm"]["mean"] == pytest.approx(4.0)
+    assert against["centroids_apart_mm"]["largest"] == pytest.approx(8.0)
+    assert against["same_beam_percent"] == pytest.approx(75.0)
+    rows = list(csv.DictReader(io.StringIO(csv_of([one, other]))))
+    assert [row["frame"] for row in rows] == ["0", "1", "2", "3"] * 2
+    shown = {line.name: line.values for line in lines([one, other])}
+    assert shown["Centroids apart"] == ("–", "4.0 mm")
+    assert "Centroids apart" not in {line.name for line in lines([one])}
+
+
+@given(shifts=st.lists(st.floats(-30, 30), min_size=2, max_size=12), data=st.data())
+def test_the_beam_is_never_on_for_what_is_lost_or_out(shifts, data):
+    lost = data.draw(st.sets(st.integers(0, len(shifts) - 1)))
+    trace = trace_of(track(shifts, lost=lost))
+    unsafe = [k in lost or abs(s) >= 4.0 for k, s in enumerate(shifts)]  # 4 mm: 1 of 20 mm outside
+    assert not (trace.beam_on & np.array(unsafe)).any()
+    held = sum(h.length_s for h in trace.holds)
+    assert held + trace.duty_cycle_percent / 100 * (trace.end_s - trace.times_s[0]) == pytest.approx(
+        trace.end_s - trace.times_s[0]
+    )
+
+
+def test_the_drawing_stays_on_its_sheet_and_breaks_where_nothing_is_known():
+    marks = figure_of([trace_of(track(np.linspace(0, 20, 20), lost=[8, 9]))])
+    for mark in marks:
+        points = mark.points if isinstance(mark, Line) else ((mark.x, mark.y),)
+        assert all(0 <= x <= WIDTH_MM and 0 <= y <= HEIGHT_MM for x, y in points)
+    assert [len(m.points) for m in marks if isinstance(m, Line) and m.role == "outside"] == [8, 10]
 
 
 def test_one_frame_is_no_cine():

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reviewer_plugins.gating_optical_flow import OpticalFlowTracker
 from reviewer_plugins.gating_template import TemplateTracker
 from synthetic_cine import breathing, film
@@ -102,3 +104,21 @@ def test_a_target_at_the_edge_of_the_frame_does_not_break_the_tracker(tracker):
     made = film(lambda t: 75 * np.sin(np.pi * t / 4), duration_s=3, pixels=64, seed=9)
     trace = trace_of(followed(tracker(), made))
     assert not (trace.wanted & ~truth_wanted(made)).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    range_mm=st.floats(0, 35), period_s=st.floats(3, 6), drift=st.floats(-0.3, 0.3), snr=st.floats(8, 20),
+    seed=st.integers(0, 1000), leaves_s=st.floats(1.5, 6), slow_s=st.floats(0.3, 2),
+)  # fmt: skip
+def test_whatever_the_motion_a_lost_target_is_never_beam_on(
+    tracker, range_mm, period_s, drift, snr, seed, leaves_s, slow_s
+):
+    made = film(
+        breathing(range_mm, period_s, drift),
+        scale=lambda t: np.clip(1 - (t - leaves_s) / slow_s, 0, 1) + np.clip((t - leaves_s - 4) / slow_s, 0, 1),
+        duration_s=8, snr=snr, pixels=96, seed=seed,
+    )  # fmt: skip
+    assert not trace_of(followed(tracker(), made)).wanted[made.scale <= 0].any()

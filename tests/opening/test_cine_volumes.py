@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from reviewer.errors import InputError
 from reviewer.gating.target import candidates, target_of_structure
 from reviewer.opening import open_case
 
@@ -84,3 +86,67 @@ def test_a_broken_file_is_told(tmp_path):
     case = open_case([tmp_path])
     assert len(case.cines) == 1
     assert sum(p.severity == "error" for p in case.problems) == 1
+
+
+def labels_file(folder, name, frames=6, shift=0, kind=np.uint8):
+    """Labels that go one pixel to the right with each frame, and are gone on the last."""
+    labels = np.zeros((frames, 20, 30), kind)
+    for k in range(frames - 1):
+        labels[k, 5:9, 10 + k + shift : 20 + k + shift] = 1
+    write(folder / "targets" / name, np.moveaxis(labels, 0, 2))
+
+
+def test_labels_of_all_frames_go_with_the_target(tmp_path):
+    folder = patient(tmp_path / "Z_001")
+    labels_file(folder, "Z_001_labels.mha")
+    case = open_case([folder])
+    (cine,), (structure,) = case.cines, case.structures
+    target = target_of_structure(case, cine, structure)
+    assert [None if r is None else r.bounds[0] for r in target.labelled] == [9.5, 10.5, 11.5, 12.5, 13.5, None]
+    later = target_of_structure(case, cine, structure, reference=3)
+    assert later.region.bounds[0] == 12.5, "as it is labelled there, not as on the first frame"
+    with pytest.raises(InputError, match="not labelled on frame 5"):
+        target_of_structure(case, cine, structure, reference=5)
+
+
+def test_of_several_observers_the_consensus_is_taken_and_told(tmp_path):
+    folder = patient(tmp_path / "Z_001")
+    labels_file(folder, "Z_001_labels2.mha", shift=3)
+    labels_file(folder, "Z_001_staple_labels.mha")
+    case = open_case([folder])
+    assert case.cines[0].labels[0, 5, 10] == 1
+    left = {Path(p.file).name for p in case.problems if p.message.startswith("left alone")}
+    assert left == {"Z_001_labels.mha", "Z_001_labels2.mha"}
+    assert not case.images
+
+
+def test_first_frame_and_labels_that_differ_are_told(tmp_path):
+    folder = patient(tmp_path / "Z_001")
+    labels_file(folder, "Z_001_labels.mha", shift=2)
+    assert any("not that of the labels" in p.message for p in open_case([folder]).problems if p.severity == "warning")
+
+
+@pytest.mark.parametrize("bad", ["frames", "kind", "broken"])
+def test_labels_that_do_not_fit_leave_the_cine(tmp_path, bad):
+    folder = patient(tmp_path / "Z_001")
+    labels_file(
+        folder, "Z_001_labels.mha", frames=4 if bad == "frames" else 6, kind=np.float32 if bad == "kind" else np.uint8
+    )
+    if bad == "broken":
+        (folder / "targets" / "Z_001_labels.mha").write_bytes(b"ObjectType = Image")
+    case = open_case([folder])
+    assert case.cines[0].labels is None
+    assert len(case.structures) == 1, "the first label is there still"
+    assert sum(p.severity == "error" and "left out" in p.message for p in case.problems) == 1
+
+
+def test_each_series_of_a_patient_has_its_own_rate_and_only_the_first_the_labels(tmp_path):
+    folder = patient(tmp_path / "Z_001")
+    film = np.repeat(np.arange(5, dtype=np.uint16)[None, None], 20, 0).repeat(30, 1)
+    write(folder / "images" / "Z_001_frames44.mha", film)
+    write(folder / "images" / "Z_001_frames45.mha", film)
+    (folder / "frame-rate44.json").write_text("1.3")
+    case = open_case([folder])
+    assert [(len(c.frames), c.times_s[1]) for c in case.cines] == [(6, 0.25), (5, pytest.approx(1 / 1.3))]
+    assert case.cines[1].labels is None
+    assert any("frame-rate45.json" in p.message for p in case.problems), "no rate is borrowed"

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from drawn import drawn_case
 from pypdf import PdfReader
+from synthetic_cine import film
 
 from reviewer.case import Dose, Patient, Plan, Prescription
 from reviewer.cli import main
 from reviewer.dosimetry.sheets import read_sheet
 from reviewer.errors import InputError
+from reviewer.gating.trace import trace_of
+from reviewer.gating.tracking import Track
 from reviewer.report.contents import gather
 from reviewer.report.pdf import write_pdf
 from reviewer.report.web import write_csv, write_html
@@ -109,3 +112,21 @@ def test_where_it_cannot_go(tmp_path):
             write(report, path)
     assert list(tmp_path.iterdir()) == []
     assert main(["report", "--demo", "-o", str(tmp_path / "x.doc")]) == 2
+
+
+def test_gating_comes_with_figures_and_statements():
+    made = film(lambda t: 6 * t, duration_s=2, fps=4)
+    tracked = tuple(made.region(k) for k in range(len(made.scale)))
+    track = Track(made.cine, made.target, tracked, made.shift_mm, made.scale, made.scale, ("an <odd> statement",))
+    report = gather(planned_case(), sheet=SHEET, gating=[trace_of(track)])
+    text = " ".join(text_of(write_pdf(report)))
+    page = write_html(report).decode()
+    rows = list(csv.reader(write_csv(report).decode("utf-8-sig").splitlines()))
+    duty = f"{report.gating[0].duty_cycle_percent:.1f} %"
+    for told in ("Gating: synthetic", "an <odd> statement", duty, "this program does not gate"):
+        assert told in text
+    assert "an &lt;odd&gt; statement" in page
+    assert "beam on shaded" in page
+    assert ["statement", "an <odd> statement"] in rows
+    assert ["Duty cycle", duty] in rows
+    assert "Gating" not in " ".join(text_of(write_pdf(gather(planned_case(), sheet=SHEET))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,26 @@ def test_the_trace_is_exported_and_never_over_a_file(page, window, tmp_path):
     page.write(file)
     assert file.read_bytes() == before
     assert any("not overwritten" in label.text() for label in window.strip.findChildren(QLabel))
+
+
+def test_all_backends_are_exported_and_the_report_has_what_was_tracked(page, window, qtbot, tmp_path):
+    combo = find(page, QComboBox, "gating.other")
+    combo.setCurrentIndex(combo.findText("optical-flow"))
+    combo.activated.emit(combo.currentIndex())
+    settle(window, qtbot)
+    page.write(tmp_path / "trace.json")
+    page.write(tmp_path / "trace.csv")
+    document = json.loads((tmp_path / "trace.json").read_text())
+    assert [t["backend"]["name"] for t in document["traces"]] == ["template", "optical-flow"]
+    with (tmp_path / "trace.csv").open() as stream:
+        assert {row["backend"] for row in csv.DictReader(stream)} == {"template", "optical-flow"}
+    assert list(window.gating.traces()) == page.traces
+    window.actions_.trigger("mode.review")
+    case = window.session.case
+    group = case.structure_sets[0]
+    lesion = replace(group.structures[1], planes={5: group.structures[1].planes[5]})
+    window.session.open(replace(case, structure_sets=(replace(group, structures=(group.structures[0], lesion)),)))
+    assert not window.gating.traces(), "the target is another one now"
 
 
 def with_backend(monkeypatch, tmp_path, source, name):
