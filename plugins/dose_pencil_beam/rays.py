@@ -61,10 +61,13 @@ def collect(  # type: ignore[no-untyped-def]
     y_axis,
     ahead,
     sad,
-    betas,
-    m,
+    curves,
+    curve_step,
 ):
-    """Dose in the wanted voxels of out (z, y, x). lateral: (3, y, x), its first pixel's centre at `first` (x, y); matrix: index to patient."""
+    """Dose in the wanted voxels of out (z, y, x). matrix: index to patient.
+
+    lateral: (n, y, x), its first pixel's centre at `first` (x, y); curves: (n, m) what each of them gives at multiples of curve_step of water.
+    """
     nz, ny, nx = out.shape
     rows, columns, steps = depth.shape
     height, width = lateral.shape[1:]
@@ -95,11 +98,13 @@ def collect(  # type: ignore[no-untyped-def]
                     for dp in range(2):
                         share = (fp if dp else 1 - fp) * (fq if dq else 1 - fq)
                         water += share * ((1 - fr) * depth[qi + dq, pi + dp, ri] + fr * depth[qi + dq, pi + dp, ri + 1])
+                deep = min(water / curve_step, curves.shape[1] - 1.000001)
+                di = int(deep)
+                fd = deep - di
                 total = 0.0
-                attenuated = np.exp(-m * water)
-                for n in range(3):
+                for n in range(len(curves)):
                     here = (1 - fv) * ((1 - fu) * lateral[n, j, i] + fu * lateral[n, j, i + 1]) + fv * (
                         (1 - fu) * lateral[n, j + 1, i] + fu * lateral[n, j + 1, i + 1]
                     )
-                    total += here * betas[n] / (betas[n] - m) * (attenuated - np.exp(-betas[n] * water))
+                    total += here * ((1 - fd) * curves[n, di] + fd * curves[n, di + 1])
                 out[c, b, a] = max(total, 0.0) * (sad / along) ** 2

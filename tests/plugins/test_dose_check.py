@@ -141,7 +141,7 @@ def test_the_answer_is_a_dose_of_the_case(tmp_path):
     density = density_map(there, there.structure_sets[0])
     check = ask(pencil(), Question(there, plan(), there.structure_sets[0], density))
     assert check.dose.summation == "PLAN"
-    assert "generic 6 MV beam, no magnetic field, not commissioned" in check.dose.statements
+    assert "generic 6 MV FFF beam (TPR20,10 0.635), no magnetic field, not commissioned" in check.dose.statements
     centre = check.dose.gray[tuple(np.rint(check.dose.grid.index_zyx((0, 0, 0))).astype(int))]
     assert 5 * 0.6 < centre < 5 * 1.0  # 100 MU a fraction, 60 mm deep
     grid = check.dose.grid

@@ -131,18 +131,23 @@ def test_a_dose_that_is_a_tenth_higher_is_told_as_such(window, qtbot, monkeypatc
 
 def test_the_pencil_beam_opens_as_a_dose_with_all_that_it_says_of_itself(window, qtbot, monkeypatch, tmp_path):
     dialog = opened(window, qtbot, monkeypatch, PENCIL)
-    assert "1.0 · Apache-2.0" in dialog.facts.text()
+    assert "2.0 · Apache-2.0" in dialog.facts.text()
     computed(window, dialog, qtbot)
     made = window.session.case.doses[-1]
     z, y, x = (n // 2 for n in made.gray.shape)
     assert made.gray[z, y, x] > 20 * made.gray[z, y, 4]  # in the field, and 50 mm beside it
     column = made.gray[z, :, x]
     assert column[5] > column[15] > column[24] > 0  # the beam comes from the front
-    for sentence in ("generic 6 MV beam, no magnetic field, not commissioned", "density from the CT"):
+    for sentence in (
+        "generic 6 MV FFF beam (TPR20,10 0.635), no magnetic field, not commissioned",
+        "density from the CT",
+    ):
         assert any(line.startswith(sentence) for line in made.statements)
     assert dialog.statements.text().splitlines() == [f"⚠ {line}" for line in made.statements]
-    assert window.layers.dose.currentText() == made.label
-    assert "⚠ generic 6 MV beam, no magnetic field, not commissioned" in window.layers.dose.toolTip()
+    assert window.layers.dose.currentText() == f"⚠ {made.label}"
+    assert (
+        "⚠ generic 6 MV FFF beam (TPR20,10 0.635), no magnetic field, not commissioned" in window.layers.dose.toolTip()
+    )
     said = [label.text() for label in window.plan.findChildren(type(window.plan.empty))]
     assert any("not the plan's own dose" in text for text in said)
     qtbot.mouseClick(dialog.compare, Qt.MouseButton.LeftButton)
