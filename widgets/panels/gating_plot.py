@@ -101,13 +101,14 @@ class GatingPlot(QWidget):
     def _titles(self) -> None:
         t = theme()
         labelled = bool(self._traces) and self._traces[0].labelled_percent is not None
-        self._plots[0].setLabel("left", "outside %" + (", ┄ labelled" if labelled else ""), color=t.muted)
+        self._plots[0].setLabel("left", "outside %", color=t.muted)
         names = [motion.way.name for motion in self._traces[0].motion] if self._traces else ["SI", "AP"]
         html = " ".join(
             f'<span style="color:{c}">{n}</span>' for n, c in zip(names, (t.accent, t.caution), strict=True)
         )
         self._plots[1].setLabel("left", f"{html} mm", color=t.muted)
-        self._plots[1].setLabel("bottom", "time (s), beam on shaded", color=t.muted)
+        dotted = ", dotted: as labelled" if labelled else ""
+        self._plots[1].setLabel("bottom", f"time (s), beam on shaded{dotted}", color=t.muted)
 
     def _dress(self, t: Theme) -> None:
         self._view.setBackground(t.panel)
