@@ -10,20 +10,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FIELDS = 10
-"""What is kept of a cell. The first six are differences along a row, for to the right of an edge all the row is occupied: the integrals of
-1, y, yy, z, zz, yz. The next four are of the cell alone: x, xx (less what follows from the 1), xy, xz."""
+from reviewer.geometry.pieces import divide
+
+WORD = 8
+"""Rows are as long as a multiple of this, so that untouched cells are passed over by so many."""
+
+FIELDS = 16
+"""What is kept of a cell: the integrals of 1, y, yy, z, zz, yz, x, xx, xy, xz over what lies to the right of its edges in the cell itself, and
+of 1, y, yy, z, zz, yz over what lies to their right in each cell further along the row."""
+
+OF_ROW = 6
+"""Integrals that go on along the row. Those with an x are the same in every whole cell: 1/12 of the first for xx, else 0."""
+
+
+def stride_for(columns: int) -> int:
+    """How far the rows of a lattice are apart."""
+    return -(-columns // WORD) * WORD
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_moments(moments, touched, spans, low, high, borders, starts, segments, to_cells, first_row, first_column):  # type: ignore[no-untyped-def]
+def add_moments(moments, touched, pieces, cells, low, high, borders, starts, segments, to_cells, first_row, first_column, ny, nx, stride):  # type: ignore[no-untyped-def]  # fmt: skip
     """Adds what prisms occupy of a layer of cells between w = low and high; returns whether there is any.
 
-    moments:  (ny, nx + 1, FIELDS); touched: (ny, nx + 1) uint8, 1 where an edge passes. spans: (ny, 2) first and last column that an edge touches,
-              nx and -1 where there is none.
-    borders:  (n, 2) w of floor and top of each prism; starts, segments: as in `Solid`.
-    to_cells: (2, 3) affine map of (u, v) to (x, y) in cells, whole numbers on their edges; the first of `moments` is cell first_row,
-              first_column there. So a cell's moments are the same to the last bit whatever the box that is looked at.
+    moments:  (ny * stride * FIELDS,); touched: (ny * stride,) uint8, 1 where an edge passes; both are 0 before the first prism.
+    pieces, cells: `room_for` the lattice.
+    borders:  (n, 2) w of floor and top of each prism; starts, segments: as in `Solid`. The rest as in `divide`.
     """
     side = 1.0 if to_cells[0, 0] * to_cells[1, 1] > to_cells[0, 1] * to_cells[1, 0] else -1.0
     middle, thickness = (low + high) / 2, high - low
@@ -36,148 +47,118 @@ def add_moments(moments, touched, spans, low, high, borders, starts, segments, t
         height = (top - floor) / thickness
         z = ((floor + top) / 2 - middle) / thickness
         zz = z * z + height * height / 12
-        for m in range(starts[n], starts[n + 1]):
-            u0, v0, u1, v1 = segments[m, 0], segments[m, 1], segments[m, 2], segments[m, 3]
-            x0 = to_cells[0, 0] * u0 + to_cells[0, 1] * v0 + to_cells[0, 2] - first_column
-            y0 = to_cells[1, 0] * u0 + to_cells[1, 1] * v0 + to_cells[1, 2] - first_row
-            x1 = to_cells[0, 0] * u1 + to_cells[0, 1] * v1 + to_cells[0, 2] - first_column
-            y1 = to_cells[1, 0] * u1 + to_cells[1, 1] * v1 + to_cells[1, 2] - first_row
-            _edge(moments, touched, spans, x0, y0, x1, y1, side * height, z, zz)
+        m = starts[n]
+        while m < starts[n + 1]:
+            count, m = divide(
+                pieces, cells, segments, m, starts[n + 1], to_cells, first_row, first_column, ny, nx, stride
+            )
+            _add(moments, touched, pieces, cells, count, -side * height, z, zz)
     return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _edge(moments, touched, spans, x0, y0, x1, y1, weight, z, zz):  # type: ignore[no-untyped-def]
-    """Adds what lies to the right of one edge, cell by cell; z, zz: mean of z and of its square over the prism's part in the layer."""
-    if y0 == y1:
-        return
-    ny, nx = moments.shape[0], moments.shape[1] - 1
-    if y0 < y1:
-        weight = -weight
-    else:
-        x0, y0, x1, y1 = x1, y1, x0, y0
-    row, column = int(y0), int(x0)
-    if x0 >= 0 and y0 >= 0 and x1 >= 0 and row == int(y1) and column == int(x1) and row < ny and column < nx:
-        _piece(moments, touched, spans, row, column, x0, y0, x1, y1, weight, z, zz)
-        return
-    if y1 <= 0.0 or y0 >= ny:
-        return
-    slope = (x1 - x0) / (y1 - y0)
-    if y0 < 0.0:
-        x0, y0 = x0 - y0 * slope, 0.0
-    if y1 > ny:
-        x1, y1 = x0 + (ny - y0) * slope, float(ny)
-    row, ya, xa = int(y0), y0, x0
-    while ya < y1:
-        yb = min(row + 1.0, y1)
-        xb = x1 if yb == y1 else x0 + (yb - y0) * slope
-        left, right = min(xa, xb), max(xa, xb)
-        y_left, y_right = (ya, yb) if xa <= xb else (yb, ya)
-        if right <= 0.0:
-            _strip(moments, touched, spans, row, ya - row - 0.5, yb - row - 0.5, weight, z, zz)
-        elif left >= nx:
-            # Nothing here lies to the right of it, but what lies to the right of other edges goes on until the last column.
-            spans[row, 0], spans[row, 1] = min(spans[row, 0], nx - 1), nx - 1
-        elif int(np.floor(left)) == int(np.floor(right)):
-            _piece(moments, touched, spans, row, int(left), xa, ya, xb, yb, weight, z, zz)
+def _add(moments, touched, pieces, cells, count, weight, z, zz):  # type: ignore[no-untyped-def]
+    """Adds what lies to the right of each piece; z, zz: mean of z and of its square over the prism's part in the layer."""
+    fields = np.uint64(FIELDS)
+    for i in range(count):
+        xa, ya, xb, yb = pieces[i, 0], pieces[i, 1], pieces[i, 2], pieces[i, 3]
+        x, y, dx, dy = (xa + xb) / 2, (ya + yb) / 2, xb - xa, yb - ya
+        whole = weight * dy
+        # Along the edge, x and y are straight lines: the mean of (a + da t)(b + db t) over t from -1/2 to 1/2 is ab + da db / 12.
+        xx, xy, yy = x * x + dx * dx / 12, dx * dy / 12, y * y + dy * dy / 12
+        right, first = 0.5 - x, (0.25 - xx) / 2
+        area, of_y, of_yy = whole * right, whole * (right * y - xy), whole * (right * yy - 2 * y * xy)
+        of_x, of_xy = whole * first, whole * (first * y - x * xy)
+        of_xx = whole * (0.125 - x * (xx + dx * dx / 6)) / 3
+        whole_y = whole * y
+        touched[cells[i]] = 1
+        # In the order of FIELDS.
+        there = moments[cells[i] * fields : cells[i] * fields + fields]
+        there[0] += area
+        there[1] += of_y
+        there[2] += of_yy
+        there[3] += area * z
+        there[4] += area * zz
+        there[5] += of_y * z
+        there[6] += of_x
+        there[7] += of_xx
+        there[8] += of_xy
+        there[9] += of_x * z
+        there[10] += whole
+        there[11] += whole_y
+        there[12] += whole * yy
+        there[13] += whole * z
+        there[14] += whole * zz
+        there[15] += whole_y * z
+
+
+@njit(cache=True, nogil=True)
+def next_touched(touched, words, begin, end):  # type: ignore[no-untyped-def]
+    """The next touched cell from `begin` on, or `end`; words: `touched` seen as uint64."""
+    n = begin
+    while n < end:
+        if n % WORD == 0 and words[n // WORD] == 0:
+            n += WORD
+        elif touched[n] == 0:
+            n += 1
         else:
-            steepness = (y_right - y_left) / (right - left)
-            x, y = left, y_left
-            if x < 0.0:
-                at_border = y_left - left * steepness
-                y_low, y_high = min(y, at_border), max(y, at_border)
-                _strip(moments, touched, spans, row, y_low - row - 0.5, y_high - row - 0.5, weight, z, zz)
-                x, y = 0.0, at_border
-            stop = min(right, float(nx))
-            while x < stop:
-                column = int(x)
-                x_next = min(column + 1.0, stop)
-                y_next = y_right if x_next == right else y_left + (x_next - left) * steepness
-                if y <= y_next:
-                    _piece(moments, touched, spans, row, column, x, y, x_next, y_next, weight, z, zz)
-                else:
-                    _piece(moments, touched, spans, row, column, x_next, y_next, x, y, weight, z, zz)
-                x, y = x_next, y_next
-            if right > nx:
-                spans[row, 1] = nx - 1
-        xa, ya, row = xb, yb, row + 1
+            return n
+    return end
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _strip(moments, touched, spans, row, ya, yb, weight, z, zz):  # type: ignore[no-untyped-def]
-    """Adds all of the row between two y."""
-    a = weight * (yb - ya)
-    b = a * (ya + yb) / 2
-    moments[row, 0, 0] += a
-    moments[row, 0, 1] += b
-    moments[row, 0, 2] += a * (ya * ya + ya * yb + yb * yb) / 3
-    moments[row, 0, 3] += a * z
-    moments[row, 0, 4] += a * zz
-    moments[row, 0, 5] += b * z
-    touched[row, 0] = 1
-    spans[row, 0], spans[row, 1] = 0, max(spans[row, 1], 0)
+def of_cell(running, moments, cell):  # type: ignore[no-untyped-def]
+    """The ten integrals over what is occupied of a touched cell; running: what goes on from the cells before it in the row."""
+    own = moments[cell * FIELDS : (cell + 1) * FIELDS]
+    return (
+        running[0] + own[0],
+        running[1] + own[1],
+        running[2] + own[2],
+        running[3] + own[3],
+        running[4] + own[4],
+        running[5] + own[5],
+        own[6],
+        own[7] + running[0] / 12,
+        own[8],
+        own[9],
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _piece(moments, touched, spans, row, column, xa, ya, xb, yb, weight, z, zz):  # type: ignore[no-untyped-def]
-    """Adds what lies to the right of an edge that stays in one cell: part of that cell, and all of the row beyond it."""
-    spans[row, 0], spans[row, 1] = min(spans[row, 0], column), max(spans[row, 1], column)
-    xa, ya, xb, yb = xa - column - 0.5, ya - row - 0.5, xb - column - 0.5, yb - row - 0.5
-    x, y, dx, dy = (xa + xb) / 2, (ya + yb) / 2, xb - xa, yb - ya
-    whole = weight * dy
-    # Along the edge, x and y are straight lines: the mean of (a + da t)(b + db t) over t from -1/2 to 1/2 is ab + da db / 12.
-    xx, xy, yy = x * x + dx * dx / 12, dx * dy / 12, y * y + dy * dy / 12
-    right, first = 0.5 - x, (0.25 - xx) / 2
-    area, of_y, of_yy = whole * right, whole * (right * y - xy), whole * (right * yy - 2 * y * xy)
-    of_x, of_xy = whole * first, whole * (first * y - x * xy)
-    of_xx = whole * (0.125 - x * (xx + dx * dx / 6)) / 3
-    whole_y, whole_yy = whole * y, whole * yy
-    moments[row, column, 0] += area
-    moments[row, column, 1] += of_y
-    moments[row, column, 2] += of_yy
-    moments[row, column, 3] += area * z
-    moments[row, column, 4] += area * zz
-    moments[row, column, 5] += of_y * z
-    moments[row, column, 6] += of_x
-    moments[row, column, 7] += of_xx - area / 12
-    moments[row, column, 8] += of_xy
-    moments[row, column, 9] += of_x * z
-    touched[row, column] = 1
-    rest, rest_y = whole - area, whole_y - of_y
-    moments[row, column + 1, 0] += rest
-    moments[row, column + 1, 1] += rest_y
-    moments[row, column + 1, 2] += whole_yy - of_yy
-    moments[row, column + 1, 3] += rest * z
-    moments[row, column + 1, 4] += rest * zz
-    moments[row, column + 1, 5] += rest_y * z
+def of_row(running):  # type: ignore[no-untyped-def]
+    """The same for a cell that no edge touches."""
+    return running[0], running[1], running[2], running[3], running[4], running[5], 0.0, running[0] / 12, 0.0, 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def take(running, moments, row, column):  # type: ignore[no-untyped-def]
-    """Adds the differences of the next cell of a row to the first six of `running`, puts its own integrals in place of the other four, and
-    leaves the cell empty."""
-    for n in range(6):
-        running[n] += moments[row, column, n]
-        moments[row, column, n] = 0.0
-    for n in range(6, FIELDS):
-        running[n] = moments[row, column, n]
-        moments[row, column, n] = 0.0
+def pass_by(running, moments, touched, cell):  # type: ignore[no-untyped-def]
+    """Adds to `running` what goes on from a touched cell, and leaves the cell empty."""
+    own = moments[cell * FIELDS : (cell + 1) * FIELDS]
+    for n in range(OF_ROW):
+        running[n] += own[FIELDS - OF_ROW + n]
+    for n in range(FIELDS):
+        own[n] = 0.0
+    touched[cell] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shape_of(shape, running):  # type: ignore[no-untyped-def]
-    """Writes to `shape` the centroid x, y, z of what is occupied of a cell, and the covariances xx, yy, zz, xy, xz, yz.
+def shape_of(integrals):  # type: ignore[no-untyped-def]
+    """The centroid x, y, z of what is occupied of a cell, and the covariances xx, yy, zz, xy, xz, yz.
 
-    running: what `take` has summed up until here, the first being the occupied part, more than 0.
+    integrals: of 1, y, yy, z, zz, yz, x, xx, xy, xz; the first, the occupied part, more than 0.
     """
-    part = 1.0 / running[0]
-    x = min(max(running[6] * part, -0.5), 0.5)
-    y = min(max(running[1] * part, -0.5), 0.5)
-    z = min(max(running[3] * part, -0.5), 0.5)
-    shape[0], shape[1], shape[2] = x, y, z
-    shape[3] = min(max(running[7] * part + 1.0 / 12.0 - x * x, 0.0), 0.25)
-    shape[4] = min(max(running[2] * part - y * y, 0.0), 0.25)
-    shape[5] = min(max(running[4] * part - z * z, 0.0), 0.25)
-    shape[6] = running[8] * part - x * y
-    shape[7] = running[9] * part - x * z
-    shape[8] = running[5] * part - y * z
+    part = 1.0 / integrals[0]
+    x = min(max(integrals[6] * part, -0.5), 0.5)
+    y = min(max(integrals[1] * part, -0.5), 0.5)
+    z = min(max(integrals[3] * part, -0.5), 0.5)
+    return (
+        x,
+        y,
+        z,
+        min(max(integrals[7] * part - x * x, 0.0), 0.25),
+        min(max(integrals[2] * part - y * y, 0.0), 0.25),
+        min(max(integrals[4] * part - z * z, 0.0), 0.25),
+        integrals[8] * part - x * y,
+        integrals[9] * part - x * z,
+        integrals[5] * part - y * z,
+    )

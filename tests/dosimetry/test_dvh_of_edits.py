@@ -11,12 +11,14 @@ from phantoms import circle, linear_dose, planes_grid, rectangle, stack
 from shapely import affinity, box
 
 from reviewer.case import Dose
-from reviewer.dosimetry import dvh as dvhs
 from reviewer.dosimetry.cache import DvhCache
+from reviewer.dosimetry.cells import Cubes, Voxels
 from reviewer.dosimetry.dvh import dvh
-from reviewer.dosimetry.moments import FIELDS, add_moments, shape_of, take
+from reviewer.dosimetry.interpolation import bounds, interpolate, rows_for, spread_of, weigh, whole_row
+from reviewer.dosimetry.moments import FIELDS, OF_ROW, add_moments, of_cell, of_row, pass_by, shape_of, stride_for
 from reviewer.errors import CancelledError
 from reviewer.geometry.grid import Grid
+from reviewer.geometry.pieces import room_for
 
 GRID = planes_grid(np.arange(-40.0, 41.0, 2.5))
 DOSE = linear_dose(2.5, (0.3, -0.2, 0.5), half=60.0, shift=(0.4, 0.7, 0.9))
@@ -67,11 +69,10 @@ def test_going_on_from_an_earlier_dvh_gives_what_adding_up_all_gives(edits, degr
 @pytest.mark.parametrize("degrees", [0.0, 10.0])
 def test_an_edit_of_one_plane_adds_up_a_part(monkeypatch, degrees):
     structure, tie = body(), turned(degrees)
-    kinds = (dvhs._Voxels, dvhs._Cubes)
     added: list[int] = []
-    for kind in kinds:
-        add = kind.add
-        monkeypatch.setattr(kind, "add", lambda self, n, *rest, add=add: added.append(n) or add(self, n, *rest))
+    for kind in (Voxels, Cubes):
+        share = kind.share
+        monkeypatch.setattr(kind, "share", lambda self, n, *rest, share=share: added.append(n) or share(self, n, *rest))
     before = dvh(structure, DOSE, tie)
     whole = len(added)
     added.clear()
@@ -142,28 +143,58 @@ def test_moments_are_those_of_the_clipped_polygon(points, extent, flipped):
         return
     floor, height = extent
     ny, nx = 5, 6
-    moments, touched = np.zeros((ny, nx + 1, FIELDS)), np.zeros((ny, nx + 1), dtype=np.uint8)
-    spans = np.tile(np.array([nx, -1]), (ny, 1))
+    stride = stride_for(nx)
+    moments, touched = np.zeros(ny * stride * FIELDS), np.zeros(ny * stride, dtype=np.uint8)
     borders, starts = np.array([[floor, floor + height]]), np.array([0, len(segments)])
-    found = add_moments(moments, touched, spans, 0.0, 1.0, borders, starts, segments, np.eye(2, 3), 0, 0)
+    found = add_moments(
+        moments, touched, *room_for(ny, nx), 0.0, 1.0, borders, starts, segments, np.eye(2, 3), 0, 0, ny, nx, stride
+    )
     low, high = max(floor, 0.0), min(floor + height, 1.0)
     assert found == (high > low)
     if not found:
         return
     for row in range(ny):
-        running, shape = np.zeros(FIELDS), np.zeros(9)
+        running = np.zeros(OF_ROW)
         for column in range(nx):
-            take(running, moments, row, column)
+            cell = row * stride + column
+            integrals = of_cell(running, moments, cell) if touched[cell] else of_row(running)
+            pass_by(running, moments, touched, cell)
             piece = hull.intersection(box(column, row, column + 1, row + 1))
-            assert running[0] == pytest.approx(piece.area * (high - low), abs=1e-9)
-            if running[0] < 1e-4:
+            assert integrals[0] == pytest.approx(piece.area * (high - low), abs=1e-9)
+            if integrals[0] < 1e-4:
                 continue
-            shape_of(shape, running)
+            shape = shape_of(integrals)
             truth = planar_moments(piece, (column + 0.5, row + 0.5))
             depth, thick = (low + high) / 2 - 0.5, (high - low) ** 2 / 12
             assert shape == pytest.approx(
                 [truth[0], truth[1], depth, truth[2], truth[3], thick, truth[4], 0.0, 0.0], abs=1e-6
             )
+    assert not moments.any()
+    assert not touched.any()
+
+
+@pytest.mark.parametrize("edge", [0, 7])
+def test_a_row_at_once_is_what_its_voxels_are_one_by_one(edge):
+    """In the midst of a dose and at its border, with a lean part of the row's height and width occupied."""
+    gray = np.random.default_rng(5).uniform(0, 60, (8, 8, 30)).astype(np.float32)
+    along_w, along_v, along_u = weigh(0.2, 0.3, 0.4, 0.5), weigh(-0.1, 0.25, 1.0, 1.0), weigh(0.0, 0.5, 1.0, 1.0)
+    yy, zz, yz = 0.02, 0.03, 0.01
+    for k, j, first, stop in ((4, 3, 5, 20), (edge, edge, 0, 30)):
+        rows = rows_for(30)
+        least, most, lower, upper = whole_row(rows, gray, k, j, first, stop, along_w, along_v, yy, zz, yz)
+        doses, spreads = [], []
+        for i in range(first, stop):
+            dose, *slopes = interpolate(gray, k, j, i, along_w, along_v, along_u)
+            floor, top = bounds(gray, k, j, i)
+            spread = spread_of((0.0, 0.0, 0.0, 1 / 12, yy, zz, 0.0, 0.0, yz), *slopes)
+            doses.append(dose)
+            spreads.append(max(min(spread, top - dose, dose - floor), 0.0))
+        count = stop - first
+        np.testing.assert_allclose(rows[0, :count], doses, atol=1e-4)
+        np.testing.assert_allclose(rows[1, :count], spreads, atol=1e-4)
+        assert (least, most) == (gray[k, j, first:stop].min(), gray[k, j, first:stop].max())
+        spans = np.array(doses) - spreads, np.array(doses) + spreads
+        assert (lower, upper) == pytest.approx((spans[0].min(), spans[1].max()), abs=1e-4)
 
 
 def planar_moments(piece, origin):
