@@ -154,7 +154,7 @@ def test_the_pencil_beam_opens_as_a_dose_with_all_that_it_says_of_itself(window,
     assert [c.dose for c in window.session.view.columns] == ["dose", made.id]
     assert window.session.view.other_dose == "dose"
     written = export(window.session.case, window.session.case.structure_sets, tmp_path, Formats(anonymise=True))
-    assert "DOSE 2 is not among the files: a backend computed it" in written.remarks
+    assert "DOSE 2 is not among the files: it was computed here, or by a backend" in written.remarks
     qtbot.mouseClick(dialog.remove, Qt.MouseButton.LeftButton)
     assert [d.id for d in window.session.case.doses] == ["dose"]
     assert window.session.view.dose == "dose"
