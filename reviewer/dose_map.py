@@ -25,6 +25,7 @@ class DoseMap:
     """Numbers on a grid with colours.
 
     values: (z, y, x) float32; NaN where nothing is known. unit: Gy, %, or nothing. doses: ids of what it was made of, first that of `title`.
+    summary: what it amounts to, in a sentence.
     stops:  (value, colour) in rising order; beyond the ends the colour stays. ticks: what the legend names.
     """
 
@@ -35,6 +36,7 @@ class DoseMap:
     stops: tuple[tuple[float, Rgba], ...]
     ticks: tuple[float, ...]
     doses: tuple[str, str]
+    summary: str = ""
 
     def colours(self, count: int = 512) -> NDArray[np.float32]:
         """(count, 4) colours from the first stop to the last, evenly spaced."""
@@ -65,12 +67,17 @@ def difference_map(
         (end, (*MORE, 0.85)),
     )
     unit = "Gy" if reference_gy is None else f"% of {reference_gy:g} Gy"
-    title = f"difference: {shown.label or 'dose'} − {against.label or 'dose'}"
+    title = f"difference: {shown.title} − {against.title}"
     return DoseMap(title, unit, shown.grid, values, stops, (-end, 0.0, end), (shown.id, against.id))
 
 
 def gamma_map(
-    reference: Dose, evaluated: Dose, values: NDArray[np.float32], criteria: str, passed: float | None
+    reference: Dose,
+    evaluated: Dose,
+    values: NDArray[np.float32],
+    criteria: str,
+    passed: float | None,
+    summary: str = "",
 ) -> DoseMap:
     """The gamma index on the grid of the reference; what passes (up to 1) is cool and faint, what fails warm and strong."""
     stops: tuple[tuple[float, Rgba], ...] = (
@@ -80,5 +87,5 @@ def gamma_map(
         (2.0, (*MORE, 0.9)),
     )
     share = "no points" if passed is None else f"{passed:.1f} % pass"
-    title = f"gamma: {share} ({criteria}), {evaluated.label or 'dose'} against {reference.label or 'dose'}"
-    return DoseMap(title, "", reference.grid, values, stops, (0.0, 1.0, 2.0), (reference.id, evaluated.id))
+    title = f"gamma: {share} ({criteria}), {evaluated.title} against {reference.title}"
+    return DoseMap(title, "", reference.grid, values, stops, (0.0, 1.0, 2.0), (reference.id, evaluated.id), summary)

@@ -17,6 +17,7 @@ import numpy as np
 from reviewer.case import Case, Colour, Dose, Image, Structure, Window
 from reviewer.columns import Column, Prescribed
 from reviewer.dose_map import DoseMap
+from reviewer.dosimetry.criteria import Criteria
 from reviewer.errors import NotRegisteredError
 from reviewer.geometry.grid import Grid
 
@@ -27,6 +28,7 @@ Matrix = tuple[tuple[float, float, float, float], ...]
 Orientation = Literal["axial", "sagittal", "coronal"]
 ORIENTATIONS: tuple[Orientation, ...] = ("axial", "sagittal", "coronal")
 Mode = Literal["review", "contour", "day", "gating", "practice"]
+MapKind = Literal["gy", "percent", "gamma"]
 OverlayStyle = Literal["blend", "swipe", "spyglass", "checkerboard"]
 
 
@@ -71,7 +73,8 @@ class View:
     stroke:   a structure of the set as the stroke in hand would make it, drawn in place of the one with its id.
     compared: two structures (reference A, B) whose difference is shown; compared_alone: without other contours and without dose.
     columns:  plans that are judged side by side, the first is what the others are set against; empty: the dose that is shown, alone.
-    both_isodoses: lines of the dose that is shown and of the next column's, dashed. map: difference or gamma, shown while it is of these two.
+    both_isodoses: lines of the dose that is shown and of the next column's, dashed. wanted_map: what is to be seen of the two: their difference
+              in Gy, in percent, or gamma by these criteria; map: that, once it is made, shown while it is of these two.
     sheet:    id of the goal sheet, None: one for the number of fractions. prescribed: typed in, by dose id. assigned: name in the sheet ->
               id of the structure that a person chose. bands: published values behind those of the plan.
     """
@@ -104,7 +107,9 @@ class View:
     compared_alone: bool = True
     columns: tuple[Column, ...] = ()
     both_isodoses: bool = False
+    wanted_map: MapKind | None = None
     map: DoseMap | None = None
+    gamma: Criteria = field(default_factory=Criteria)
     sheet: str | None = None
     prescribed: Mapping[str, Prescribed] = field(default_factory=lambda: MappingProxyType({}))
     assigned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import astuple
 from types import MappingProxyType
 from typing import Any, get_args
 
 from reviewer.case import Case, Window
 from reviewer.columns import Column, Prescribed
-from reviewer.scene import OverlayStyle, View
+from reviewer.dosimetry.criteria import Criteria
+from reviewer.errors import InputError
+from reviewer.scene import MapKind, OverlayStyle, View
 
-_SWITCHES = ("overlay_on", "crosshair", "isodose_lines", "wash")
+_SWITCHES = ("overlay_on", "crosshair", "isodose_lines", "wash", "both_isodoses")
 _SHARES = ("blend", "swipe", "wash_opacity")
 
 
@@ -23,6 +27,8 @@ def document(view: View) -> dict[str, Any]:
         "active": view.active,
         "reference_gy": view.reference_gy,
         **judging(view),
+        "wanted_map": view.wanted_map,
+        "gamma": list(astuple(view.gamma)),
         "columns": [[c.dose, c.structure_set] for c in view.columns],
         "point_mm": list(view.point_mm),
         "hidden": sorted(view.hidden),
@@ -78,6 +84,11 @@ def wishes(found: Any, case: Case) -> dict[str, Any]:
         asked["assigned"] = MappingProxyType(
             {str(n): i for n, i in assigned.items() if isinstance(i, str) and i in structures}
         )
+    if found.get("wanted_map") in get_args(MapKind):
+        asked["wanted_map"] = found["wanted_map"]
+    if isinstance(found.get("gamma"), list):
+        with suppress(TypeError, InputError):
+            asked["gamma"] = Criteria(*found["gamma"])
     columns = found.get("columns")
     if isinstance(columns, list):
         asked["columns"] = tuple(

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import QLocale, QSettings
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from reviewer.case import Case, StructureSet
@@ -20,7 +21,16 @@ from .jobs import Jobs, Progress
 from .loading import load
 from .saving import Saving
 
-FILTER = "PDF (*.pdf);;HTML (*.html);;CSV (*.csv)"
+KINDS = {
+    "PDF on A4 (*.pdf)": (".pdf", "a4"),
+    "PDF on letter (*.pdf)": (".pdf", "letter"),
+    "HTML (*.html)": (".html", "a4"),
+    "CSV (*.csv)": (".csv", "a4"),
+}
+"""What a report is asked as: the ending of its name, and the paper, which only a PDF has."""
+
+KIND = "report/kind"
+"""The setting that remembers it."""
 
 
 class Approving:
@@ -130,12 +140,20 @@ class Approving:
     # -- the report -----------------------------------------------------------------------------------------------------
 
     def ask_report(self) -> None:
-        file, kind = QFileDialog.getSaveFileName(self._window, "Report", str(Path.home() / "report.pdf"), FILTER)
+        """The kind that was taken last is offered first; to begin with letter where it is usual, else A4."""
+        usual = "letter" if QLocale().measurementSystem() == QLocale.MeasurementSystem.ImperialUSSystem else "a4"
+        first = next(kind for kind, (_, paper) in KINDS.items() if paper == usual)
+        last = str(QSettings().value(KIND, first))
+        file, kind = QFileDialog.getSaveFileName(
+            self._window, "Report", str(Path.home() / "report.pdf"), ";;".join(KINDS), last if last in KINDS else first
+        )
         if file:
+            QSettings().setValue(KIND, kind)
+            suffix, paper = KINDS[kind]
             path = Path(file)
-            self.write_report(path if path.suffix else path.with_suffix(f".{kind.split('.')[-1].rstrip(')')}"))
+            self.write_report(path if path.suffix else path.with_suffix(suffix), paper)
 
-    def write_report(self, path: Path) -> None:
+    def write_report(self, path: Path, paper: str = "a4") -> None:
         case, view, workspace = self._session.case, self._session.view, self._saving.workspace
         traces = tuple(self._gating())
 
@@ -154,7 +172,7 @@ class Approving:
                 cancelled=progress.cancelled,
             )
             progress.report(0.8, "Writing")
-            writing.write(report, path)
+            writing.write(report, path, paper)
             return path
 
         self._jobs.run("Report", work, lambda there: self._say(f"The report is {there}"), key="report")

@@ -12,6 +12,7 @@ from reviewer.case import Case, Dose
 from reviewer.columns import Column, DayPlans, day_plans, prescribed
 from reviewer.dose_map import DoseMap, difference_map, gamma_map
 from reviewer.errors import CancelledError
+from reviewer.scene import MapKind
 from reviewer.session import Session
 
 from .actions import NOTHING_OPEN, Command
@@ -31,7 +32,6 @@ class PlanCommands:
     ) -> None:
         self._window, self._session, self._jobs = window, session, jobs
         self._say, self._warn = say, warn
-        self._wanted: str | None = None
         self._maps: dict[tuple[Any, ...], tuple[Dose, Dose, DoseMap]] = {}
         self._day: tuple[Case, DayPlans | None] | None = None
         follow(window, session, self._heard)
@@ -70,7 +70,12 @@ class PlanCommands:
         for kind, text, key, tip in (
             ("gy", "Dose difference in Gy", "U", "The dose that is shown less the one that it is compared with"),
             ("percent", "Dose difference in %", "Ctrl+U", "In % of the reference dose"),
-            ("gamma", "Gamma map", "Shift+U", "3 % of the highest dose, 2 mm, cut-off 10 % (Low 1998)"),
+            (
+                "gamma",
+                "Gamma map",
+                "Shift+U",
+                "By the gamma criteria that are chosen, 3 % and 2 mm to begin with (Low 1998)",
+            ),
         ):
             yield Command(
                 f"dose.map.{kind}",
@@ -80,8 +85,16 @@ class PlanCommands:
                 key,
                 tip,
                 refusal=lambda kind=kind: self._no_map(kind),
-                checked=lambda kind=kind: self._wanted == kind,
+                checked=lambda kind=kind: session.view.wanted_map == kind,
             )
+        yield Command(
+            "dose.gamma",
+            "Gamma criteria…",
+            "Plans",
+            lambda: self._dialog(".dialogs.gamma", "GammaDialog"),
+            tip="Dose difference, global or local, distance, cut-off; how many points pass",
+            refusal=lambda: self._no_map("gamma"),
+        )
         yield Command(
             "dose.both",
             "Isodoses of both plans",
@@ -109,8 +122,7 @@ class PlanCommands:
     def compare_day(self) -> None:
         """Or back to the plan that is shown alone."""
         if self._is_day:
-            self._session.look(columns=(), both_isodoses=False, map=None)
-            self._wanted = None
+            self._session.look(columns=(), both_isodoses=False, map=None, wanted_map=None)
         elif self.day is not None:
             self._session.look(columns=self.day.columns)
             shown = {c.dose for c in self.day.columns}
@@ -130,24 +142,22 @@ class PlanCommands:
 
     # -- maps -----------------------------------------------------------------------------------------------------------
 
-    def show_map(self, kind: str) -> None:
-        """Or take it away."""
-        if self._wanted == kind:
-            self._wanted = None
-            self._jobs.cancel(MAP_JOB)
-            self._session.look(map=None)
-            return
-        self._wanted = kind
-        self._make_map()
+    def show_map(self, kind: MapKind) -> None:
+        """Or take it away; it is made when the view is heard of."""
+        if self._session.view.wanted_map == kind:
+            self._session.look(wanted_map=None, map=None)
+        else:
+            self._session.look(wanted_map=kind)
 
     def _make_map(self) -> None:
         """What is wanted, of the two doses that are compared now. The one before goes at once: it is of other doses."""
-        case, view, kind = self._session.case, self._session.view, self._wanted
+        case, view = self._session.case, self._session.view
+        kind = view.wanted_map
         shown, other = case.dose(view.dose), case.dose(view.other_dose)
         if kind is None or shown is None or other is None:
             return
         reference = view.reference_gy if kind == "percent" else None
-        key = kind, shown.id, other.id, reference
+        key = kind, shown.id, other.id, view.gamma if kind == "gamma" else reference
         known = self._maps.get(key)
         if known is not None and known[0] is shown and known[1] is other:
             self._session.look(map=known[2])
@@ -160,23 +170,22 @@ class PlanCommands:
                 values = load("reviewer.dosimetry.accumulation").difference(shown, other, to_other)
                 return difference_map(shown, other, values, reference)
             module = load("reviewer.dosimetry.gamma")
-            criteria = module.Criteria()
 
             def report(part: float) -> bool:
                 progress.report(part)
                 return progress.cancelled()
 
-            found = module.gamma(shown, other, criteria, to_other, report)
-            return gamma_map(shown, other, found.values, str(criteria), found.pass_percent)
+            found = module.gamma(shown, other, view.gamma, to_other, report)
+            return gamma_map(shown, other, found.values, str(view.gamma), found.pass_percent, found.summary)
 
         def done(made: DoseMap) -> None:
             self._maps[key] = shown, other, made
-            if self._wanted == kind:
+            if self._session.view.wanted_map == kind:
                 self._session.look(map=made)
 
         def failed(error: Exception) -> None:
-            self._wanted = None
             if not isinstance(error, CancelledError):
+                self._session.look(wanted_map=None)
                 self._warn(f"The {'gamma map' if kind == 'gamma' else 'dose difference'}: {error}")
 
         label = "Gamma" if kind == "gamma" else "Dose difference"
@@ -283,13 +292,14 @@ class PlanCommands:
     def _heard(self, changes: Changes) -> None:
         if changes.opened:
             self._maps.clear()
-            self._wanted = None
-        elif self._wanted is not None and changes.view("dose", "columns", "reference_gy"):
-            if self._no_map(self._wanted):
-                self._wanted = None
-                self._session.look(map=None)
-            else:
-                self._make_map()
+        if not changes.view("wanted_map", "dose", "columns", "reference_gy", "gamma"):
+            return
+        kind = self._session.view.wanted_map
+        if kind is not None and not self._no_map(kind):
+            self._make_map()
+        else:
+            self._jobs.cancel(MAP_JOB)
+            self._session.look(map=None, wanted_map=None)
 
     # -- why not --------------------------------------------------------------------------------------------------------
 

@@ -44,8 +44,17 @@ def image_facts(image: Image) -> str:
 
 
 def dose_title(dose: Dose, plan: Plan | None = None) -> str:
+    """With a mark where a backend has something to say of it (`said`)."""
     name = dose.label.strip() or (plan.label if plan else "") or "dose"
-    return name if dose.type == "PHYSICAL" else f"{name} ({dose.type.lower()})"
+    kind = "" if dose.type == "PHYSICAL" else f" ({dose.type.lower()})"
+    return f"{'⚠ ' if dose.statements else ''}{name}{kind}"
+
+
+def said(dose: Dose) -> tuple[str, ...]:
+    """Lines that belong to every number of a dose that a backend computed; empty for a dose of the files."""
+    if not dose.statements:
+        return ()
+    return (f"⚠ {dose.label}: not the plan's own dose", *(f"⚠ {line}" for line in dose.statements))
 
 
 def structure_set_title(group: StructureSet) -> str:

@@ -63,3 +63,8 @@ class Dose:
     recipe: Recipe | None = None
     prescribed_gy: float | None = None
     fractions: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The label, with a mark where there are statements."""
+        return f"{'⚠ ' if self.statements else ''}{self.label.strip() or 'dose'}"

@@ -94,6 +94,12 @@ def difference(minuend: Dose, subtrahend: Dose, to_subtrahend: ArrayLike | None 
         raise InputError(
             f"one dose is {minuend.type}, the other {subtrahend.type}", where=minuend.label, remedy="choose two alike"
         )
+    if minuend.scale != subtrahend.scale:
+        raise InputError(
+            f"one dose is {minuend.scale or 'on an unknown scale'}, the other {subtrahend.scale or 'on an unknown scale'}",
+            where=minuend.label,
+            remedy="choose two alike",
+        )
     return np.asarray(minuend.gray - resampled(subtrahend, minuend.grid, to_subtrahend), dtype=np.float32)
 
 

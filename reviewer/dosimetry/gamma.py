@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Dose, Image, Window
+from reviewer.dosimetry.criteria import Criteria
 from reviewer.errors import CancelledError, InputError
 from reviewer.geometry.grid import Grid
 
@@ -24,36 +25,6 @@ LARGEST = 2.0
 """Gamma is searched up to here; points beyond are reported as this, and do not pass anyway."""
 
 THREADS = 2
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """What counts as agreement.
-
-    dose_percent:   difference, in % of `normal_gy`, or with `local` of the reference dose in each point.
-    distance_mm:    distance to agreement. cutoff_percent: points with less than this % of `normal_gy` in the reference are not asked.
-    normal_gy:      what 100 % is; None for the highest dose of the reference.
-    """
-
-    dose_percent: float = 3.0
-    distance_mm: float = 2.0
-    cutoff_percent: float = 10.0
-    local: bool = False
-    normal_gy: float | None = None
-
-    def __post_init__(self) -> None:
-        if not (0 < self.dose_percent <= 100 and 0 < self.distance_mm <= 50 and 0 <= self.cutoff_percent < 100):
-            raise InputError(
-                "the gamma criteria make no sense",
-                where=str(self),
-                remedy="give a dose of up to 100 %, a distance of up to 50 mm and a cut-off below 100 %",
-            )
-        if self.local and self.cutoff_percent == 0:
-            raise InputError("a local dose difference needs a cut-off", where=str(self), remedy="give more than 0 %")
-
-    def __str__(self) -> str:
-        scope = "local" if self.local else "global"
-        return f"{self.dose_percent:g} % {scope}, {self.distance_mm:g} mm, cut-off {self.cutoff_percent:g} %"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +45,14 @@ class Gamma:
     def pass_percent(self) -> float | None:
         """Part of the points with an answer that have a gamma of at most 1; None where there are none."""
         return 100 * float(np.count_nonzero(self.values <= 1)) / self.points if self.points else None
+
+    @property
+    def summary(self) -> str:
+        """In a sentence."""
+        if self.pass_percent is None or self.mean is None:
+            return "no point of the reference above the cut-off lies where the other dose is known"
+        text = f"{self.pass_percent:.2f} % of {self.points} points pass, mean gamma {self.mean:.3f}"
+        return f"{text}; {self.unknown} more have no dose to compare with" if self.unknown else text
 
     @property
     def mean(self) -> float | None:
@@ -110,6 +89,12 @@ def gamma(
     if reference.type != evaluated.type:
         raise InputError(
             f"one dose is {reference.type}, the other {evaluated.type}",
+            where=evaluated.label,
+            remedy="choose two alike",
+        )
+    if reference.scale != evaluated.scale:
+        raise InputError(
+            f"one dose is {reference.scale or 'on an unknown scale'}, the other {evaluated.scale or 'on an unknown scale'}",
             where=evaluated.label,
             remedy="choose two alike",
         )

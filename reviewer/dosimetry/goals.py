@@ -84,7 +84,7 @@ class Delivery:
             raise InputError(f"{number} is no number of fractions", where=dose.label, remedy="give 1 or more")
         courses = dose.recipe.courses if dose.recipe is not None else dose.summation == "MULTI_PLAN"
         scale = Effect.parse(dose.scale)
-        return cls(case, dose, group, prescribed, number, SUM if courses else PLAN, scale, label or dose.label)
+        return cls(case, dose, group, prescribed, number, SUM if courses else PLAN, scale, label or dose.title)
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,6 +42,7 @@ from reviewer.report.wording import (
     moment,
     patient_facts,
     patient_name,
+    said,
     signature,
     state,
     void,
@@ -182,13 +183,21 @@ def _summary(report: Report, width: float) -> Iterator[Flowable]:
                 str(number),
                 d.label,
                 f"{d.group.label} ({d.group.date or 'no date'})",
-                "not known" if d.prescribed_gy is None else f"{d.prescribed_gy:.2f} Gy",
+                "not known" if d.prescribed_gy is None else f"{d.prescribed_gy:.2f} Gy {d.dose.scale}".strip(),
                 "not known" if d.fractions is None else str(d.fractions),
                 d.dose.date or "–",
             )
         )
     yield _table(rows, width, [0.05, 0.3, 0.3, 0.14, 0.09, 0.12])
+    yield from _said(report)
     yield Spacer(0, 4 * mm)
+
+
+def _said(report: Report) -> Iterator[Flowable]:
+    """Below every table of numbers."""
+    for line in said(report):
+        yield Spacer(0, 1.5 * mm)
+        yield _text(line, STATUS["acceptable"])
 
 
 def _goals(report: Report, width: float) -> Iterator[Flowable]:
@@ -216,6 +225,7 @@ def _goals(report: Report, width: float) -> Iterator[Flowable]:
     last = 0.09 if count == 2 else 0.0
     each = (1 - 0.2 - 0.13 - 0.15 - last) / count
     yield _table(rows, width, [0.2, 0.13, 0.15, *[each] * count, *([last] if last else [])], tints)
+    yield from _said(report)
     unmatched = ", ".join(s.name for s in comparison.evaluations[0].unmatched)
     if unmatched:
         yield Spacer(0, 1.5 * mm)
@@ -316,6 +326,7 @@ def _dvh(report: Report, width: float) -> Iterator[Flowable]:
         tints.append(("BACKGROUND", (0, line), (0, line), _colour(each.structure.colour)))
     share = 0.55 / len(report.labels)
     yield _table(rows, width, [0.02, 0.2, 0.11, *[share] * len(report.labels), 0.12], tints)
+    yield from _said(report)
 
 
 def _plot(curves: Sequence[Curves], width: float, height: float) -> Drawing:

@@ -24,6 +24,7 @@ from reviewer.report.wording import (
     moment,
     patient_facts,
     patient_name,
+    said,
     signature,
     state,
     void,
@@ -47,6 +48,7 @@ def write_html(report: Report) -> bytes:
         f"{moment(report.made.isoformat(timespec='seconds'))}</p>",
         *(f"<div class='note violated'>⚠ {escape(doubt)}</div>" for doubt in report.doubts),
         f"<div class=state><b>{symbol} {escape(sentence)}</b></div>",
+        *(f"<div class='note acceptable'>{escape(line)}</div>" for line in said(report)),
     ]
     if report.decision is not None:
         parts.append(f"<h2>Decision</h2><p>{escape(report.decision.sentence)}</p>")
@@ -69,6 +71,7 @@ def write_csv(report: Report) -> bytes:
     table.writerow(["patient", _cell(patient_name(patient)), _cell(patient.id)])
     table.writerow(["made", report.made.isoformat(timespec="seconds"), f"Reviewer {__version__}", NOT_A_DEVICE])
     table.writerow(["state", *map(_cell, state(report))])
+    table.writerows(["statement", _cell(line)] for line in said(report))
     table.writerow([])
     table.writerow(
         ["structure", "goal", "limit", "acceptable", "plan", "dose", "value", "unit", "status", "reason or note"]
@@ -123,7 +126,7 @@ def _goals(report: Report) -> str:
     sheet = report.comparison.sheet
     return (
         f"<h2>Goals: {escape(sheet.name)}</h2><p class=muted>Source: {escape(sheet.source)}</p>"
-        f"<table><tr><th>structure<th>goal<th>limit{head}{rows}</table>"
+        f"<table><tr><th>structure<th>goal<th>limit{head}{rows}</table>{_said(report)}"
     )
 
 
@@ -201,7 +204,11 @@ def _doses(report: Report) -> str:
         rows.append(
             f"<tr><td style='border-left:10px solid rgb({r},{g},{b})'>{escape(each.structure.name)}<td>{volume}{cells}"
         )
-    return f"<table><tr><th>structure<th>cc{head}{''.join(rows)}</table>"
+    return f"<table><tr><th>structure<th>cc{head}{''.join(rows)}</table>{_said(report)}"
+
+
+def _said(report: Report) -> str:
+    return "".join(f"<p class=acceptable>{escape(line)}</p>" for line in said(report))
 
 
 def _gating(report: Report) -> str:

@@ -29,6 +29,14 @@ def patient_facts(patient: Patient) -> str:
     return " · ".join(p for p in (f"ID {patient.id or '–'}", patient.sex, born) if p)
 
 
+def said(report: Report) -> tuple[str, ...]:
+    """What backends say of the doses that they computed: it goes with their numbers."""
+    doses = dict.fromkeys(e.delivery.dose for e in report.comparison.evaluations)
+    return tuple(
+        f"{dose.title}, not the plan's own dose: {'; '.join(dose.statements)}" for dose in doses if dose.statements
+    )
+
+
 def state(report: Report) -> tuple[str, str]:
     """Mark and sentence on whether the anatomy that is reported is signed."""
     group = report.comparison.evaluations[0].delivery.group

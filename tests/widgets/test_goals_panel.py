@@ -229,6 +229,7 @@ def test_a_typed_prescription_counts(window, qtbot):
 
 
 def test_biological_dose_says_so_and_meets_nothing(window, qtbot):
+    """50 Gy in 5 with α/β = 3: EQD2 50 (1 + 10/3) / (1 + 2/3) = 130 Gy; the physical prescription is none of it."""
     window.actions_.trigger("dose.effect")
     made = dialog(window, "effect")
     made.findChild(QSpinBox, "effect.fractions").setValue(5)
@@ -236,7 +237,8 @@ def test_biological_dose_says_so_and_meets_nothing(window, qtbot):
     settle(window, qtbot)
     session = window.session
     assert "EQD2 (α/β 3 Gy, 5 fx)" in session.case.dose(session.view.dose).label
-    assert session.view.reference_gy is None
+    assert session.view.reference_gy == pytest.approx(130.0)
+    assert window.goals.basis.text().startswith("130 Gy EQD2_3 prescribed in 5 fx")
     assert not any("✓" in text for text in lines(window))
     window.actions_.trigger("dose.remove")
     settle(window, qtbot)

@@ -85,13 +85,13 @@ def overlay_texts(scene: Scene) -> tuple[str, ...]:
 
 
 def dose_texts(layer: DoseLayer) -> tuple[str, ...]:
-    """The dose in words; what is not a plan's physical dose says so."""
+    """The dose in words; what is not a plan's physical dose says so, and what a backend computed says what it says of itself."""
     dose = layer.dose
     kinds = [k.lower() for k, usual in ((dose.type, "PHYSICAL"), (dose.summation, "PLAN")) if k and k != usual]
-    name = f"dose: {dose.label or 'without name'}"
-    full = " · ".join((name, *kinds))
+    full = " · ".join((f"dose: {dose.title}", *kinds))
     dated = f"{full} · {dose.date}" if dose.date else full
-    return tuple(dict.fromkeys((dated, full)))
+    told = (f"{full} · {dose.statements[0]}",) if dose.statements else ()
+    return tuple(dict.fromkeys((*told, dated, full)))
 
 
 def level_text(level: Isodose, reference_gy: float | None) -> str:
@@ -123,7 +123,7 @@ def facts_of(
     if scene.dose is not None:
         lines.append(Fact("dose", "top left", dose_texts(scene.dose), must=True))
     if scene.against is not None:
-        other = scene.against.dose.label or "without name"
+        other = scene.against.dose.title
         lines.append(Fact("against", "top left", (f"dashed: dose {other}", f"dashed: {other}"), "muted", must=True))
     if scene.map is not None:
         shown = scene.map.map

@@ -27,6 +27,7 @@ from ..numbers import Numbers, Want
 from ..theme import RHYTHM, muted
 from ..wording import dose_title
 from .dvh_table import DvhTable, Row, outside_warning
+from .said import Said
 
 if TYPE_CHECKING:  # loaded late: see _load
     from .dvh_plot import DvhPlot
@@ -104,6 +105,7 @@ class DvhPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(RHYTHM // 2)
         column.addLayout(head)
+        column.addWidget(Said(session, "dvh.said"))
         column.addWidget(self._empty, 1)
         column.addWidget(self._split, 1)
 

@@ -20,16 +20,17 @@ from ..actions import Actions
 from ..binding import Changes, follow
 from ..jobs import Jobs
 from ..theme import RHYTHM, theme, theme_changed
-from ..wording import dose_title, gray, structure_set_title
+from ..wording import dose_title, gray, said, structure_set_title
 from .goals_list import Goals, GoalsHead, Head, Line
 from .goals_work import GoalWork, Outcome
 from .layers import ElidedCombo, tool_button
+from .said import Said
 
 MENU = (
     ("goals.planned", "goals.bands", "goals.match", "goals.edit"),
     ("dose.prescription", "dose.sum", "dose.effect", "dose.remove"),
     ("plans.beside", "plans.switch", "dose.both"),
-    ("dose.map.gy", "dose.map.percent", "dose.map.gamma"),
+    ("dose.map.gy", "dose.map.percent", "dose.map.gamma", "dose.gamma"),
     ("plans.decision",),
 )
 
@@ -103,6 +104,7 @@ class GoalsPanel(QWidget):
         column.setSpacing(RHYTHM // 2)
         column.addLayout(top)
         column.addWidget(self.basis)
+        column.addWidget(Said(session, "goals.said"))
         column.addWidget(self.head)
         column.addWidget(self.empty, 1)
         column.addWidget(self.list, 1)
@@ -317,19 +319,27 @@ def column_tip(case: Case, column: Column) -> str:
     if dose is None or group is None:
         return ""
     plan = case.plan(dose.plan_id)
-    return f"{dose_title(dose, plan)}\nplan {plan.label if plan else 'not among the files'}, structures {structure_set_title(group)}"
+    about = f"plan {plan.label if plan else 'not among the files'}, structures {structure_set_title(group)}"
+    return "\n".join((dose_title(dose, plan), about, *said(dose)))
 
 
 def basis_of(outcome: Outcome) -> str:
     """Prescription and fractions, once where they are the same for all."""
     found = dict.fromkeys(
         (
-            f"{gray(e.delivery.prescribed_gy)} prescribed" if e.delivery.prescribed_gy else "no prescription known",
+            _prescribed(e.delivery),
             f"{e.delivery.fractions} fx" if e.delivery.fractions else "fractions not known",
         )
         for e in outcome.comparison.evaluations
     )
     return "  |  ".join(" in ".join(parts) for parts in found)
+
+
+def _prescribed(delivery: Any) -> str:
+    """On the scale of the dose: 83.33 Gy EQD2_10 is no physical dose."""
+    if not delivery.prescribed_gy:
+        return "no prescription known"
+    return f"{gray(delivery.prescribed_gy)} {delivery.dose.scale}".strip() + " prescribed"
 
 
 def counts_of(outcome: Outcome, case: Case) -> str:

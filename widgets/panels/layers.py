@@ -29,7 +29,7 @@ from ..actions import Actions
 from ..binding import Changes, Choice, couple_combo, couple_slider, follow
 from ..theme import RHYTHM, muted
 from ..windows import names
-from ..wording import dose_title, image_facts, image_title
+from ..wording import dose_title, image_facts, image_title, said
 
 
 class LayersPanel(QWidget):
@@ -239,8 +239,8 @@ def _dose_facts(dose: Dose) -> str:
     nz, ny, nx = dose.grid.shape_zyx
     du, dv, dw = dose.grid.spacing_mm
     kind = f"{dose.type.lower()}, {dose.summation.lower()}   {dose.date}"
-    said = "".join(f"\n⚠ {line}" for line in dose.statements)
-    return f"{dose.label}\n{kind}\n{nx} × {ny} × {nz} voxels of {du:.2f} × {dv:.2f} × {dw:.2f} mm{said}"
+    remarks = "".join(f"\n{line}" for line in said(dose))
+    return f"{dose.label}\n{kind}\n{nx} × {ny} × {nz} voxels of {du:.2f} × {dv:.2f} × {dw:.2f} mm{remarks}"
 
 
 def _distinct(entries: list[tuple[Image | Dose, Choice]]) -> list[Choice]:

@@ -19,7 +19,7 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..theme import RHYTHM, muted
-from ..wording import approval, gantry, gray, plan_in_view
+from ..wording import approval, gantry, gray, plan_in_view, said
 from .banner import Elided
 
 _COLUMNS = ("Beam", "Gantry", "MU")
@@ -132,7 +132,7 @@ def _plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
 def _dose_facts(dose: Dose) -> tuple[tuple[str, str], ...]:
     """A dose that a backend computed is said to be so, with everything that it says of itself."""
     if dose.statements:
-        return (("Shown", f"⚠ {dose.label}: not the plan's own dose"), *(("", f"⚠ {line}") for line in dose.statements))
+        return tuple(("" if n else "Shown", line) for n, line in enumerate(said(dose)))
     return (("Shown", f"{dose.type.lower()} dose, {dose.summation.lower()}"),)
 
 

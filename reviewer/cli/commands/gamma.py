@@ -7,7 +7,7 @@ import argparse
 from reviewer.cli import printable
 from reviewer.cli.commands.dvh import numbered
 from reviewer.cli.inputs import add_input_arguments, load_case
-from reviewer.cli.output import Progress, number, print_json
+from reviewer.cli.output import Progress, print_json
 from reviewer.dosimetry.gamma import Criteria, gamma
 from reviewer.errors import InputError
 
@@ -82,7 +82,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         print(printable(f"{evaluated.label} against {reference.label}, {criteria}"))
-        print(f"{number(found.pass_percent, 2)} % of {found.points} points pass, mean gamma {number(found.mean, 3)}")
-        if found.unknown:
-            print(f"{found.unknown} more points have no dose to compare with: they lie outside the evaluated dose")
+        print(found.summary)
     return 0 if holds else 1
