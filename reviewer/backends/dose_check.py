@@ -197,7 +197,7 @@ def _planned(
         notes.append("planned dose shifted with the isocentre")
     else:
         matrix = question.case.transform(frame, there)
-        notes.append("planned dose carried over by the registration")
+        notes.append("planned dose carried over rigidly by the registration: deformable registrations are not read")
     return PlannedDose(planned.gray / np.float32(question.plan.fractions), lattice_of(planned.grid), matrix)
 
 

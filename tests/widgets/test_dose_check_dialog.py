@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
 from reviewer_widgets.dialogs import dose_check_work
@@ -15,7 +16,19 @@ from reviewer_widgets.main_window import MainWindow
 
 from reviewer.backends.contract import Setting
 from reviewer.backends.discovery import Backend, Broken, Found
-from reviewer.case import Aperture, Beam, Case, ControlPoint, Dose, Image, Plan, Prescription, Structure, StructureSet
+from reviewer.case import (
+    Aperture,
+    Beam,
+    Case,
+    ControlPoint,
+    Dose,
+    Image,
+    Plan,
+    Prescription,
+    Registration,
+    Structure,
+    StructureSet,
+)
 from reviewer.export import Formats, export
 from reviewer.geometry.grid import Grid
 
@@ -230,9 +243,61 @@ def test_a_density_set_by_hand_is_in_the_map_that_is_shown(window, qtbot, monkey
     dialog.densities.item(1, 1).setText("heavy")
     assert dialog.densities.densities == {}
     assert dialog.densities.item(1, 1).text() == "as around it"
-    window.session.take_image(image.id)
+    qtbot.mouseClick(dialog.remove_map, Qt.MouseButton.LeftButton)
+    assert not dialog.remove_map.isEnabled()
     assert window.session.view.overlay is None
     assert [i.id for i in window.session.case.images] == ["ct"]
+
+
+def on_another_day(case: Case, shift: tuple[float, float, float]) -> Case:
+    """The same anatomy again, moved, in a frame of its own that is registered to the first; and one in a frame that is not."""
+    grid = case.structure_sets[0].structures[0].grid
+    sets = []
+    for name, frame in (("Day", "1.2.4"), ("Lost", "1.2.5")):
+        there = Grid(grid.axes, (grid.origin_uv_mm[0] + shift[0], grid.origin_uv_mm[1] + shift[1]), grid.spacing_uv_mm,
+                     grid.size_uv, np.asarray(grid.positions_mm) + shift[2], frame)  # fmt: skip
+        parts = tuple(
+            replace(
+                s, id=f"{name}-{s.name}", grid=there, image_id="",
+                planes={k: shapely.affinity.translate(r, *shift[:2]) for k, r in s.planes.items()},
+            )
+            for s in case.structure_sets[0].structures
+        )  # fmt: skip
+        sets.append(StructureSet(name, name, parts, "", frame))
+    matrix = np.eye(4)
+    matrix[:3, 3] = shift
+    tie = Registration("reg", "tie", "1.2.3", "1.2.4", matrix)
+    return replace(case, structure_sets=(*case.structure_sets, *sets), registrations=(tie,))
+
+
+def test_an_anatomy_of_another_frame_is_computed_where_it_is_registered(window, qtbot, monkeypatch):
+    """The plan's isocentre goes with the registration, or where a hand says; without a registration the set is grey."""
+    shift = (10.0, -5.0, 5.0)
+    window.session.open(on_another_day(phantom(), shift))
+    qtbot.wait(10)
+    dialog = opened(window, qtbot, monkeypatch, PENCIL)
+    enabled = {dialog.sets.itemData(r): dialog.sets.model().item(r).isEnabled() for r in range(dialog.sets.count())}
+    assert enabled == {"set": True, "Day": True, "Lost": False}
+    dialog.sets.setCurrentIndex(dialog.sets.findData("Day"))
+    dialog.sources.setCurrentIndex(1)  # by structure
+    computed(window, dialog, qtbot)
+    made = window.session.case.doses[-1]
+    assert made.grid.frame_of_reference_uid == "1.2.4"
+    assert any("isocentre of the plan carried over" in line for line in made.statements)
+
+    def middle(dose):
+        bright = dose.gray > 0.5 * dose.gray.max()
+        x = dose.grid.point_of_index_mm((0, 0, 0))[0] + np.arange(dose.gray.shape[2]) * dose.grid.spacing_mm[0]
+        return (x * bright.sum(axis=(0, 1))).sum() / bright.sum()
+
+    assert middle(made) == pytest.approx(10.0, abs=1.0)
+    dialog.isocentre.setText("a b c")
+    assert not dialog.compute.isEnabled()
+    assert "three numbers" in dialog.compute.toolTip()
+    dialog.isocentre.setText("18, -5, 5")
+    computed(window, dialog, qtbot)
+    assert middle(window.session.case.doses[-1]) == pytest.approx(18.0, abs=1.0)
+    assert any("isocentre given: 18.0, -5.0, 5.0 mm" in line for line in window.session.case.doses[-1].statements)
 
 
 @pytest.mark.parametrize(

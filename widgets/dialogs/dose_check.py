@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -109,6 +110,23 @@ class DoseCheckDialog(QDialog):
             "As an overlay over the image of this anatomy: look whether bones, lungs and gas are right"
         )
         self.show_map.clicked.connect(self._make_map)
+        self.remove_map = QPushButton("Remove it")
+        self.remove_map.setObjectName("dose_check.remove_map")
+        self.remove_map.setAutoDefault(False)
+        self.remove_map.setToolTip("The density map of this anatomy, out of the case")
+        self.remove_map.clicked.connect(self._take_map)
+        maps = QHBoxLayout()
+        maps.setSpacing(RHYTHM)
+        maps.addWidget(self.show_map, 1)
+        maps.addWidget(self.remove_map)
+        self.isocentre = QLineEdit()
+        self.isocentre.setObjectName("dose_check.isocentre")
+        self.isocentre.setPlaceholderText("of the plan")
+        self.isocentre.setToolTip(
+            "Where the beams meet on this anatomy: x, y, z in mm (LPS) of its frame.\n"
+            "Empty: the plan's own, by the registration where the frames differ"
+        )
+        self.isocentre.textChanged.connect(lambda: self._show_state())
         self.settings = BackendSettings("dose_check.settings")
         grid = QGridLayout()
         grid.setHorizontalSpacing(RHYTHM)
@@ -120,6 +138,7 @@ class DoseCheckDialog(QDialog):
                 ("", self.facts),
                 ("Dose", self.doses),
                 ("Anatomy", self.sets),
+                ("Isocentre", self.isocentre),
                 ("Scale", self.scales),
                 ("Density", self.sources),
             )
@@ -133,7 +152,7 @@ class DoseCheckDialog(QDialog):
         column.setSpacing(RHYTHM)
         column.addLayout(grid)
         column.addWidget(self.densities, 1)
-        column.addWidget(self.show_map)
+        column.addLayout(maps)
         column.addWidget(heading("Settings of the engine"))
         column.addWidget(self.settings)
         self.densities.setMinimumHeight(150)
@@ -303,17 +322,18 @@ class DoseCheckDialog(QDialog):
         return self._session.case.structure_set(self.sets.currentData())
 
     def _choose_dose(self) -> None:
-        """Its own anatomy is proposed; others in the same frame of reference can be chosen, too."""
+        """Its own anatomy is proposed; all in its frame of reference, or registered to it, can be chosen, too."""
         case, dose = self._session.case, self._dose
         with QSignalBlocker(self.sets):
             self.sets.clear()
             own = structure_set_of(case, dose) if dose is not None else None
             for group in case.structure_sets if dose is not None else ():
                 self.sets.addItem(structure_set_title(group), group.id)
-                if dose is not None and group.frame_of_reference_uid != dose.grid.frame_of_reference_uid:
+                if dose is not None and not self._work.tied(case, group, dose):
                     row = self.sets.count() - 1
                     self.sets.model().item(row).setEnabled(False)  # type: ignore[attr-defined]
-                    self.sets.setItemData(row, "Not now: the dose lies in another frame", Qt.ItemDataRole.ToolTipRole)
+                    reason = "Not now: it lies in another frame, and no registration leads there from the dose's"
+                    self.sets.setItemData(row, reason, Qt.ItemDataRole.ToolTipRole)
             usable = [r for r in range(self.sets.count()) if self.sets.model().item(r).isEnabled()]  # type: ignore[attr-defined]
             at = self.sets.findData(own.id) if own is not None else -1
             self.sets.setCurrentIndex(at if at in usable else (usable or [-1])[0])
@@ -359,7 +379,11 @@ class DoseCheckDialog(QDialog):
         if self._dose is None:
             return "there is no dose of a plan whose beams are known"
         if self._group is None:
-            return "no structures lie in the frame of this dose"
+            return "no structures lie in the frame of this dose, or are registered to it"
+        try:
+            self._work.isocentre_of(self.isocentre.text())
+        except ValueError as error:
+            return str(error)
         return "" if self.sources.currentData() is not None else "nothing says how dense the anatomy is"
 
     def _show_state(self) -> None:
@@ -374,6 +398,8 @@ class DoseCheckDialog(QDialog):
         self.show_map.setEnabled(
             self._group is not None and self.sources.currentData() is not None and not self._mapping
         )
+        shown = self._group is not None and self._session.case.image(self._work.map_id(self._group)) is not None
+        self.remove_map.setEnabled(shown)
 
     # -- doing it -------------------------------------------------------------------------------------------------------
 
@@ -391,6 +417,7 @@ class DoseCheckDialog(QDialog):
             backend,
             self.settings.values,
             self.scales.currentData(),
+            self._work.isocentre_of(self.isocentre.text()),
         )
         self._clear()
         self._job = self._jobs.run(
@@ -493,15 +520,22 @@ class DoseCheckDialog(QDialog):
         )
         self._show_state()
 
+    def _take_map(self) -> None:
+        if self._group is not None:
+            self._session.take_image(self._work.map_id(self._group))
+        self._show_state()
+
     # -- keeping up -----------------------------------------------------------------------------------------------------
 
     def _heard(self, changes: Changes) -> None:
         if changes.opened:
             self.reject()
-        elif self._result is not None and self._session.case.dose(self._result) is None:
+            return
+        if self._result is not None and self._session.case.dose(self._result) is None:
             self._result = None
             for widget in (self.remove, self.compare):
                 widget.hide()
+        self._show_state()
 
     def _stop(self) -> None:
         """Cancel what is at work, else close."""

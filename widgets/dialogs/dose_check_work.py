@@ -41,7 +41,10 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Wish:
-    """What is to be computed. densities: structure id -> density that a hand set; scale_to: id of a target whose mean is to be as planned."""
+    """What is to be computed. densities: structure id -> density that a hand set; scale_to: id of a target whose mean is to be as planned.
+
+    isocentre_mm: where the beams meet on the anatomy; None for the plan's own.
+    """
 
     case: Case
     dose: Dose
@@ -51,6 +54,7 @@ class Wish:
     backend: Backend
     settings: Mapping[str, Value]
     scale_to: str | None = None
+    isocentre_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +93,33 @@ def sources(case: Case, group: StructureSet) -> tuple[Source, ...]:
     return Source("ct", f"{image_title(ct)}, carried over", carried), bulk
 
 
+def tied(case: Case, group: StructureSet, dose: Dose) -> bool:
+    """Whether the dose can be found on the anatomy of a set."""
+    try:
+        case.transform(group.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+    except NotRegisteredError:
+        return False
+    return True
+
+
+def isocentre_of(text: str) -> tuple[float, float, float] | None:
+    """What a hand wrote; None where nothing. Raises ValueError with a clause for what is no point."""
+    if not text.strip():
+        return None
+    try:
+        x, y, z = (float(part) for part in text.replace(";", " ").replace(",", " ").split())
+    except ValueError:
+        raise ValueError("the isocentre is three numbers in mm, as 12.5, -40, 87") from None
+    if not all(abs(c) < 1e4 for c in (x, y, z)):
+        raise ValueError("the isocentre lies nowhere near a patient")
+    return x, y, z
+
+
+def map_id(group: StructureSet) -> str:
+    """The image that shows the density of an anatomy."""
+    return f"density {group.id}"
+
+
 def bulk_rows(group: StructureSet, source: Source) -> tuple[BulkRow, ...]:
     """A row for each structure that has contours; the body's outline is what lies around them all."""
     table = tables()
@@ -108,7 +139,7 @@ def bulk_rows(group: StructureSet, source: Source) -> tuple[BulkRow, ...]:
 def density_image(case: Case, group: StructureSet, source: Source, densities: Mapping[str, float]) -> Image:
     """The map that the backend would get, to be looked at."""
     made = density_map(case, group, source.origin, tuple(densities.items())).image()
-    return replace(made, id=f"density {group.id}", description=f"Electron density · {group.label}".rstrip(" ·"))
+    return replace(made, id=map_id(group), description=f"Electron density · {group.label}".rstrip(" ·"))
 
 
 def check(wish: Wish, progress: Progress) -> Checked:
@@ -119,7 +150,7 @@ def check(wish: Wish, progress: Progress) -> Checked:
     density = density_map(case, wish.group, wish.source.origin, tuple(wish.densities.items()))
     answer = ask(
         wish.backend,
-        Question(case, plan, wish.group, density, wish.dose),
+        Question(case, plan, wish.group, density, wish.dose, wish.isocentre_mm),
         wish.settings,
         lambda part, text: progress.report(COMPUTED * part, text),
         progress.cancelled,
