@@ -137,6 +137,19 @@ class Lattice:
         matrix[:3, 3] = self.origin_mm
         return matrix
 
+    def points_mm(self) -> Floats:
+        """(z, y, x, 3) patient position of the centre of each voxel."""
+        indices = np.moveaxis(np.indices(self.shape_zyx)[::-1], 0, -1)
+        return np.asarray(indices @ self.matrix[:3, :3].T + self.matrix[:3, 3])
+
+    def nearest(self, volume: NDArray[Any], points_mm: Floats) -> NDArray[Any]:
+        """Values of a (z, y, x) array on this grid at points (..., 3): that of the voxel which a point lies in, 0 beyond the grid."""
+        inverse = np.linalg.inv(self.matrix)
+        index = np.rint(points_mm @ inverse[:3, :3].T + inverse[:3, 3]).astype(np.intp)[..., ::-1]
+        last = np.array(self.shape_zyx) - 1
+        within = np.all((index >= 0) & (index <= last), axis=-1)
+        return np.where(within, volume[tuple(np.moveaxis(np.clip(index, 0, last), -1, 0))], np.zeros(1, volume.dtype))
+
 
 # -- dose --------------------------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ from reviewer.backends.dose_check import Question, ask, normalised
 from reviewer.backends.host import Description, describe
 from reviewer.case import Case, Dose, Image, Structure, StructureSet
 from reviewer.columns import Column
+from reviewer.dosimetry.criteria import Criteria
 from reviewer.dosimetry.dvh import Dvh, dvh
-from reviewer.dosimetry.gamma import Criteria, gamma
+from reviewer.dosimetry.gamma import gamma
 from reviewer.dosimetry.metrics import Metric
 from reviewer.errors import CancelledError, NotRegisteredError, ReviewerError
 from reviewer.names import standard
