@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from canvas_case import canvas_case
 from liver_case import GRID, dose, organ, structures
-from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 from reviewer_widgets.main_window import MainWindow
@@ -188,8 +188,9 @@ class Watch:
         self._window, self._seen = window, None
 
     def wait(self):
+        """As the program's own loop: asleep until something happens, so that nothing is taken from the threads at work."""
         while not up_to_date(self._window):
-            QCoreApplication.processEvents()
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         turn()
         self._seen = numbers(self._window)
 

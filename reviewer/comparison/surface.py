@@ -77,14 +77,20 @@ def surface(body: Solid) -> Surface:
     """The surface of a solid that is not empty, computed once for each solid."""
     found = _surfaces.get(body)
     if found is None:
-        found = _surfaces[body] = _build(body)
+        found = _surfaces[body] = drawn(body, cell_for(body))
     return found
 
 
-def _build(body: Solid) -> Surface:
+def cell_for(body: Solid) -> float:
+    """Size in mm of the lattice cells that suit a solid."""
     low, high = body.bounds_mm
     x, y, z = high - low
-    cell = float(np.clip(math.sqrt(2 * (x * y + y * z + z * x) / CELLS_ON_BOX), FINEST_MM, COARSEST_MM))
+    return float(np.clip(math.sqrt(2 * (x * y + y * z + z * x) / CELLS_ON_BOX), FINEST_MM, COARSEST_MM))
+
+
+def drawn(body: Solid, cell: float) -> Surface:
+    """The surface of a solid that is not empty, on a lattice of the given cell (mm)."""
+    low, high = body.bounds_mm
     # The lattice starts at a multiple of the cell, so that a change elsewhere on a structure leaves the vertices here alone.
     # It is set off by a part of one: contours on round numbers would run along its lines.
     first = np.floor(low[:2] / cell) - 2 + OFFSET

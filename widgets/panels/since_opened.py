@@ -48,6 +48,7 @@ class SinceOpened(QLabel):
             self._keep()
         if changes.view("active", "structure_set", "mode"):
             self._numbers.ask()
+            self._keep_room(False)
             self._show()
 
     def _text(self) -> str | None:
@@ -70,7 +71,7 @@ class SinceOpened(QLabel):
         before = self._opened[now.id]
 
         def work(_: Progress) -> Any:
-            return load("reviewer.comparison").compare(before, now)
+            return load("reviewer.comparison").change(before, now)
 
         def done(found: Any) -> None:
             shift = found.volume_cc[1] - found.volume_cc[0]
@@ -87,7 +88,16 @@ class SinceOpened(QLabel):
         text = "since opened: …" if text is None else text
         if text != self.text():
             self.setText(text)
+        if text:
+            self._keep_room(True)
         self.setVisible(bool(text))
+
+    def _keep_room(self, on: bool) -> None:
+        """Strokes and undo by turns do not move the whole column up and down."""
+        policy = self.sizePolicy()
+        if policy.retainSizeWhenHidden() != on:
+            policy.setRetainSizeWhenHidden(on)
+            self.setSizePolicy(policy)
 
 
 def _count(structure: Structure) -> str:
