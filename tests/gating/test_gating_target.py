@@ -94,8 +94,10 @@ def test_the_demo_against_its_truth(demo, backend):
     trace = trace_of(track)
     # The lesion moves with the liver: cranially by the truth, where tissue moves in full.
     error = trace.motion[0].mm - (truth - truth[target.reference])
-    assert np.isfinite(error).all()
-    assert np.abs(error).mean() <= 0.6
+    tracked = np.isfinite(error)
+    assert tracked.mean() > 0.98
+    assert np.abs(error[tracked]).mean() <= 0.6
+    assert np.abs(error[tracked]).max() < trace.rule.margin_mm, "what is that wrong must count as lost"
     # Far out it is held, deep in the breath-hold the beam is on; what lies between hangs on tenths of a millimetre.
     assert not trace.beam_on[truth > 7].any()
     assert trace.beam_on[np.abs(truth) < 2.5].all()
