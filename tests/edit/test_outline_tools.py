@@ -9,7 +9,7 @@ import pytest
 import shapely
 from hands import BARE, GRID, SQUARE, clicked, coronal, drawn, on
 
-from reviewer.edit.tools.outline import Box, Freehand, PolygonTool, enclosed
+from reviewer.edit.tools.outline import Freehand, PolygonTool, enclosed
 from reviewer.edit.tools.tool import Pen
 
 
@@ -128,24 +128,3 @@ def test_shift_at_the_first_click_takes_away():
     stroke = clicked(PolygonTool().begin(on(SQUARE)), *corners, shift=True)
     assert stroke.erasing
     assert stroke.draft[10].area == pytest.approx(1200)
-
-
-def test_the_box_erases_and_shift_draws():
-    erased = drawn(Box().begin(on(SQUARE)), (10.0, -30.0), (35.0, 30.0))
-    assert erased.draft[10].equals(shapely.box(-20, -20, 10, 20))
-    added = drawn(Box().begin(on(SQUARE)), (10.0, -20.0), (35.0, 20.0), shift=True)
-    assert added.draft[10].equals(shapely.box(-20, -20, 35, 20))
-    assert drawn(Box("draw").begin(on(BARE)), (5.0, 5.0), (0.0, 0.0)).draft[10].area == pytest.approx(25)
-
-
-def test_the_box_across_clears_part_of_several_slices():
-    stroke = drawn(Box().begin(on(SQUARE, coronal(0.0, 100.0))), (-40.0, -40.0), (0.0, 40.0))
-    assert sorted(stroke.draft) == sorted(SQUARE.planes)
-    for region in stroke.draft.values():
-        assert region.equals(shapely.box(0, -20, 20, 20))
-
-
-def test_a_box_without_extent_changes_nothing():
-    stroke = clicked(Box().begin(on(SQUARE)), (0.0, 0.0))
-    assert stroke.finished
-    assert not stroke.draft

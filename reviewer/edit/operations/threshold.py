@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import shapely
 from numpy.typing import ArrayLike
@@ -23,18 +23,20 @@ def threshold(
     high: float,
     *,
     smallest_mm2: float = 0.0,
+    report: Callable[[float], None] = lambda share: None,
 ) -> dict[int, Region]:
     """The regions with low <= value <= high on the planes of a limit, within its regions; planes without any are absent.
 
     grid: of the structure that the regions are for; limit: plane of it -> region. to_image: (4, 4), the structure's frame to the image's.
     Values are linear between samples. Where the image is unknown (NaN, not loaded yet, beyond its border) nothing is in the range.
-    smallest_mm2: islands and holes below it are left out, as noise makes them.
+    smallest_mm2: islands and holes below it are left out, as noise makes them. report: told the share done, may raise CancelledError.
     Raises InputError for a range whose ends are swapped, or with an end that is not a number.
     """
     if not low <= high:
         raise InputError(f"the range of values ends ({high:g}) before it begins ({low:g})", remedy="swap its ends")
     found: dict[int, Region] = {}
-    for k, border in limit.items():
+    for n, (k, border) in enumerate(limit.items()):
+        report(n / len(limit))
         plane = samples(image, to_image, grid, float(grid.positions_mm[k]), border.bounds)
         if plane is None:
             continue

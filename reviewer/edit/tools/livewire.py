@@ -70,14 +70,14 @@ class LivewireStroke(EnclosingStroke):
 
     def hover(self, pen: Pen) -> None:
         if not self._path:
-            self.erasing = self._erase ^ pen.shift
+            self.erasing = pen.shift
         else:
             self._live = self._segment(self._path[-1], self._anchor(pen), straight=pen.ctrl)
 
     def press(self, pen: Pen) -> None:
         anchor = self._anchor(pen)
         if not self._path:
-            self.erasing = self._erase ^ pen.shift
+            self.erasing = pen.shift
             self._path.append(anchor)
         elif len(self._path) >= 3 and math.dist(self._path[0], pen.at_mm) < PICK_PIXELS * pen.mm_per_pixel:
             self.accept()

@@ -1,17 +1,15 @@
-"""Tools that enclose an area: freehand, polygon, box."""
+"""Tools that enclose an area: freehand, polygon."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import shapely
 
 from reviewer.edit.tools.ground import Ground
-from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Floats, Guide, Pen, Place, Stroke, Target, painted
 from reviewer.geometry.region import Region, region_of
 
@@ -38,17 +36,16 @@ def enclosed(path_mm: Sequence[Place] | Floats) -> Region | None:
 class EnclosingStroke(Stroke):
     """Adds what a path encloses to the structure, or takes it away; the draft is worked out when it is asked for."""
 
-    def __init__(self, target: Target, *, erase: bool = False) -> None:
+    def __init__(self, target: Target) -> None:
         super().__init__(target)
         self._ground = Ground(target)
-        self._erase = self.erasing = erase
         self._path: list[Place] = []
         self._stale = False
         self._draft: Draft = super().draft
 
     def hover(self, pen: Pen) -> None:
         if not self._path:
-            self.erasing = self._erase ^ pen.shift
+            self.erasing = pen.shift
 
     @property
     def outline(self) -> Sequence[Place] | Floats:
@@ -87,7 +84,7 @@ class FreehandStroke(EnclosingStroke):
     label = "Freehand"
 
     def press(self, pen: Pen) -> None:
-        self.erasing = self._erase ^ pen.shift
+        self.erasing = pen.shift
         self._path = [pen.at_mm]
 
     def drag(self, pen: Pen) -> None:
@@ -151,7 +148,7 @@ class PolygonStroke(EnclosingStroke):
     def press(self, pen: Pen) -> None:
         self._hand = pen.at_mm
         if not self._path:
-            self.erasing = self._erase ^ pen.shift
+            self.erasing = pen.shift
         near = PICK_PIXELS * pen.mm_per_pixel
         if len(self._path) >= 3 and math.dist(self._path[0], pen.at_mm) < near:
             self.accept()
@@ -191,49 +188,3 @@ class PolygonStroke(EnclosingStroke):
         if self._hand is not None and not self.finished:
             lines.append(Guide("ghost", np.array([self._path[-1], self._hand, self._path[0]])))
         return tuple(lines)
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle from corner to corner, along the edges of the pane. What it covers is erased ("erase", the default) or added ("draw");
-    Shift at the press does the other one."""
-
-    mode: Literal["erase", "draw"] = setting("erase", "Mode", "Take away what the box covers, or add it")
-
-    @property
-    def name(self) -> str:
-        return "Erase box" if self.mode == "erase" else "Box"
-
-    def begin(self, target: Target) -> BoxStroke:
-        return BoxStroke(target, self)
-
-
-class BoxStroke(EnclosingStroke):
-    def __init__(self, target: Target, tool: Box) -> None:
-        super().__init__(target, erase=tool.mode == "erase")
-
-    @property
-    def outline(self) -> Sequence[Place]:
-        if not self._path:
-            return []
-        (x0, y0), (x1, y1) = self._path[0], self._path[-1]
-        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-
-    def press(self, pen: Pen) -> None:
-        self.erasing = self._erase ^ pen.shift
-        self._path = [pen.at_mm, pen.at_mm]
-
-    def drag(self, pen: Pen) -> None:
-        if self._path:
-            self._path[-1] = pen.at_mm
-            self._changed()
-
-    def release(self, pen: Pen) -> None:
-        if self._path:
-            self.drag(pen)
-            self.finished = True
-            self.label = "Erase box" if self.erasing else "Box"
-
-    @property
-    def guides(self) -> tuple[Guide, ...]:
-        return (Guide("line", np.array(self.outline), closed=True),) if self._path else ()

@@ -22,7 +22,7 @@ Nothing is drawn beyond the border of the image that the structure lies on: stro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -341,6 +341,9 @@ class Stroke:
     label = "Edit"
     """Name in the history, in front of " on Duodenum"."""
 
+    slow = False
+    """Whether the draft of the finished stroke takes longer than a frame: then `work` is called first, in a thread of its own."""
+
     def __init__(self, target: Target) -> None:
         self.target = target
         self.finished = False
@@ -362,6 +365,9 @@ class Stroke:
 
     def step_back(self) -> None:
         """Take back the last step within the stroke (the last corner of a polygon)."""
+
+    def work(self, report: Callable[[float], None] = lambda share: None) -> None:
+        """Find the draft out now. report: told the share done, 0 to 1; may raise CancelledError."""
 
     @property
     def draft(self) -> Draft:
