@@ -16,8 +16,9 @@ from reviewer.cli.commands.dvh import METRICS, chosen_set, named, numbered
 from reviewer.cli.inputs import add_input_arguments, load
 from reviewer.cli.output import Progress, number, print_json, print_table
 from reviewer.dicom.write.dose import write_dose
+from reviewer.dosimetry.criteria import Criteria
 from reviewer.dosimetry.dvh import dvh
-from reviewer.dosimetry.gamma import Criteria, Gamma, gamma
+from reviewer.dosimetry.gamma import Gamma, gamma
 from reviewer.dosimetry.metrics import Basis, Metric
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.session import newest_dose

@@ -8,7 +8,8 @@ from reviewer.cli import printable
 from reviewer.cli.commands.dvh import numbered
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import Progress, print_json
-from reviewer.dosimetry.gamma import Criteria, gamma
+from reviewer.dosimetry.criteria import Criteria
+from reviewer.dosimetry.gamma import gamma
 from reviewer.errors import InputError
 
 
