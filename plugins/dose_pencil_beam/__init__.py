@@ -64,7 +64,7 @@ class PencilBeam:
                 tooltip="FFF: without flattening filter, as both MR-linacs are",
             ),
             Setting(
-                "tpr_20_10", "TPR20,10", "number", 0.0, "", 0.0, 0.75, (),
+                "tpr_20_10", "TPR20,10", "number", 0.0, "", 0.0, 0.745, (),
                 "Beam quality by TRS-398, as measured at the machine; 0 for that of the beam chosen",
             ),
             Setting(

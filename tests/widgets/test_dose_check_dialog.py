@@ -10,6 +10,7 @@ import shapely
 import shapely.affinity
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
+from reviewer_plugins.dose_pencil_beam import PencilBeam
 from reviewer_widgets.dialogs import dose_check_work
 from reviewer_widgets.dialogs.backend_settings import BackendSettings
 from reviewer_widgets.main_window import MainWindow
@@ -342,3 +343,11 @@ def test_the_form_shows_every_kind_of_setting(qtbot):
     with qtbot.waitSignal(form.changed):
         form.reset()
     assert form.values == {s.name: s.default for s in settings}
+
+
+def test_a_beam_quality_keeps_its_three_decimals(qtbot):
+    form = BackendSettings("form")
+    qtbot.addWidget(form)
+    form.show_settings(PencilBeam().settings())
+    form.findChild(QDoubleSpinBox, "form.tpr_20_10").setValue(0.647)
+    assert form.values["tpr_20_10"] == 0.647
