@@ -42,7 +42,7 @@ class Want:
 
     key:    says what, from what; two of one key are one.
     work:   in a thread beside others; `done` or `failed` hear of it in the thread of the window, before `Numbers.told`.
-    last:   only when all others are done.
+    long:   takes longer than others, and so is begun first. last: only when all others are done.
     """
 
     key: Hashable
@@ -50,6 +50,7 @@ class Want:
     work: Callable[[Progress], Any]
     done: Callable[[Any], None]
     failed: Callable[[Exception], None]
+    long: bool = False
     last: bool = False
 
 
@@ -194,7 +195,7 @@ class Numbers(QObject):
             return
         self._tell.stop()
         ready = self._ready = deque()
-        chosen = sorted(wants.values(), key=lambda want: want.last)
+        chosen = sorted(wants.values(), key=lambda want: not want.long)
 
         def one(want: Want, progress: Progress) -> None:
             if progress.cancelled():

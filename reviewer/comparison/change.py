@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from reviewer.case import Structure
 from reviewer.comparison.overlap import common_mm3
-from reviewer.comparison.surface import COARSEST_MM, Surface, cell_for, drawn
+from reviewer.comparison.surface import Surface, cell_for, drawn
 from reviewer.geometry.solid import Solid, prisms_between, solid
 from reviewer.threads import shared
 
 Floats = NDArray[np.float64]
 
-COARSER = 2.0
-"""Cells beside those of `compare`: an outline with a radius of 10 mm in cells of 1 mm is met within 0.02 mm."""
+CELL_MM = 2.0
+"""Of the surfaces, where `compare` has finer cells: an outline with a radius of 10 mm is met within 0.05 mm."""
 
 NEAR_MM = 4.0
 """So far beyond the planes that moved the surfaces are drawn, to begin with."""
@@ -92,30 +92,28 @@ def _area_mm2(body: Solid, cell: float) -> float:
 
 def _hd95(one: Solid, other: Solid, low: float, high: float) -> float:
     """The larger of both directions. Beyond low to high the surfaces are the same."""
-    cell = min(COARSER * cell_for(one), COARSEST_MM)
+    cell = max(CELL_MM, cell_for(one))
     layer = 1.25 * cell
+    whole = _area_mm2(one, cell)
     bottom = min(float(body.borders_mm[0, 0]) for body in (one, other))
     top = max(float(body.borders_mm[-1, 1]) for body in (one, other))
-    near, farthest = NEAR_MM, np.inf
-    while farthest > near:
-        if np.isfinite(farthest):
-            near = 1.01 * farthest  # what lies beyond the part that was drawn may be nearer
+    near = NEAR_MM
+    while True:
         ends = max(low - layer - near, bottom), min(high + layer + near, top)
         parts = [_part(body, *ends) for body in (one, other)]
         if not all(len(part.borders_mm) for part in parts):
-            farthest = 2 * near
+            near *= 2
             continue
         surfaces = shared(lambda part: _with_tree(part, cell), parts)
         looked_at = [_within(s.vertices_mm[:, 2], low - layer, high + layer) for s in surfaces]
         pairs = [(surfaces[0], looked_at[0], surfaces[1]), (surfaces[1], looked_at[1], surfaces[0])]
         away = shared(lambda pair: pair[2].tree.distances(pair[0].vertices_mm[pair[1]]), pairs)
-        farthest = max((float(d.max()) for d in away if len(d)), default=0.0)
-        if ends == (bottom, top):
-            break
-    areas = [s.areas_mm2[seen] for s, seen in zip(surfaces, looked_at, strict=True)]
-    whole = _area_mm2(one, cell)
-    wholes = whole, whole - float(areas[0].sum()) + float(areas[1].sum())
-    return max(_percentile(d, a, total) for d, a, total in zip(away, areas, wholes, strict=True))
+        areas = [s.areas_mm2[seen] for s, seen in zip(surfaces, looked_at, strict=True)]
+        wholes = whole, whole - float(areas[0].sum()) + float(areas[1].sum())
+        found = max(_percentile(d, a, total) for d, a, total in zip(away, areas, wholes, strict=True))
+        if found <= near or ends == (bottom, top):
+            return found
+        near = 1.01 * found  # what lies beyond the part that was drawn may be nearer, but not nearer than its ends
 
 
 def _with_tree(part: Solid, cell: float) -> Surface:

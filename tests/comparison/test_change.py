@@ -61,8 +61,10 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("body", [cylinder, sphere])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [(cylinder, name) for name in CASES] + [(sphere, name) for name in ("a stroke", "an eraser", "an island far away")],
+)
 def test_it_says_what_the_whole_comparison_says(body, name):
     before = body()
     after = CASES[name](before)

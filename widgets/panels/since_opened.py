@@ -81,7 +81,7 @@ class SinceOpened(QLabel):
         def failed(error: Exception) -> None:
             self._compared = before, now, f"since opened: not compared ({error})"
 
-        yield Want(("since opened", before, now), f"Comparing {now.name}", work, done, failed)
+        yield Want(("since opened", before, now), f"Comparing {now.name}", work, done, failed, long=True)
 
     def _show(self) -> None:
         text = self._text()
