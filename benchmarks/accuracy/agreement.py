@@ -26,6 +26,7 @@ from reviewer.backends.dose_check import Question, prepare
 from reviewer.backends.exchange import digest
 from reviewer.backends.host import describe, run
 from reviewer.case import Dose
+from reviewer.cli.output import Progress
 from reviewer.demo import demo_folder
 from reviewer.dosimetry.gamma import Criteria, gamma
 from reviewer.geometry.grid import Grid
@@ -46,14 +47,14 @@ class Task:
     uncertainty: float
 
 
-def field(size_mm: tuple[float, float], gantry: float, sad: float, offset_mm: float = 0.0) -> BeamInput:
-    """A rectangle, 100 MU, its middle `offset_mm` off the axis."""
+def field(size_mm: tuple[float, float], gantry: float, sad: float) -> BeamInput:
+    """A rectangle around the axis, 100 MU."""
     axes = beam_axes(gantry, 0.0, 0.0, patient_matrix("HFS"))
     open_part = Leaves(
         "x",
         np.array([-size_mm[1] / 2, size_mm[1] / 2]),
-        np.array([offset_mm - size_mm[0] / 2]),
-        np.array([offset_mm + size_mm[0] / 2]),
+        np.array([-size_mm[0] / 2]),
+        np.array([size_mm[0] / 2]),
     )
     segment = Segment(100.0, gantry, 0.0, 0.0, sad * axes[2], axes[0], axes[1], (open_part,))
     return BeamInput(1, f"{gantry:g}°", np.zeros(3), sad, 6.0, (segment,))
@@ -87,15 +88,13 @@ def demo() -> DoseJob:
 
 TASKS = (
     Task("water, 4 × 4 cm²", lambda: box(3.0, (field((40, 40), 0, 900),)), 2.0),
-    Task("10 cm of lung in water, 5 × 5 cm²", lambda: box(4.0, (field((50, 50), 0, 900),), (-60.0, 40.0)), 2.0),
-    Task("the embedded liver case, 12 beams", demo, 2.0),
     Task(
         "water, four fields of 5 × 5 cm²",
         lambda: box(4.0, tuple(field((50, 50), angle, 900) for angle in (0, 70, 150, 260))),
         2.0,
     ),
-    Task("water, 3 × 8 cm², 3 cm off axis", lambda: box(4.0, (field((30, 80), 0, 900, 30.0),)), 2.0),
-    Task("water, 10 × 10 cm²", lambda: box(4.0, (field((100, 100), 0, 900),)), 2.0),
+    Task("the embedded liver case, 12 beams", demo, 2.0),
+    Task("10 cm of lung in water, 5 × 5 cm²", lambda: box(4.0, (field((50, 50), 0, 900),), (-60.0, 40.0)), 2.0),
 )
 
 
@@ -145,7 +144,8 @@ def monte_carlo(
     job = replace(job, settings=SAME | {"uncertainty": uncertainty})
     file = kept / f"{digest((job, info.version, info.data_sha256))}.npz"
     if not file.exists():
-        result = run(backend, job).result
+        with Progress() as progress:
+            result = run(backend, job, progress).result
         np.savez_compressed(file, gray=result.gray, sigma=result.sigma_gray, words=result.statements)
     with np.load(file) as answer:
         return answer["gray"], answer["sigma"], [str(word) for word in answer["words"]]
