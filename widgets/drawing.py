@@ -15,13 +15,17 @@ from reviewer.case import Structure
 from reviewer.edit.refusal import refusal
 from reviewer.edit.tools.setting import Setting, settings_of
 from reviewer.edit.tools.tool import Draft, Guide, Pane, Pen, Stroke, Target, Tool, drafted, edit_of
-from reviewer.errors import ReviewerError
+from reviewer.errors import CancelledError, ReviewerError
 from reviewer.scene import default_window
 from reviewer.session import Session
 
 from .actions import NOTHING_OPEN, Command, SessionCommands
 from .binding import Changes, follow
+from .jobs import Jobs, Progress
 from .loading import load
+
+STROKE = "stroke"
+"""Key of the job that works a slow stroke out."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +143,22 @@ class Drawing(QObject):
     moved = Signal()
 
     def __init__(
-        self, session: Session, tell: Callable[[str], None], warn: Callable[[str], None], parent: QObject | None = None
+        self,
+        session: Session,
+        jobs: Jobs,
+        tell: Callable[[str], None],
+        warn: Callable[[str], None],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session, self._tell, self._warn = session, tell, warn
+        self._session, self._jobs, self._tell, self._warn = session, jobs, tell, warn
         self.kind: Kind | None = None
         self._tools: dict[str, Tool] = {}
         self.within: str | None = None
         self.outside: str | None = None
         self.values: tuple[float, float] | None = None
         self.operating: Proposal | None = None
+        self._working = False
         self._easels: tuple[Easel, ...] = ()
         self._drop()
         follow(self, session, self._heard)
@@ -280,6 +290,11 @@ class Drawing(QObject):
         return self._begun or bool(self._draft)
 
     @property
+    def working(self) -> bool:
+        """Whether a finished stroke is being worked out beside the window; Esc stops it."""
+        return self._working
+
+    @property
     def erasing(self) -> bool:
         return self._stroke is not None and self._stroke.erasing
 
@@ -292,7 +307,7 @@ class Drawing(QObject):
         return self._stroke.guides if self._stroke is not None and easel is self._easel else ()
 
     def hover(self, easel: Easel, pen: Pen) -> None:
-        if self.kind is None or self._held or (self._begun and easel is not self._easel):
+        if self.kind is None or self._held or self._working or (self._begun and easel is not self._easel):
             return
         self._pen = pen
         self._ready(easel)
@@ -308,6 +323,9 @@ class Drawing(QObject):
 
     def press(self, easel: Easel, pen: Pen) -> None:
         """Begin to draw, or go on; says why not."""
+        if self._working:
+            self._tell("The stroke before is still being worked out: Esc drops it")
+            return
         if self._begun and easel is not self._easel:
             self._tell("Finish the stroke first: Enter takes it, Esc drops it")
             return
@@ -340,7 +358,7 @@ class Drawing(QObject):
 
     def accept(self) -> None:
         """Enter, or a double click."""
-        if self._held or (not self.pending and self.operating is not None and self.operating.accept()):
+        if self._held or self._working or (not self.pending and self.operating is not None and self.operating.accept()):
             return
         if self._stroke is not None:
             self._stroke.accept()
@@ -348,7 +366,7 @@ class Drawing(QObject):
 
     def step_back(self) -> None:
         """Backspace."""
-        if self._stroke is not None and not self._held:
+        if self._stroke is not None and not self._held and not self._working:
             self._stroke.step_back()
             self._begun = self._begun and bool(self._stroke.draft or self._stroke.guides)
             self._show()
@@ -371,6 +389,7 @@ class Drawing(QObject):
         self._easel: Easel | None = None
         self._pen: Pen | None = None
         self._held = self._begun = False
+        self._stop_work()
         self._refused = ""
         self._draft: Draft = {}
         if self._session.view.stroke is not None:
@@ -442,16 +461,41 @@ class Drawing(QObject):
         self.moved.emit()
 
     def _settle(self) -> None:
-        """After a release: apply what is finished and begin anew where the hand is."""
+        """After a release: what is finished is worked out, beside the window where that takes long, and applied."""
         stroke = self._stroke
         if stroke is None:
             return
-        if stroke.note:
-            self._tell(stroke.note[:1].upper() + stroke.note[1:])
         if not stroke.finished:
+            self._say(stroke.note)
             self._show()
-            return
+        elif stroke.slow:
+            self._work(stroke)
+        else:
+            self._apply(stroke)
+
+    def _work(self, stroke: Stroke) -> None:
+        self._working = True
+
+        def work(progress: Progress) -> None:
+            def report(share: float) -> None:
+                if progress.cancelled():
+                    raise CancelledError
+                progress.report(share)
+
+            stroke.work(report)
+
+        def failed(error: Exception) -> None:
+            self._jobs.failed.emit(stroke.label, error)
+            self.cancel()
+
+        name = stroke.target.structure.name
+        self._jobs.run(f"{stroke.label} on {name}", work, lambda _: self._apply(stroke), failed, key=STROKE)
+        self.moved.emit()
+
+    def _apply(self, stroke: Stroke) -> None:
+        """The finished stroke into the case; and another one begins where the hand is."""
         easel, pen = self._easel, self._pen
+        self._say(stroke.note)
         try:
             edit = edit_of(stroke, self._session.case)
             if edit is not None:
@@ -465,6 +509,15 @@ class Drawing(QObject):
         else:
             self.moved.emit()
 
+    def _stop_work(self) -> None:
+        if self._working:
+            self._working = False
+            self._jobs.cancel(STROKE)
+
+    def _say(self, note: str) -> None:
+        if note:
+            self._tell(note[:1].upper() + note[1:])
+
     def _heard(self, changes: Changes) -> None:
         if changes.opened:
             self.within = self.outside = self.values = None
@@ -473,9 +526,9 @@ class Drawing(QObject):
         elif changes.view("mode") and self._session.view.mode != "contour":
             self.take(None)
         elif self._stroke is not None and self._stroke.target.structure is not self.active:
-            self._begun = self._held = (
-                False  # undone, or another structure: what was drawn belongs to a state that is gone
-            )
+            # Undone, or another structure: what was drawn belongs to a state that is gone.
+            self._begun = self._held = False
+            self._stop_work()
             self._renew()
         elif self._easel is not None and self._pen is not None and changes.view("point_mm", "base"):
             self.hover(self._easel, self._pen)

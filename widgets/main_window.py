@@ -136,7 +136,7 @@ class MainWindow(QMainWindow):
             lambda structure_id: self.structures.edit_name(structure_id),
             self._structure_under_cursor,
         )
-        self.drawing = Drawing(self.session, self.status.say, self.strip.tell, self)
+        self.drawing = Drawing(self.session, self.jobs, self.status.say, self.strip.tell, self)
         self.drawing.changed.connect(self._drawing_changed)
         self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)
         self.operating.changed.connect(self.actions_.refresh)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from shapely import Point, box
 from reviewer.case import Case, Image, Structure, StructureSet
 from reviewer.edit import Edit
 from reviewer.edit.tools import tool as contract
+from reviewer.edit.tools.pulled import PulledStroke
 from reviewer.geometry.grid import Grid
 
 NONE, SHIFT, CTRL = (
@@ -274,6 +276,51 @@ def test_smart_fill_takes_the_bright_disk(window, qtbot):
     if window.drawing.pending:
         qtbot.keyClick(hand.view, Qt.Key.Key_Return)
     assert area(window, structure_id="set#3") == pytest.approx(DISK, rel=0.06)
+
+
+def test_a_fill_through_the_slices_is_worked_out_beside_the_window(window, qtbot):
+    hand = take(window, qtbot, "fill", active="set#3")
+    hand.press((0.0, 0.0))
+    hand.release((0.0, 0.0))
+    assert window.drawing.working
+    hand.move((5.0, 5.0))
+    hand.click((20.0, 20.0))  # told, and not taken
+    assert window.session.case.structure("set#3").empty
+    settle(window, qtbot)
+    assert not window.drawing.working
+    filled = window.session.case.structure("set#3").planes
+    assert len(filled) == 10
+    assert all(region.area == pytest.approx(DISK, rel=0.06) for region in filled.values())
+    assert [e.label for e in window.session.history.entries] == ["Smart fill on Stomach"]
+
+
+@pytest.mark.parametrize("way", ["escape", "undo"])
+def test_a_fill_at_work_is_dropped_by_escape_and_by_an_undo(window, qtbot, monkeypatch, way):
+    hand = take(window, qtbot, "brush", active="set#3")
+    hand.drag((0.0, 0.0), (5.0, 0.0))
+    settle(window, qtbot)
+    go_on, begun = threading.Event(), threading.Event()
+
+    def work(self, report=lambda share: None):
+        begun.set()
+        assert go_on.wait(20)
+        report(0.5)
+
+    hand = take(window, qtbot, "fill", active="set#3")
+    before = window.session.case.structure("set#3")
+    hand.press((10.0, 0.0))
+    monkeypatch.setattr(PulledStroke, "work", work)
+    hand.release((10.0, 0.0))
+    assert begun.wait(20)
+    window.drawing.escape() if way == "escape" else window.session.undo()
+    qtbot.waitUntil(lambda: not window.drawing.working)
+    go_on.set()
+    monkeypatch.undo()
+    settle(window, qtbot)
+    now = window.session.case.structure("set#3")
+    assert now is before if way == "escape" else now.empty
+    assert len(window.session.history.entries) == 1
+    assert window.session.view.stroke is None
 
 
 def test_threshold_takes_what_is_bright_in_a_box(window, qtbot):
