@@ -18,7 +18,6 @@ from shapely import Point, box
 from reviewer.case import Case, Image, Structure, StructureSet
 from reviewer.edit import Edit
 from reviewer.edit.tools import tool as contract
-from reviewer.edit.tools.pulled import PulledStroke
 from reviewer.geometry.grid import Grid
 
 NONE, SHIFT, CTRL = (
@@ -301,7 +300,7 @@ def test_a_fill_at_work_is_dropped_by_escape_and_by_an_undo(window, qtbot, monke
     settle(window, qtbot)
     go_on, begun = threading.Event(), threading.Event()
 
-    def work(self, report=lambda share: None):
+    def work(report=lambda share: None):
         begun.set()
         assert go_on.wait(20)
         report(0.5)
@@ -309,13 +308,12 @@ def test_a_fill_at_work_is_dropped_by_escape_and_by_an_undo(window, qtbot, monke
     hand = take(window, qtbot, "fill", active="set#3")
     before = window.session.case.structure("set#3")
     hand.press((10.0, 0.0))
-    monkeypatch.setattr(PulledStroke, "work", work)
+    monkeypatch.setattr(window.drawing._stroke, "work", work)
     hand.release((10.0, 0.0))
     assert begun.wait(20)
     window.drawing.escape() if way == "escape" else window.session.undo()
     qtbot.waitUntil(lambda: not window.drawing.working)
     go_on.set()
-    monkeypatch.undo()
     settle(window, qtbot)
     now = window.session.case.structure("set#3")
     assert now is before if way == "escape" else now.empty
