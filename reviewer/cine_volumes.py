@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import Cine, Problem, Structure, StructureSet
 from reviewer.case.structure import PALETTE
-from reviewer.case.uid import frame_of_volume
+from reviewer.case.uid import frame_of_volume, name_of_volume
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
 from reviewer.volumes import MAX_VOXELS, regions_of_labels
@@ -64,16 +64,17 @@ def read_cine(path: str, labels: Sequence[str]) -> tuple[Cine, StructureSet | No
     first, every = _labels(first_file, notes), _labels(all_file, notes)
     axis = _time_axis(voxels.shape, None if first is None else first.shape)
     frames = np.moveaxis(voxels, axis, 0)
+    uid = name_of_volume(voxels, *spacing)
     along = [k for k in range(3) if k != axis]
     dy, dx = spacing[along[0]], spacing[along[1]]
     grid = Grid(
-        np.eye(3), (0.0, 0.0), (dx, dy), (frames.shape[2], frames.shape[1]), np.array([0.0]), frame_of_volume(path)
+        np.eye(3), (0.0, 0.0), (dx, dy), (frames.shape[2], frames.shape[1]), np.array([0.0]), frame_of_volume(uid)
     )
     first = _fitting(first, axis, (1, *frames.shape[1:]), first_file, notes)
     every = _fitting(every, axis, frames.shape, all_file, notes)
     name = re.sub(r"\.(mha|mhd)$", "", Path(path).name, flags=re.IGNORECASE)
     times = np.arange(len(frames)) / rate
-    cine = Cine(path, "MR", name, grid, np.ascontiguousarray(frames), times, oriented=False, labels=every)
+    cine = Cine(uid, "MR", name, grid, np.ascontiguousarray(frames), times, oriented=False, labels=every)
     told = f"taken for a cine of {len(frames)} frames at {rate:g} frames/s; it does not say how its plane lies in the patient"
     notes.append(Problem(path, "note", told))
     marked, file = (first, first_file) if first is not None else (every, all_file)
@@ -82,12 +83,13 @@ def read_cine(path: str, labels: Sequence[str]) -> tuple[Cine, StructureSet | No
     if every is not None and not np.array_equal(marked[0], every[0]):
         told = "its target on the first frame is not that of the labels of all frames: tracking starts from the first"
         notes.append(Problem(file, "warning", told))
+    set_id = name_of_volume(marked, *spacing)
     group = StructureSet(
-        file,
+        set_id,
         Path(file).name,
         tuple(
             Structure(
-                f"{file}#{value}", "Target" if value == 1 else f"Target {value}", grid, {0: region}, "GTV",
+                f"{set_id}#{value}", "Target" if value == 1 else f"Target {value}", grid, {0: region}, "GTV",
                 PALETTE[n % len(PALETTE)], None, value,
             )
             for n, (value, region) in enumerate(regions_of_labels(marked[0], grid))

@@ -23,9 +23,9 @@ from reviewer.dicom.values import date, text
 from reviewer.dosimetry.recipe import MADE
 from reviewer.edit import History, Swap, swapped
 from reviewer.errors import CancelledError, InputError, ReviewerError
-from reviewer.store import SUFFIX, Located, Source, Workspace, located, source
+from reviewer.store import SUFFIX, Located, Source, Workspace, located, renamed, source
 from reviewer.store.followed import Fingerprint, difference, fingerprint
-from reviewer.volumes import Volume, image_of, is_volume, read_volume, structures_of
+from reviewer.volumes import Volume, another, image_of, is_volume, read_volume, structures_of
 
 ARRIVED_EVERY = 8
 """Planes between two messages that some have arrived; the first plane is told at once."""
@@ -194,13 +194,10 @@ def _edited(opening: Opening, workspace: Workspace, found: Located) -> Opening:
     """The case as the workspace left it."""
     names = {s.name for s in opening.sources}
     by_path = {s.path: s.name for s in workspace.sources}
-    problems = [
-        p
-        for p in found.problems
-        if p.severity != "error" or found.renamed.get(by_path[p.file], by_path[p.file]) not in names
-    ]
-    workspace.build_on(opening.sources, found.renamed)
-    replay = workspace.replay(opening.case, found.renamed)
+    problems = [p for p in found.problems if p.severity != "error" or by_path[p.file] not in names]
+    changed = renamed(found, opening.sources)
+    workspace.build_on(opening.sources, changed)
+    replay = workspace.replay(opening.case, changed)
     case, remarks = _followed(replay.case, replay.followed)
     where = str(workspace.keeping.path)
     if any(entry.kind == MADE for entry in workspace.entries):  # loads numba
@@ -280,7 +277,9 @@ def _begin(
     images = [load.image for load in found.loads]
     sets = list(found.structure_sets)
     cines = list(found.cines)
-    _open_volumes(_open_cines(volumes, cines, sets, problems, check), images, sets, problems, check)
+    named = {file.path: file.sop_uid for file in chosen}
+    rest = _open_cines(volumes, cines, sets, named, problems, check)
+    _open_volumes(rest, images, sets, named, problems, check)
     if others:
         names = ", ".join(Path(name).name for name in others[:NAMED]) + (", …" if len(others) > NAMED else "")
         counted = "1 file is" if len(others) == 1 else f"{len(others)} files are"
@@ -301,12 +300,13 @@ def _begin(
         cines=tuple(cines),
         problems=tuple(problems),
     )
-    sources = tuple(_sources([(file.path, file.sop_uid) for file in chosen], volumes))
+    sources = tuple(_sources(named, volumes))
     return Opening(case, {load.image.id: load for load in found.loads}, sources)
 
 
-def _sources(dicom: Sequence[tuple[str, str]], volumes: Sequence[str]) -> Iterator[Source]:
-    for path, name in (*dicom, *((volume, "") for volume in volumes)):
+def _sources(named: Mapping[str, str], volumes: Sequence[str]) -> Iterator[Source]:
+    """named: path -> name; a volume that could not be opened goes by its path."""
+    for path, name in (*named.items(), *((volume, volume) for volume in volumes if volume not in named)):
         with suppress(OSError):
             yield source(path, name)
 
@@ -452,10 +452,11 @@ def _open_cines(
     names: Sequence[str],
     cines: list[Cine],
     sets: list[StructureSet],
+    named: dict[str, str],
     problems: list[Problem],
     check: Callable[[], None],
 ) -> list[str]:
-    """Frames in time, with the labels that go with them; returns the names that are neither."""
+    """Frames in time, with the labels that go with them; returns the names that are neither. named: path -> id, to be added to."""
     rest = list(names)
     for name in filter(is_cine, names):
         check()
@@ -466,7 +467,13 @@ def _open_cines(
         except Exception as error:
             problems.append(_refused(name, error))
             continue
+        if any(cine.id == other.id for other in cines):
+            problems.append(Problem(name, "note", "left alone: these very frames are open already"))
+            continue
         cines.append(cine)
+        named[name] = cine.id
+        if group is not None:
+            named[group.path] = group.id
         sets.extend([group] if group is not None else [])
         problems += notes
     return rest
@@ -476,15 +483,21 @@ def _open_volumes(
     names: Sequence[str],
     images: list[Image],
     sets: list[StructureSet],
+    named: dict[str, str],
     problems: list[Problem],
     check: Callable[[], None],
 ) -> None:
-    """Images first, so that a label map finds the image that it was drawn on."""
+    """Images first, so that a label map finds the image that it was drawn on. named: as above."""
     volumes: list[Volume] = []
+    alike: Counter[str] = Counter()
     for name in names:
         check()
         try:
             volume = read_volume(name)
+            alike[volume.name] += 1
+            if alike[volume.name] > 1:
+                volume = another(volume, alike[volume.name])
+            named[name] = volume.name
             if volume.labels:
                 volumes.append(volume)
                 continue

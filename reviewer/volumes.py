@@ -10,7 +10,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import Colour, Image, Problem, Structure, StructureSet
 from reviewer.case.structure import PALETTE
-from reviewer.case.uid import frame_of_volume
+from reviewer.case.uid import frame_of_volume, name_of_volume
 from reviewer.errors import InputError
 from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
 from reviewer.geometry.region import Region, region_of_rings
@@ -40,9 +40,10 @@ LATTICE_TOLERANCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A file's voxels, (z, y, x), on a grid in a frame of its own."""
+    """A file's voxels, (z, y, x), on a grid in a frame of its own. name: of its content, which is its id."""
 
     path: str
+    name: str
     grid: Grid
     voxels: NDArray[np.generic]
     labels: bool
@@ -78,6 +79,7 @@ def read_volume(path: str) -> Volume:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise InputError(f"it cannot be read ({lines[-1][:160] if lines else 'no reason given'})") from error
     voxels = sitk.GetArrayFromImage(image)
+    name = name_of_volume(voxels, *image.GetOrigin(), *image.GetSpacing(), *image.GetDirection())
     direction = np.array(image.GetDirection()).reshape(3, 3)
     origin, spacing = np.array(image.GetOrigin()), image.GetSpacing()
     if not np.isfinite([*origin, *spacing, *direction.ravel()]).all() or min(spacing) <= 0:
@@ -94,10 +96,16 @@ def read_volume(path: str) -> Volume:
         w = uvw[2] + steps
     grid = Grid(
         axes, (float(uvw[0]), float(uvw[1])), (spacing[0], spacing[1]), (voxels.shape[2], voxels.shape[1]), w,
-        frame_of_volume(path), spacing[2],
+        frame_of_volume(name), spacing[2],
     )  # fmt: skip
     labels, reason = _is_label_map(path, voxels)
-    return Volume(path, grid, voxels, labels, reason)
+    return Volume(path, name, grid, voxels, labels, reason)
+
+
+def another(volume: Volume, number: int) -> Volume:
+    """The same content in another file: a volume of its own, though it looks alike. number: from 2."""
+    name = f"{volume.name} {number}"
+    return replace(volume, name=name, grid=replace(volume.grid, frame_of_reference_uid=frame_of_volume(name)))
 
 
 def _is_label_map(path: str, voxels: NDArray[np.generic]) -> tuple[bool, str]:
@@ -129,7 +137,7 @@ def image_of(volume: Volume) -> tuple[Image, Problem]:
             raise InputError("it holds values that are not finite numbers")
     name = _stem(volume.path)
     modality = next((m for m in ("CT", "MR") if re.search(rf"(?<![a-z]){m}", name, re.IGNORECASE)), "")
-    image = Image(volume.path, modality, name, volume.grid, np.ascontiguousarray(voxels))
+    image = Image(volume.name, modality, name, volume.grid, np.ascontiguousarray(voxels))
     message = f"taken for an image ({volume.reason}), in a frame of reference of its own" + (
         f"; taken for {modality} by its name" if modality else "; its modality is unknown"
     )
@@ -157,12 +165,12 @@ def structures_of(volume: Volume, images: Sequence[Image]) -> tuple[StructureSet
             name = _stem(volume.path) if len(values) == 1 else f"Label {value}"
         structures.append(
             Structure(
-                f"{volume.path}#{value}", name, grid, planes[value], colour=colour or PALETTE[n % len(PALETTE)],
+                f"{volume.name}#{value}", name, grid, planes[value], colour=colour or PALETTE[n % len(PALETTE)],
                 image_id=image.id if image else None, number=value,
             )
         )  # fmt: skip
     group = StructureSet(
-        volume.path,
+        volume.name,
         _stem(volume.path),
         tuple(structures),
         image.id if image else None,

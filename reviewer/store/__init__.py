@@ -5,7 +5,7 @@ from reviewer.store.folder import Found, automatic_folder, automatic_place, matc
 from reviewer.store.lock import HeldError, Holder, clock, moment
 from reviewer.store.replay import Replay
 from reviewer.store.schema import SUFFIX
-from reviewer.store.sources import Located, Source, digests, located, source
+from reviewer.store.sources import Located, Source, digests, located, renamed, source
 from reviewer.store.workspace import Keeping, Workspace
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "located",
     "matching",
     "moment",
+    "renamed",
     "source",
 ]

@@ -23,7 +23,7 @@ _UID = re.compile(r"[0-9.]+")
 class Source:
     """A file that was opened.
 
-    path: absolute; name: SOP instance UID, or the path that a volume without UID goes by.
+    path: absolute; name: SOP instance UID, or what a volume without UID goes by (`reviewer.case.uid.name_of_volume`).
     relative: path from the folder of the workspace, "" where there is none. size: bytes; sha256: None until it was computed.
     """
 
@@ -38,19 +38,29 @@ class Source:
 class Located:
     """Where the sources are now.
 
-    renamed:  name and frame of reference of a volume, which goes by its path and was moved -> those of now.
-    problems: what is missing or has changed.
+    volumes:  path -> name of those that have no UID. problems: what is missing or has changed.
     """
 
     paths: tuple[Path, ...] = ()
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
-def source(path: str, name: str = "") -> Source:
-    """name: UID; empty for a volume, which goes by its path. Raises OSError."""
+def source(path: str, name: str) -> Source:
+    """name: as in `Source`. Raises OSError."""
     absolute = os.path.abspath(path)
-    return Source(absolute, name or path, os.stat(absolute).st_size)
+    return Source(absolute, name, os.stat(absolute).st_size)
+
+
+def renamed(before: Located, now: Sequence[Source]) -> dict[str, str]:
+    """Name and frame of reference of each volume that is called otherwise than before, for it was changed in its place -> those of now."""
+    found: dict[str, str] = {}
+    for each in now:
+        name = before.volumes.get(each.path, each.name)
+        if name != each.name:
+            found[name] = each.name
+            found[frame_of_volume(name)] = frame_of_volume(each.name)
+    return found
 
 
 def relative_to(folder: Path, sources: Iterable[Source]) -> tuple[Source, ...]:
@@ -71,7 +81,7 @@ def relative_to(folder: Path, sources: Iterable[Source]) -> tuple[Source, ...]:
 def located(sources: Sequence[Source], folder: Path) -> Located:
     """Look beside the workspace first, so that a folder that was moved or copied brings its own files, then where they were."""
     paths: list[Path] = []
-    renamed: dict[str, str] = {}
+    volumes: dict[str, str] = {}
     problems: list[Problem] = []
     for each in sources:
         path = _place(each, folder)
@@ -79,9 +89,8 @@ def located(sources: Sequence[Source], folder: Path) -> Located:
             problems.append(Problem(each.path, "error", "it is missing: it was among the files of this workspace"))
             continue
         paths.append(path)
-        if not _UID.fullmatch(each.name) and each.name != str(path):
-            renamed[each.name] = str(path)
-            renamed[frame_of_volume(each.name)] = frame_of_volume(str(path))
+        if not _UID.fullmatch(each.name):
+            volumes[os.path.abspath(path)] = each.name
         size = path.stat().st_size
         if size != each.size:
             problems.append(
@@ -91,7 +100,7 @@ def located(sources: Sequence[Source], folder: Path) -> Located:
                     f"it has changed since it was opened first: {each.size} bytes then, {size} now",
                 )
             )
-    return Located(tuple(paths), renamed, tuple(problems))
+    return Located(tuple(paths), volumes, tuple(problems))
 
 
 def _place(each: Source, folder: Path) -> Path | None:

@@ -12,6 +12,8 @@ from dicom_samples import save, square, structure_set, write_stack
 from drawn import same_contents
 from shapely import box
 
+from reviewer.approval.content import content_of
+from reviewer.approval.signing import Person, approve
 from reviewer.edit import Edit, Swap
 from reviewer.errors import InputError
 from reviewer.formula.derivations import Derivations, derive
@@ -131,8 +133,8 @@ def test_a_formula_is_followed_and_one_that_cannot_be_is_never_shown_stale(data,
     assert opening.case.structures[-1].empty
 
 
-def test_volumes_that_go_by_their_path_keep_their_edits_when_they_move_twice(tmp_path):
-    folder = tmp_path / "one"
+def volumes(folder):
+    """An image and a label map without any UID."""
     folder.mkdir()
     values = np.zeros((4, 20, 20), np.int16)
     sitk.WriteImage(
@@ -142,6 +144,11 @@ def test_volumes_that_go_by_their_path_keep_their_edits_when_they_move_twice(tmp
     labels = values.astype(np.uint8)
     labels[1:3, 5:12, 5:12] = 1
     sitk.WriteImage(sitk.GetImageFromArray(labels), str(folder / "organs.label.nii.gz"))
+    return folder
+
+
+def test_volumes_keep_their_edits_when_they_move_twice(tmp_path):
+    folder = volumes(tmp_path / "one")
     opening = begin([folder])
     assert len(opening.case.images) == len(opening.case.structures) == 1
     session = Session(opening.case)
@@ -165,6 +172,48 @@ def test_volumes_that_go_by_their_path_keep_their_edits_when_they_move_twice(tmp
         session = again
         opening.workspace.close()
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["with the workspace", "away from it"])
+def test_volumes_keep_their_signature_wherever_they_lie(tmp_path, together):
+    """They go by their content; where that is changed in its place the signature does not hold, and the edits are still there."""
+    folder = volumes(tmp_path / "one")
+    path = (folder if together else tmp_path) / "x.reviewer"
+    opening = begin([folder])
+    session = Session(opening.case)
+    workspace = Workspace.new(lambda: path, opening.sources, {})
+    session.keep(workspace)
+    _stroke(session, 1)
+    group = session.case.structure_sets[0]
+    person = Person("Marie Dupont", "physician")
+    session.sign(approve(session.case, content_of(session.case, group), person, "Good."))
+    workspace.close()
+    moved = folder.rename(tmp_path / "two")
+    path = moved / "x.reviewer" if together else path
+    paths = [path] if together else [path, moved]
+    opening = begin(paths)
+    assert opening.workspace.doubts == ()
+    assert [(g.signed, g.reviewer) for g in opening.case.structure_sets] == [(True, "Marie Dupont")]
+    assert [e.label for e in opening.history.entries] == ["Stroke 1"]
+
+    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(moved / "organs.label.nii.gz")))
+    labels[3, 5:12, 5:12] = 1
+    sitk.WriteImage(sitk.GetImageFromArray(labels), str(moved / "organs.label.nii.gz"))
+    changed = begin(paths)
+    found = {g.path: g.signed for g in changed.case.structure_sets}
+    assert found.pop(str(moved / "organs.label.nii.gz")) is False
+    assert list(found.values()) == ([] if together else [True])  # what nothing ties to the file is as the log has it
+    assert bool(changed.workspace.doubts) == together
+    assert [e.label for e in changed.history.entries] == ["Stroke 1"]
+
+
+def test_two_files_of_one_content_are_two_volumes(tmp_path):
+    folder = volumes(tmp_path / "one")
+    shutil.copy(folder / "organs.label.nii.gz", folder / "again.label.nii.gz")
+    case = begin([folder]).case
+    assert len({g.id for g in case.structure_sets}) == len({s.id for s in case.structures}) == 2
+    assert {s.name for s in case.structures} == {"again.label", "organs.label"}
+    assert begin([folder]).case.structure_sets[1].id == case.structure_sets[1].id
 
 
 def _stroke(session: Session, number: int) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from reviewer.store import (
     first_break,
     located,
     matching,
+    renamed,
     schema,
     source,
 )
@@ -610,7 +612,8 @@ def test_sources_are_found_where_the_folder_was_moved_to(tmp_path):
     data.mkdir(parents=True)
     for name in ("a.dcm", "b.dcm", "v.nii"):
         (data / name).write_bytes(name.encode() * 100)
-    sources = [source(str(data / "a.dcm"), "1.2.3"), source(str(data / "b.dcm"), "1.2.4"), source(str(data / "v.nii"))]
+    names = ("1.2.3", "1.2.4", "sha256:11")
+    sources = [source(str(data / file), name) for file, name in zip(("a.dcm", "b.dcm", "v.nii"), names, strict=True)]
     path = tmp_path / "case" / "x.reviewer"
     workspace = Workspace.new(lambda: path, sources, {})
     workspace.note("began", "Began", {})
@@ -622,8 +625,16 @@ def test_sources_are_found_where_the_folder_was_moved_to(tmp_path):
     workspace = Workspace.open(tmp_path / "moved" / "x.reviewer", hold=True)
     found = located(workspace.sources, tmp_path / "moved")
     assert found.paths == tuple(moved / n for n in ("a.dcm", "b.dcm", "v.nii"))
-    assert found.renamed[str(data / "v.nii")] == str(moved / "v.nii")
-    assert set(found.renamed) == {str(data / "v.nii"), frame_of_volume(str(data / "v.nii"))}
+    there = [source(str(path), name) for path, name in zip(found.paths, names, strict=True)]
+    assert renamed(found, there) == {}
+    there[1:] = [
+        replace(there[1], name="1.2.5"),
+        replace(there[2], name="sha256:22"),
+    ]  # a UID is never taken for another
+    assert renamed(found, there) == {
+        "sha256:11": "sha256:22",
+        frame_of_volume("sha256:11"): frame_of_volume("sha256:22"),
+    }
     assert found.problems == ()  # the sizes are the same
     (changed,) = workspace.sources_read(digests(workspace.sources, tmp_path / "moved"))
     assert changed.file.endswith("b.dcm")
