@@ -13,17 +13,21 @@ from drawn import drawn_case
 from pypdf import PdfReader
 from synthetic_cine import film
 
+from reviewer.approval.content import content_of
+from reviewer.approval.signing import Person, approve
 from reviewer.case import Dose, Patient, Plan, Prescription
 from reviewer.cli import main
+from reviewer.columns import Prescribed
 from reviewer.dosimetry.sheets import read_sheet
 from reviewer.errors import InputError
 from reviewer.gating.trace import trace_of
 from reviewer.gating.tracking import Track
-from reviewer.report.contents import gather
+from reviewer.report.contents import default_columns, gather, judged
 from reviewer.report.pdf import write_pdf
 from reviewer.report.web import write_csv, write_html
-from reviewer.report.wording import patient_name
+from reviewer.report.wording import patient_name, state
 from reviewer.report.write import write
+from reviewer.store import Workspace
 
 SHEET = read_sheet(
     """
@@ -130,3 +134,36 @@ def test_gating_comes_with_figures_and_statements():
     assert ["statement", "an <odd> statement"] in rows
     assert ["Duty cycle", duty] in rows
     assert "Gating" not in " ".join(text_of(write_pdf(gather(planned_case(), sheet=SHEET))))
+
+
+def test_what_a_backend_says_goes_with_its_numbers():
+    """Below each table, in HTML and CSV too; and no report of another dose is an approved one."""
+    case = planned_case()
+    said = replace(case.doses[0], statements=("not commissioned", "no quality assurance"))
+    report = gather(replace(case, doses=(said,)), sheet=SHEET)
+    text = " ".join(text_of(write_pdf(report)))
+    assert text.count("not the plan's own dose: not commissioned; no quality assurance") == 3
+    assert "⚠ =LIV" in text
+    assert "not commissioned; no quality assurance" in write_html(report).decode()
+    rows = [row for row in csv.reader(write_csv(report).decode("utf-8-sig").splitlines()) if row[:1] == ["statement"]]
+    assert len(rows) == 1
+    assert rows[0][1].endswith("not commissioned; no quality assurance")
+    silent = " ".join(text_of(write_pdf(gather(case, sheet=SHEET))))
+    assert "not the plan's own dose" not in silent
+
+
+def test_approved_is_what_was_signed_and_nothing_else(tmp_path):
+    case, person = planned_case(), Person("Marie Dupont", "physician")
+    evaluations, _ = judged(case, default_columns(case), SHEET)
+    workspace = Workspace.new(lambda: tmp_path / "x.reviewer", (), {})
+    act = approve(case, content_of(case, case.structure_sets[0], evaluations), person, "Good.")
+    workspace.note(act.kind, act.label, act.body)
+    same = gather(act.signed, sheet=SHEET, workspace=workspace)
+    assert state(same)[0] == "✓"
+    dose = case.doses[0].id
+    typed = gather(act.signed, sheet=SHEET, workspace=workspace, prescribed={dose: Prescribed(45.0)})
+    symbol, sentence = state(typed)
+    assert symbol == "!"
+    assert sentence.startswith("Approved by Marie Dupont")
+    assert sentence.endswith("but not as it is reported here: =LIV & <Co> was signed with another prescription")
+    workspace.close()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pypdf import PdfReader
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QFileDialog
 from reviewer_widgets.main_window import MainWindow
 
 from reviewer.approval.trail import sign_offs
@@ -55,6 +56,12 @@ def goal(content, structure, metric):
     return {p["plan"]: p["status"] for p in row["plans"]}
 
 
+def printed(content, structure, metric):
+    """Value and verdict under each plan, as they are on paper."""
+    row = next(g for g in content["goals"] if (g["structure"], g["metric"]) == (structure, metric))
+    return [f"{p['value']:.2f} Gy {p['status']}" for p in row["plans"]]
+
+
 def pages(path) -> str:
     return "\n".join(re.sub(r"\s+", " ", page.extract_text()) for page in PdfReader(path).pages)
 
@@ -77,6 +84,13 @@ def test_the_story_from_opening_to_paper(window, tmp_path, qtbot):
     with pytest.raises(InputError, match="approved by"):
         session.apply(edit)
     assert not window.actions_["review.sign"].isEnabled()
+    window.actions_.trigger("dose.prescription")
+    typed = next(d for d in window.findChildren(QDialog, "prescription") if d.isVisible())
+    typed.gy.setValue(45.0)
+    typed.carry_out()
+    assert "approved by Dupont^Marie: what the goals are judged by stays" in typed.trouble.text()
+    typed.reject()
+    assert dict(session.view.prescribed) == {}
 
     window.actions_.trigger("review.second")
     sign(window, "Otto Berg", "medical physicist", "I agree.")
@@ -87,8 +101,7 @@ def test_the_story_from_opening_to_paper(window, tmp_path, qtbot):
         "HEPAR, DEMO",
         "Approved by Dupont^Marie and Otto Berg",
         "Duodenum",
-        "37.55 Gy violated",
-        "35.16 Gy met",
+        *printed(content, "Duodenum", "D0.5cc[Gy]"),
     ):
         assert told in text
     assert text.count("not a medical device") == len(PdfReader(tmp_path / "report.pdf").pages)
@@ -98,6 +111,7 @@ def test_the_story_from_opening_to_paper(window, tmp_path, qtbot):
     sign(window, "Dupont^Marie", "radiation oncologist", "the stomach has filled")
     session.apply(edit)
     qtbot.waitUntil(lambda: not window.banner.approval.isVisible())
+    assert session.judging_refusal == ""
     window.approving.write_report(tmp_path / "after.pdf")
     assert window.jobs.wait(120)
     after = pages(tmp_path / "after.pdf")
@@ -108,6 +122,15 @@ def test_the_story_from_opening_to_paper(window, tmp_path, qtbot):
 
 
 def test_it_is_still_approved_when_it_is_opened_again(window, tmp_path):
+    """With a dose that was made here, by which it was judged."""
+    window.actions_.trigger("dose.sum")
+    made = next(d for d in window.findChildren(QDialog, "sum") if d.isVisible())
+    made.rows[0][1].setValue(0.4)
+    made.rows[1][1].setValue(0.6)
+    made.carry_out()
+    assert window.jobs.wait(120)
+    total = window.session.case.dose(window.session.view.dose)
+    assert total.recipe is not None
     window.actions_.trigger("review.sign")
     sign(window, "M", "physician")
     window.saving.save_as(tmp_path / "x.reviewer")
@@ -115,7 +138,27 @@ def test_it_is_still_approved_when_it_is_opened_again(window, tmp_path):
     opening = begin([tmp_path / "x.reviewer"])
     assert [g.reviewer for g in opening.case.structure_sets if g.signed] == ["M"]
     assert opening.workspace.doubts == ()
+    again = opening.case.dose(total.id)
+    np.testing.assert_array_equal(again.gray, total.gray)
+    assert (again.label, again.recipe) == (total.label, total.recipe)
+    assert opening.workspace.settings["view"]["dose"] == total.id
     assert main(["verify", str(tmp_path / "x.reviewer")]) == 0
+
+
+@pytest.mark.parametrize(("kind", "name", "width"), [("letter", "report", 612.0), ("A4", "report.pdf", 595.28)])
+def test_paper_is_chosen_with_the_name(window, tmp_path, monkeypatch, kind, name, width):
+    asked = []
+
+    def answer(parent, title, start, kinds, chosen):
+        asked.append(chosen)
+        return str(tmp_path / name), f"PDF on {kind} (*.pdf)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    for _ in range(2):
+        window.approving.ask_report()
+        assert window.jobs.wait(120)
+    assert float(PdfReader(tmp_path / "report.pdf").pages[0].mediabox.width) == pytest.approx(width, abs=0.1)
+    assert asked[1] == f"PDF on {kind} (*.pdf)"  # what was taken last is offered first
 
 
 def test_what_was_changed_from_outside_stays_in_sight(qtbot):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -273,3 +275,86 @@ def test_any_dose_on_any_anatomy(window, qtbot):
         settle(window, qtbot)
     assert len(window.goals.head.heads) == 3
     assert all(text.count("; ") >= 3 for text in lines(window))
+
+
+def test_gamma_by_other_criteria(window, qtbot):
+    """1 %/1 mm passes fewer points than 3 %/2 mm, local other than global; the numbers stand in the form and in the picture."""
+    window.actions_.trigger("plans.day")
+    settle(window, qtbot)
+    window.actions_.trigger("dose.gamma")
+    settle(window, qtbot)
+    made = dialog(window, "gamma")
+    shares = []
+    for change in (
+        None,
+        lambda: made.dose.setValue(1),
+        lambda: made.distance.setValue(1),
+        lambda: made.scope.setCurrentIndex(1),
+    ):
+        if change:
+            change()
+        settle(window, qtbot)
+        text = made.result.text()
+        assert str(window.session.view.gamma) in text
+        shares.append(float(text.split(" %")[0]))
+        shown = window.session.scene.map.map.title.split()
+        assert float(shown[1]) == pytest.approx(shares[-1], abs=0.0551)  # one digit of two
+    assert shares[0] > shares[1] > shares[2] != shares[3]
+    made.cutoff.setValue(0)  # local needs a cut-off
+    assert "needs a cut-off" in made.result.text()
+    assert window.session.view.gamma.cutoff_percent == 10
+    made.reject()
+    assert window.session.view.wanted_map == "gamma"
+
+
+def test_goals_about_the_sum_of_courses(window, qtbot):
+    """The re-irradiation sheet: its EQD2 goal is about the sum of both courses, and evaluated on that alone."""
+    window.session.judge("sheet", sheet="liver-reirradiation")
+    window.actions_.trigger("dose.sum")
+    made = dialog(window, "sum")
+    for _, weight, fractions in made.rows:
+        weight.setValue(1.0)
+        fractions.setValue(5)
+    made.kind.setCurrentText("EQD2")
+    made.courses.setCurrentText("several courses")
+    made.carry_out()
+    settle(window, qtbot)
+    found = {text.split(" <")[0].split(" ≤")[0]: text for text in lines(window)}
+    assert "not evaluated" not in found["Duodenum Max"]
+    assert "✗" in found["Duodenum Max"]
+    assert "not evaluated: the goal is about one plan" in found["Duodenum D0.1cc"]
+
+
+def test_what_a_backend_says_stands_beside_its_numbers(window, qtbot):
+    session = window.session
+    dose = session.case.dose(session.view.dose)
+    session.put_dose(replace(dose, id="second", label="second opinion", statements=("not commissioned",)))
+    session.look(dose="second")
+    settle(window, qtbot)
+    labels = [window.findChild(QLabel, name) for name in ("goals.said", "dvh.said")]
+    for label in labels:
+        assert label.isVisible()
+        assert "not commissioned" in label.toolTip()
+    assert "⚠ second opinion" in window.goals.head.heads[0].title
+    session.look(dose=dose.id)
+    settle(window, qtbot)
+    assert not any(label.isVisible() for label in labels)
+
+
+def test_the_sheet_of_what_is_signed_cannot_be_chosen_anew(window, qtbot):
+    session = window.session
+    group = session.case.structure_set(session.view.structure_set)
+    signed = replace(group, signed=True, approval="APPROVED", reviewer="Marie Dupont")
+    sets = tuple(signed if g is group else g for g in session.case.structure_sets)
+    session.open(replace(session.case, structure_sets=sets))
+    settle(window, qtbot)
+    assert not window.goals.sheet.isEnabled()
+    assert "approved by Marie Dupont" in window.goals.sheet.toolTip()
+    window.actions_.trigger("goals.match")
+    made = dialog(window, "matching")
+    made.findChild(QComboBox, "matching.Stomach").setCurrentText("Spleen")
+    made._take()
+    assert made.rest.text().startswith("✗ ")
+    assert "approved by Marie Dupont" in made.rest.text()
+    made.reject()
+    assert dict(session.view.assigned) == {}
