@@ -404,8 +404,9 @@ def test_a_volume_that_can_not_be_computed_is_a_word_and_an_error(window, qtbot,
 
 def test_no_volume_is_cut_off(shown, qtbot):
     table = find(shown, QTableView, "structures.table")
+    model = shown.structures.model
     for cc in (1602.3, 9999.9, 14053.0):
-        shown.structures.model.measured(shown.structures.model.rows[0], cc)
+        model.show(model.rows, {model.rows[0].id: cc})
         qtbot.wait(20)
         assert table.sizeHintForColumn(VOLUME) <= table.columnWidth(VOLUME)
     assert cell(shown, 0, VOLUME).data() == "14053"
