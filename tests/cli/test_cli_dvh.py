@@ -30,7 +30,9 @@ def test_default_metrics(box_case, box_cc, json_of):
     assert ptv["metrics"]["Mean[Gy]"] == pytest.approx(30.0, abs=LEVEL_GY)
     # 0.035 cc of this box is a sheet of 0.03 mm, thinner than a sample of 0.5 mm: known to half a sample, 0.25 mm times 0.5 Gy/mm.
     assert ptv["metrics"]["D0.035cc[Gy]"] == pytest.approx(hottest(100 * 0.035 / 27), abs=0.125)
-    assert 39.5 <= ptv["metrics"]["Max[Gy]"] <= 40.0 + 1e-9, "the hottest sample lies within one voxel of the edge at 40 Gy"
+    assert 39.5 <= ptv["metrics"]["Max[Gy]"] <= 40.0 + 1e-9, (
+        "the hottest sample lies within one voxel of the edge at 40 Gy"
+    )
     assert empty["name"] == "Empty"
     assert empty["outside_dose_fraction"] is None
     assert set(empty["metrics"].values()) == {None}
