@@ -15,15 +15,14 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QRadioButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from reviewer.case import Case
 
 from ..theme import RHYTHM, heading, muted, theme
+from .frame import Foot, framed
 
 WIDTH = 480
 
@@ -69,9 +68,9 @@ class ApprovalDialog(QDialog):
         self.what.setObjectName("approval.what")
         self.what.setWordWrap(True)
         self.approve, self.reject_ = QRadioButton("✓ Approve"), QRadioButton("✗ Reject")
-        for name, button in (("approve", self.approve), ("reject", self.reject_)):
-            button.setObjectName(f"approval.{name}")
-            button.toggled.connect(self._verdict_changed)
+        for name, verdict in (("approve", self.approve), ("reject", self.reject_)):
+            verdict.setObjectName(f"approval.{name}")
+            verdict.toggled.connect(self._verdict_changed)
         self.name, self.role = QLineEdit(), QLineEdit()
         self.name.setObjectName("approval.name")
         self.role.setObjectName("approval.role")
@@ -84,15 +83,9 @@ class ApprovalDialog(QDialog):
         self.note = QLabel()
         self.note.setObjectName("approval.note")
         self.note.setWordWrap(True)
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setObjectName("approval.cancel")
-        self.cancel.setAutoDefault(False)
-        self.cancel.clicked.connect(self.reject)
-        self.sign = QPushButton("Open again" if purpose == "reopen" else "Sign")
-        self.sign.setObjectName("approval.sign")
-        self.sign.setProperty("role", "primary")
-        self.sign.setAutoDefault(False)
-        self.sign.clicked.connect(self._sign)
+        text = "Open again" if purpose == "reopen" else "Sign"
+        foot = Foot(self, ("approval.cancel", "Cancel", self.reject), ("approval.sign", text, self._sign))
+        self.cancel, self.sign = foot.leave, foot.go
 
         grid = QGridLayout()
         grid.setHorizontalSpacing(RHYTHM)
@@ -117,20 +110,13 @@ class ApprovalDialog(QDialog):
         kind = muted()
         kind.setText(WHAT_IT_IS)
         kind.setWordWrap(True)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(RHYTHM)
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel)
-        buttons.addWidget(self.sign)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
-        column.setSpacing(RHYTHM)
+        column = framed(self)
         column.addWidget(heading(TITLES[purpose]))
         column.addWidget(self.what)
         column.addLayout(grid)
         column.addWidget(kind)
         column.addWidget(self.note)
-        column.addLayout(buttons)
+        column.addLayout(foot)
         self.setMinimumWidth(WIDTH)
         for field in (self.name, self.role, self.statement):
             field.textChanged.connect(self._show_state)

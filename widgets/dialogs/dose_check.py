@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -39,6 +38,7 @@ from ..theme import RHYTHM, heading, muted, theme
 from ..wording import dose_title, structure_set_title
 from .backend_settings import BackendSettings
 from .dose_check_tables import BulkTable, FigureTable
+from .frame import Foot, framed
 
 WIDTH, HEIGHT = 900, 640
 LEFT = 360
@@ -75,9 +75,7 @@ class DoseCheckDialog(QDialog):
         body.setSpacing(2 * RHYTHM)
         body.addWidget(self._choices())
         body.addWidget(self._outcome(), 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
-        column.setSpacing(RHYTHM)
+        column = framed(self)
         column.addLayout(body, 1)
         column.addLayout(self._foot())
         self.resize(WIDTH, HEIGHT)
@@ -211,7 +209,7 @@ class DoseCheckDialog(QDialog):
             widget.hide()
         return page
 
-    def _foot(self) -> QHBoxLayout:
+    def _foot(self) -> Foot:
         self.note = muted()
         self.note.setObjectName("dose_check.note")
         self.bar = QProgressBar()
@@ -220,22 +218,9 @@ class DoseCheckDialog(QDialog):
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(160)
         self.bar.hide()
-        self.stop = QPushButton("Close")
-        self.stop.setObjectName("dose_check.cancel")
-        self.stop.setAutoDefault(False)
-        self.stop.clicked.connect(self._stop)
-        self.compute = QPushButton("Compute")
-        self.compute.setObjectName("dose_check.compute")
-        self.compute.setProperty("role", "primary")
-        self.compute.setAutoDefault(False)
-        self.compute.clicked.connect(self.run)
-        QShortcut(QKeySequence("Ctrl+Return"), self, self.run)
-        foot = QHBoxLayout()
-        foot.setSpacing(RHYTHM)
-        foot.addWidget(self.bar)
-        foot.addWidget(self.note, 1)
-        foot.addWidget(self.stop)
-        foot.addWidget(self.compute)
+        leaves, does = ("dose_check.cancel", "Close", self._stop), ("dose_check.compute", "Compute", self.run)
+        foot = Foot(self, leaves, does, self.bar, self.note)
+        self.stop, self.compute = foot.leave, foot.go
         return foot
 
     # -- engines --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -42,6 +41,7 @@ from ..binding import Changes, follow
 from ..jobs import Job, Jobs, Progress
 from ..theme import RHYTHM, heading, muted, swatch, theme
 from ..wording import structure_set_title
+from .frame import Foot, framed
 
 WIDTH, HEIGHT = 560, 560
 
@@ -61,9 +61,7 @@ class ExportDialog(QDialog):
         self._pages = QStackedWidget()
         self._pages.addWidget(self._wishes())
         self._pages.addWidget(self._outcome())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
-        column.setSpacing(RHYTHM)
+        column = framed(self)
         column.addWidget(self._pages, 1)
         column.addLayout(self._foot())
         self.resize(WIDTH, HEIGHT)
@@ -173,22 +171,9 @@ class ExportDialog(QDialog):
         self.bar.setObjectName("export.progress")
         self.bar.setRange(0, 100)
         self.bar.hide()
-        self.stop = QPushButton("Cancel")
-        self.stop.setObjectName("export.cancel")
-        self.stop.setAutoDefault(False)
-        self.stop.clicked.connect(self.reject)
-        self.write = QPushButton("Export")
-        self.write.setObjectName("export.write")
-        self.write.setProperty("role", "primary")
-        self.write.setAutoDefault(False)
-        self.write.clicked.connect(self._export)
-        QShortcut(QKeySequence("Ctrl+Return"), self, self._export)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(RHYTHM)
-        buttons.addWidget(self.bar, 1)
-        buttons.addStretch(0)
-        buttons.addWidget(self.stop)
-        buttons.addWidget(self.write)
+        leaves, does = ("export.cancel", "Cancel", self.reject), ("export.write", "Export", self._export)
+        buttons = Foot(self, leaves, does, self.bar)
+        self.stop, self.write = buttons.leave, buttons.go
         foot = QVBoxLayout()
         foot.setSpacing(RHYTHM)
         foot.addWidget(self.note)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QLineEdit, QWidget
 
 from reviewer.case import Structure, StructureSet
 from reviewer.edit.structures import free_name, free_number
@@ -18,6 +17,7 @@ from ..binding import Changes, follow
 from ..jobs import Jobs
 from ..theme import RHYTHM, muted, theme
 from .formula_field import HOW, FormulaField
+from .frame import Foot, framed
 from .preview import Outcome, Preview
 from .targets_rows import sentence
 
@@ -60,17 +60,10 @@ class FormulaDialog(QDialog):
         self.note = QLabel()
         self.note.setObjectName("formula.note")
         self.note.setWordWrap(True)
-        self.keep = QPushButton("Set the formula" if structure else "Make it")
-        self.keep.setObjectName("formula.build")
-        self.keep.setProperty("role", "primary")
-        self.keep.setAutoDefault(False)
-        self.keep.clicked.connect(self._build)
-        cancel = QPushButton("Cancel")
-        cancel.setObjectName("formula.cancel")
-        cancel.setAutoDefault(False)
-        cancel.setToolTip("Change nothing   (Esc)")
-        cancel.clicked.connect(self.reject)
-        QShortcut(QKeySequence("Ctrl+Return"), self, self._build)
+        text = "Set the formula" if structure else "Make it"
+        foot = Foot(self, ("formula.cancel", "Cancel", self.reject), ("formula.build", text, self._build))
+        foot.leave.setToolTip("Change nothing   (Esc)")
+        self.keep = foot.go
 
         fields = QGridLayout()
         fields.setHorizontalSpacing(RHYTHM)
@@ -82,14 +75,7 @@ class FormulaDialog(QDialog):
         fields.addWidget(QLabel("Formula"), 1, 0)
         fields.addWidget(self.formula, 1, 1, 1, 2)
         fields.addWidget(self.note, 2, 1, 1, 2)
-        foot = QHBoxLayout()
-        foot.setSpacing(RHYTHM)
-        foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(self.keep)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
-        column.setSpacing(RHYTHM)
+        column = framed(self)
         column.addLayout(fields)
         how = muted(HOW)
         how.setWordWrap(True)

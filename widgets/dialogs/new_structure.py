@@ -12,14 +12,11 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -31,6 +28,7 @@ from reviewer.session import Session
 
 from ..managing import name_note
 from ..theme import RHYTHM, muted, swatch, theme
+from .frame import Foot, framed
 
 WIDTH = 420
 
@@ -85,16 +83,10 @@ class NewStructureDialog(QDialog):
         self.note.setWordWrap(True)
         self.note.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 2)
         self.note.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.keep = QPushButton("Add")
-        self.keep.setObjectName("new_structure.add")
-        self.keep.setProperty("role", "primary")
+        foot = Foot(self, ("new_structure.cancel", "Cancel", self.reject), ("new_structure.add", "Add", self._finish))
+        foot.leave.setToolTip("Change nothing   (Esc)")
+        self.keep = foot.go
         self.keep.setDefault(True)
-        self.keep.clicked.connect(self._finish)
-        cancel = QPushButton("Cancel")
-        cancel.setObjectName("new_structure.cancel")
-        cancel.setAutoDefault(False)
-        cancel.setToolTip("Change nothing   (Esc)")
-        cancel.clicked.connect(self.reject)
 
         fields = QGridLayout()
         fields.setHorizontalSpacing(RHYTHM)
@@ -109,14 +101,7 @@ class NewStructureDialog(QDialog):
         fields.addWidget(QLabel("Type"), 3, 0)
         fields.addWidget(self.kind, 3, 1, 1, 2)
         fields.addWidget(self.note, 4, 1, 1, 2)
-        foot = QHBoxLayout()
-        foot.setSpacing(RHYTHM)
-        foot.addStretch(1)
-        foot.addWidget(cancel)
-        foot.addWidget(self.keep)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
-        column.setSpacing(RHYTHM)
+        column = framed(self)
         column.addLayout(fields)
         column.addLayout(foot)
         self.resize(WIDTH, 460)

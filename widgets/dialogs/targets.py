@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,7 +19,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -39,6 +37,7 @@ from ..panels.layers import ElidedCombo
 from ..theme import RHYTHM, heading, muted
 from ..wording import structure_set_title
 from .formula_field import quoted
+from .frame import Foot
 from .preview import Outcome, Preview
 from .targets_rows import Near, OrganTable, TargetRow, near, sentence
 
@@ -161,18 +160,11 @@ class TargetsDialog(QDialog):
         self.message = QLabel()
         self.message.setObjectName("targets.message")
         self.message.setWordWrap(True)
-        self.build = QPushButton("Build")
-        self.build.setObjectName("targets.build")
-        self.build.setProperty("role", "primary")
-        self.build.setAutoDefault(False)
-        self.build.clicked.connect(self._build)
-        cancel = QPushButton("Cancel")
-        cancel.setObjectName("targets.cancel")
-        cancel.setAutoDefault(False)
-        cancel.setToolTip("Change nothing   (Esc)")
-        cancel.clicked.connect(self.reject)
-        QShortcut(QKeySequence("Ctrl+Return"), self, self._build)
-        self._lay_out(cancel)
+        leaves, does = ("targets.cancel", "Cancel", self.reject), ("targets.build", "Build", self._build)
+        foot = Foot(self, leaves, does, self.message)
+        foot.leave.setToolTip("Change nothing   (Esc)")
+        self.build = foot.go
+        self._lay_out(foot)
 
         taken = {s.name for s in group.structures}
         for key, row in self.rows.items():
@@ -208,7 +200,7 @@ class TargetsDialog(QDialog):
 
     # -- layout ---------------------------------------------------------------------------------------------------------
 
-    def _lay_out(self, cancel: QPushButton) -> None:
+    def _lay_out(self, foot: Foot) -> None:
         start = QGridLayout()
         start.setHorizontalSpacing(RHYTHM)
         start.setVerticalSpacing(RHYTHM // 2)
@@ -254,11 +246,6 @@ class TargetsDialog(QDialog):
         area.setMinimumHeight(190)
         self.organs.setMinimumHeight(6 * 21 + 26)
 
-        foot = QHBoxLayout()
-        foot.setSpacing(RHYTHM)
-        foot.addWidget(self.message, 1)
-        foot.addWidget(cancel)
-        foot.addWidget(self.build)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * RHYTHM, RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
         column.setSpacing(RHYTHM)
