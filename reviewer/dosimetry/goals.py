@@ -7,7 +7,6 @@ no dose there and with any dose however high; where both give the same verdict i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -25,6 +24,7 @@ from reviewer.dosimetry.metrics import Basis, Metric
 from reviewer.dosimetry.sheets import PLAN, SUM, Goal, Sheet
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.names import standard
+from reviewer.threads import shared
 
 Status = Literal["met", "acceptable", "violated", "not-evaluated"]
 MET: Status = "met"
@@ -42,8 +42,6 @@ ANY_GY = 1e6
 """Stands for "however high" where dose is not known."""
 
 TARGETS = ("GTV", "CTV", "PTV")
-
-THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,10 +211,11 @@ class _Work:
         def curve_of(structure: Structure, matrix: NDArray[np.float64]) -> Dvh:
             return dvh(structure, delivery.dose, matrix, self._cache.latest(structure, delivery.dose), cancelled)
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            curves = pool.map(lambda each: curve_of(*each), needed.values())
-            for (structure, matrix), curve in zip(needed.values(), curves, strict=True):
-                self._cache.put(structure, delivery.dose, matrix, curve)
+        # The largest first, so that both threads come to their end together.
+        tasks = sorted(needed.values(), key=lambda each: -len(each[0].planes))
+        curves = shared(lambda each: curve_of(*each), tasks)
+        for (structure, matrix), curve in zip(tasks, curves, strict=True):
+            self._cache.put(structure, delivery.dose, matrix, curve)
 
     def result(self, goal: Goal, wanted: str, structure: Structure) -> GoalResult:
         refusal = self._refusal(goal, structure)
