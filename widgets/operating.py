@@ -34,6 +34,12 @@ TITLES = (
 
 KEYS = {"Interpolate": "I"}
 
+WHILE_DRAWING = frozenset({"Interpolate"})
+"""Those whose preview follows the stroke in hand, not only what is drawn."""
+
+OUTCOME = "operation"
+"""Key of the job that works an outcome out."""
+
 
 class Operating(QObject):
     """One operation at a time, open until it is taken or dropped; its preview follows every edit and every setting. tell, warn: as in `Drawing`.
@@ -61,6 +67,8 @@ class Operating(QObject):
         self.note = ""
         self._ready: tuple[Any, Any, Any] | None = None
         self._wanted = False
+        self._asked: Any = None
+        self._at_work = False
         drawing.operating = self
         follow(self, session, self._heard)
 
@@ -98,8 +106,13 @@ class Operating(QObject):
         """Take it, as soon as its outcome is known; False where no operation is open."""
         if self.name is None:
             return False
-        if self._ready is None:
+        if self._drawing.pending:
+            self._tell("Finish the stroke first: Enter takes it, Esc drops it")
+            return True
+        if self._ready is None or self._at_work or self._outdated():
             self._wanted = True
+            if not self._at_work:
+                self._begin()
             return True
         operation, where, changes = self._ready
         catalogue = load(CATALOGUE)
@@ -156,37 +169,57 @@ class Operating(QObject):
             to_other = case.transform(active.grid.frame_of_reference_uid, other.grid.frame_of_reference_uid)
         return load(CATALOGUE).Where(active, self._drawing.plane, other, to_other)
 
+    def _seen(self, active: Structure) -> Structure:
+        """The active structure, with the stroke in hand where the operation is shown while it is drawn."""
+        stroke = self._session.view.stroke if self.name in WHILE_DRAWING else None
+        return stroke if stroke is not None and stroke.id == active.id else active
+
     def _ask(self) -> None:
         """Work the outcome out anew, in a job."""
         self._ready, self.note = None, ""
-        self._jobs.cancel("operation")
-        operation = self.operation
-        if operation is None:
+        self._jobs.cancel(OUTCOME)
+        self._at_work = False
+        if self.operation is None:
             self._show(None)
-            self.changed.emit()
-            return
+        else:
+            self._begin()
+        self.changed.emit()
+
+    def _begin(self) -> None:
+        """The job. While it is at work on what a stroke was, the next one waits, so that a moving hand sees a preview at all."""
+        operation = self.operation
         try:
-            where = self._where(self._active_or_refuse())
+            where = self._where(self._seen(self._active_or_refuse()))
         except ReviewerError as error:
             self._fail(error)
             return
+        self._asked, self._at_work = where, True
 
         def work(_: Progress) -> Any:
             return operation.changes(where)
 
         def done(changes: Any) -> None:
+            self._at_work = False
             self._ready = operation, where, changes
             self.note = _count(len(changes)) if changes else "nothing to change"
             self._show(load(CATALOGUE).proposed(where, changes) if changes else None)
             self.changed.emit()
-            if self._wanted:
+            if self._outdated():
+                self._begin()
+            elif self._wanted:
                 self.accept()
 
-        self._jobs.run(operation.name, work, done, self._fail, key="operation")
-        self.changed.emit()
+        def failed(error: Exception) -> None:
+            if self._outdated():
+                self._begin()
+            else:
+                self._fail(error)
+
+        self._jobs.run(operation.name, work, done, failed, key=OUTCOME)
 
     def _fail(self, error: Exception) -> None:
-        self._wanted = False
+        self._wanted = self._at_work = False
+        self._ready = None
         self.note = str(error)
         self._show(None)
         self.changed.emit()
@@ -205,12 +238,15 @@ class Operating(QObject):
             self.choose(None)
         elif (changes.edited or changes.view("active", "structure_set", "base", "point_mm")) and self._outdated():
             self._ask()
+        elif changes.view("stroke") and not self._at_work and self._outdated():
+            self._begin()
 
     def _outdated(self) -> bool:
-        if self._ready is None:
+        """Whether what was asked for last is about another structure or another slice than those there now."""
+        active, asked = self._drawing.active, self._asked
+        if active is None or asked is None:
             return True
-        where = self._ready[1]
-        return where.structure is not self._drawing.active or where.plane != self._drawing.plane
+        return asked.structure is not self._seen(active) or asked.plane != self._drawing.plane
 
 
 def operation_commands(session: Session, operating: Operating, drawing: Drawing) -> Iterator[Command]:

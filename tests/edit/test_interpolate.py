@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import circle, planes_grid, rectangle, sphere, stack
 
-from reviewer.edit.operations.interpolate import gaps, interpolate, preview
+from reviewer.edit.operations.interpolate import gaps, interpolate
 from reviewer.edit.operations.through import smooth_through
 from reviewer.errors import InputError
 from reviewer.geometry.solid import solid
@@ -180,18 +180,6 @@ def test_what_was_found_is_kept_while_another_gap_is_drawn():
     second = interpolate(moved)
     same = [k for k in first if first[k] is second[k]]
     assert same == [k for k in first if k < last - 8 - 4]
-
-
-def test_a_preview_fills_the_gaps_beside_the_slice_that_is_drawn():
-    body = thinned(sphere(GRID, 15.0), 5)
-    everything = interpolate(body)
-    for plane, filled in ((16, [*range(12, 16), *range(17, 21)]), (6, range(7, 11)), (31, range(27, 31))):
-        shown = preview(body, plane)
-        assert list(shown) == list(filled)
-        assert all(region.equals(everything[k]) for k, region in shown.items())
-    assert preview(body, 13) == {}
-    assert preview(sphere(GRID, 15.0), 16) == {}
-    assert preview(replace(body, planes={6: body.planes[6]}), 6) == {}
 
 
 @st.composite

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton
 from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.operating import NAMES, TITLES
@@ -76,6 +76,45 @@ def test_interpolation_is_shown_before_it_is_taken_and_follows_what_is_drawn(win
     assert sorted(organ(window).planes) == list(range(2, 10))
     assert window.session.view.preview == ()
     assert window.session.history.undo_label == "Interpolate Liver"
+
+
+def test_the_preview_of_an_interpolation_follows_the_stroke_in_hand(window, qtbot):
+    """The organ is drawn wider on its middle slice, not let go yet: the slices between are proposed wider, too."""
+    window.actions_.trigger("operation.interpolate")
+    settle(window, qtbot)
+    before = window.session.view.preview[0].planes[4].area
+    organ_now = organ(window)
+    for radius in (22.0, 24.0, 26.0, 30.0):
+        stroke = replace(organ_now, planes={**organ_now.planes, 5: Point(0, 0).buffer(radius)})
+        window.session.look(stroke=stroke)
+        QCoreApplication.processEvents()
+    qtbot.waitUntil(lambda: window.session.view.preview[0].planes[5] is stroke.planes[5], timeout=60_000)
+    (preview,) = window.session.view.preview
+    assert preview.planes[4].area > 1.5 * before
+    assert organ(window) is organ_now
+    window.session.look(stroke=None)
+    qtbot.waitUntil(lambda: window.session.view.preview[0].planes[4].area == pytest.approx(before), timeout=60_000)
+    window.operating.accept()
+    settle(window, qtbot)
+    assert organ(window).planes[4].area == pytest.approx(before)
+
+
+def test_an_operation_is_not_taken_with_a_stroke_in_the_hand(window, qtbot):
+    window.actions_.trigger("operation.interpolate")
+    window.actions_.trigger("draw.polygon")
+    settle(window, qtbot)
+    view = window.views["axial"]
+    for place in ((20, 20), (60, 20), (60, 60)):
+        qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=view.rect().center() + QPoint(*place))
+    assert window.drawing.pending
+    window.operating.accept()
+    assert "Finish the stroke first" in window.status.said.whole()
+    assert window.operating.name == "Interpolate"
+    assert window.session.history.undo_label is None
+    window.drawing.cancel()
+    window.operating.accept()
+    settle(window, qtbot)
+    assert sorted(organ(window).planes) == list(range(2, 9))
 
 
 def test_esc_drops_an_operation_and_changes_nothing(window, qtbot):

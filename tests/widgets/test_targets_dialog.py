@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from phantoms import planes_grid, sphere
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -252,7 +252,7 @@ def test_an_edit_beside_the_open_dialogue_is_taken_in(window, qtbot):
     far = replace(before, planes={k: translate(r, 100.0) for k, r in before.planes.items()})
     window.session.apply(Edit.of("Move stomach", window.session.case, before, far))
     assert not dialog.preview.fresh
-    qtbot.wait(10)
+    QCoreApplication.processEvents()  # one turn: the dialogue has heard of it, and the pause of the hand is not over
     assert not find(dialog, QPushButton, "targets.build").isEnabled()
     settle(window, qtbot)
     assert organ_rows(dialog)["Stomach"][:2] == (False, "> 60 mm")

@@ -59,18 +59,6 @@ def interpolate(stack: Stack, first: int | None = None, last: int | None = None,
     return differing(stack.planes, {**dict.fromkeys(old), **after})
 
 
-def preview(stack: Stack, plane: int) -> Changes:
-    """Regions on the empty planes next to a plane that is being drawn, as far as the next drawn one to either side; none where there is none."""
-    if plane not in stack.planes:
-        return {}
-    drawn = sorted(stack.planes)
-    n = drawn.index(plane)
-    first, last = drawn[max(n - 1, 0)], drawn[min(n + 1, len(drawn) - 1)]
-    if plane - first <= 1 and last - plane <= 1:
-        return {}
-    return interpolate(stack, first, last)
-
-
 def _why_not(stack: Stack, drawn: Sequence[int], low: int, high: int) -> str:
     if not drawn:
         return "nothing is drawn, so there is nothing to interpolate between"
