@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +30,7 @@ Mask = NDArray[np.bool_]
 Span = tuple[float, float]
 
 OBLIQUE_STEP = 0.75
-"""Sample distance of an oblique `cut`, as a fraction of the volume's smallest voxel edge."""
+"""Sample distance of an oblique `cut`, as a fraction of the volume's voxels along each direction of the plane."""
 
 MOST_THREADS = 4
 WORTH_THREADS = 50_000
@@ -139,8 +140,8 @@ def cut(
 ) -> Cut | None:
     """The volume along the plane through `origin_mm` spanned by the unit vectors `right` and `down`; None where the plane misses it.
 
-    Aligned with the volume: its own rows and columns, interpolated only across the plane. Oblique: sampled every OBLIQUE_STEP of its
-    smallest voxel edge over its whole extent, or over `box_mm` (x, y, x, y: least and largest plane coordinates) where that is less.
+    Aligned with the volume: its own rows and columns, interpolated only across the plane. Oblique: sampled every OBLIQUE_STEP of a voxel
+    over its whole extent, or over `box_mm` (x, y, x, y: least and largest plane coordinates) where that is less.
     array, to_grid, present: as in `reslice`.
     """
     origin, r, d = _in_grid(grid, to_grid, origin_mm, right, down)
@@ -158,13 +159,13 @@ def cut(
         least, most = np.maximum(least, box_mm[:2]), np.minimum(most, box_mm[2:])
     if np.any(most <= least):
         return None
-    step = OBLIQUE_STEP * min(grid.spacing_mm)
+    step = OBLIQUE_STEP / np.array([np.linalg.norm(along / grid.spacing_mm) for along in (r, d)])
     columns, rows = (int(n) for n in np.ceil((most - least) / step) + 1)
     start = origin + (least[0] - offset[0]) * r + (least[1] - offset[1]) * d
-    values, inside = _oblique(array, grid, start, r * step, d * step, (columns, rows), present)
+    values, inside = _oblique(array, grid, start, r * step[0], d * step[1], (columns, rows), present)
     if not inside.any():
         return None
-    x_mm, y_mm = least[0] + step * np.arange(columns), least[1] + step * np.arange(rows)
+    x_mm, y_mm = least[0] + step[0] * np.arange(columns), least[1] + step[1] * np.arange(rows)
     return Cut(x_mm, y_mm, values, inside, (float(x_mm[0]), float(x_mm[-1])), (float(y_mm[0]), float(y_mm[-1])))
 
 
@@ -427,86 +428,6 @@ def _threads() -> ThreadPoolExecutor:
 
 @cache
 def _compiled() -> Callable[..., None]:
-    import numba  # noqa: PLC0415  (half a second that no one should wait for before a plane is oblique)
-
-    compiled: Callable[..., None] = numba.njit(cache=True, nogil=True)(_trilinear)
-    return compiled
-
-
-def _trilinear(
-    array: Any,
-    positions: Any,
-    start: Any,
-    column_step: Any,
-    row_step: Any,
-    low: Any,
-    high: Any,
-    present: Any,
-    values: Any,
-    inside: Any,
-) -> None:
-    """The loop. start, column_step, row_step, low, high: (x, y, z) in fractional indices, but z in mm where `positions` are given."""
-    nz, ny, nx = array.shape
-    rows, columns = values.shape
-    flat = array.reshape(-1)
-    row_stride = nx if ny > 1 else 0
-    plane_stride = nx * ny if nz > 1 else 0
-    to_x, to_y, to_z = np.uintp(1 if nx > 1 else 0), np.uintp(row_stride), np.uintp(plane_stride)
-    last_x, last_y, last_z = max(nx - 2, 0), max(ny - 2, 0), max(nz - 2, 0)
-    uneven = positions.size > 1
-    sparse = present.size > 0
-    for i in range(rows):
-        x0 = start[0] + i * row_step[0]
-        y0 = start[1] + i * row_step[1]
-        z0 = start[2] + i * row_step[2]
-        # the columns of this row that are inside the box low..high: intersected analytically, so that the loop needs no test
-        first, last = 0.0, columns - 1.0
-        for axis in range(3):
-            at = start[axis] + i * row_step[axis]
-            step = column_step[axis]
-            if abs(step) < 1e-12:
-                if at < low[axis] or at > high[axis]:
-                    last = -1.0
-                continue
-            a, b = (low[axis] - at) / step, (high[axis] - at) / step
-            if a > b:
-                a, b = b, a
-            first, last = max(first, a), min(last, b)
-        k = 0
-        for j in range(int(np.ceil(first - 1e-9)), int(np.floor(last + 1e-9)) + 1):
-            x = min(max(x0 + j * column_step[0], 0.0), nx - 1.0)
-            y = min(max(y0 + j * column_step[1], 0.0), ny - 1.0)
-            z = z0 + j * column_step[2]
-            if uneven:
-                while k < last_z and z >= positions[k + 1]:
-                    k += 1
-                while k > 0 and z < positions[k]:
-                    k -= 1
-                rest = min(max((z - positions[k]) / (positions[k + 1] - positions[k]), 0.0), 1.0)
-            else:
-                z = min(max(z, 0.0), nz - 1.0)
-                k = min(int(z), last_z)
-                rest = z - k
-            m, n = min(int(y), last_y), min(int(x), last_x)
-            if sparse and (
-                (rest < 1.0 - ON_A_SAMPLE and not present[k])
-                or (rest > ON_A_SAMPLE and not present[min(k + 1, nz - 1)])
-            ):
-                continue
-            fx, fy, fz = np.float32(x - n), np.float32(y - m), np.float32(rest)
-            o = np.uintp(k * plane_stride + m * row_stride + n)
-            p = o + to_y
-            q = o + to_z
-            r = q + to_y
-            a0, a1 = np.float32(flat[o]), np.float32(flat[o + to_x])
-            b0, b1 = np.float32(flat[p]), np.float32(flat[p + to_x])
-            c0, c1 = np.float32(flat[q]), np.float32(flat[q + to_x])
-            d0, d1 = np.float32(flat[r]), np.float32(flat[r + to_x])
-            a0 += fx * (a1 - a0)
-            b0 += fx * (b1 - b0)
-            c0 += fx * (c1 - c0)
-            d0 += fx * (d1 - d0)
-            a0 += fy * (b0 - a0)
-            c0 += fy * (d0 - c0)
-            values[i, j] = a0 + fz * (c0 - a0)
-            inside[i, j] = True
+    """`trilinear.fill`: numba is half a second that no one should wait for before a plane is oblique."""
+    loop: Callable[..., None] = import_module("reviewer.geometry.trilinear").fill
+    return loop
