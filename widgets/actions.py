@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from PySide6.QtCore import QObject, Qt
@@ -85,6 +86,7 @@ class Actions(QObject):
         super().__init__(window)
         self._window = window
         self._actions: dict[str, tuple[Command, QAction]] = {}
+        self._refusals: dict[str, str] = {}
         follow(self, session, self._heard)
 
     def add(self, command: Command, *scopes: QWidget) -> QAction:
@@ -134,11 +136,14 @@ class Actions(QObject):
             self.refresh()
 
     def _update(self, command: Command, action: QAction) -> None:
+        """This is asked of all of them after each stroke: what has not changed is left alone."""
         refusal = command.refusal()
-        action.setEnabled(not refusal)
-        if command.checked is not None:
+        if refusal != self._refusals.get(command.name):
+            self._refusals[command.name] = refusal
+            action.setEnabled(not refusal)
+            action.setToolTip(tooltip(command, refusal))
+        if command.checked is not None and command.checked() != action.isChecked():
             action.setChecked(command.checked())
-        action.setToolTip(tooltip(command, refusal))
 
 
 def tooltip(command: Command, refusal: str = "") -> str:
@@ -148,6 +153,7 @@ def tooltip(command: Command, refusal: str = "") -> str:
     return "\n".join(line for line in lines if line)
 
 
+@cache
 def key_text(keys: str) -> str:
     """As they are called on this system."""
     native = QKeySequence.SequenceFormat.NativeText

@@ -189,7 +189,7 @@ def test_a_highlight_from_elsewhere_makes_the_curve_thick(shown):
     panel = shown(session)
 
     def width(name):
-        return panel.plot._lines[name].opts["pen"].widthF()
+        return panel.plot._lines[name, "D"].opts["pen"].widthF()
 
     thin = width("Duodenum")
     session.look(highlighted="Duodenum")
@@ -225,9 +225,11 @@ def test_an_edit_redraws_that_curve_and_no_other(shown, jobs):
     assert drawn == ["Duodenum"]
     assert panel.plot.data("Duodenum")[0][0] == pytest.approx(15.0, abs=0.3)
     drawn.clear()
-    session.apply(Edit.of("Recolour", session.case, moved, replace(moved, colour=(9, 9, 9))))
+    pen = panel.plot._lines["Duodenum", "D"].opts["pen"].color().name()
+    session.apply(Edit.of("Recolour", session.case, moved, replace(moved, colour=(9, 9, 200))))
     settle(panel, jobs)
-    assert drawn == ["Duodenum"]
+    assert drawn == []
+    assert panel.plot._lines["Duodenum", "D"].opts["pen"].color().name() != pen
 
 
 def test_the_cache_keeps_to_shape_dose_and_tie():
@@ -255,8 +257,8 @@ def test_a_structure_partly_outside_the_dose_grid_is_marked(shown, qtbot):
     assert model.index(0, 0).data().startswith("⚠")
     assert "42 % outside the dose grid" in model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert not model.index(1, 0).data().startswith("⚠")
-    assert panel.plot._tails["Lung"].opts["pen"].dashPattern()
-    assert not panel.plot._tails["PTV"].opts["pen"].dashPattern()
+    assert panel.plot._tails["Lung", "D"].opts["pen"].dashPattern()
+    assert not panel.plot._tails["PTV", "D"].opts["pen"].dashPattern()
 
 
 def test_the_table_says_what_the_engine_says_and_copies_as_tsv(shown):

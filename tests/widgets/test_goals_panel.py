@@ -133,6 +133,12 @@ def test_curves_of_both_plans(window, qtbot):
     curves = window.dvh.plot._curves.values()
     solid = {c.structure_id for c in curves if not c.other}
     assert {c.structure_id for c in curves if c.other} == solid
+    drawn = []
+    window.dvh.plot._draw = drawn.append
+    dashed = {c.key for c in curves if c.other}
+    window.actions_.trigger("plans.switch")
+    qtbot.waitUntil(lambda: {c.key for c in window.dvh.plot._curves.values() if not c.other} == dashed)
+    assert drawn == [], "plans that take turns change their dashes alone"
 
 
 @pytest.mark.parametrize(("kind", "said"), [("gy", "difference"), ("gamma", "% pass")])

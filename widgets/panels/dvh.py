@@ -32,9 +32,6 @@ from .said import Said
 if TYPE_CHECKING:  # loaded late: see _load
     from .dvh_plot import DvhPlot
 
-SWITCH_MS = 120
-"""Plans take turns: the pictures first."""
-
 TABLE_PX = 300
 """Lower than this the panel shows curves alone: a table of a line or two tells nothing and takes the room of the goals."""
 
@@ -167,7 +164,7 @@ class DvhPanel(QWidget):
         if changes.edited:
             self._table.rows.outdate({s.id: s for s in self._structures()})
         if changes.view("dose") and not changes.opened and self._session.view.other_dose is not None:
-            self._dirty.start(SWITCH_MS)
+            self._dirty.start(0)  # plans take turns: the pictures first
         elif changes.view("structure_set", "dose", "hidden", "reference_gy", "columns"):
             self._show()
             self._numbers.ask()
@@ -200,7 +197,7 @@ class DvhPanel(QWidget):
         if self._plot is not None and dose is not None:
             plotting = load(".dvh_plot", __package__)
             shown = [
-                plotting.Curve(s.id, s.colour, s.type, curve, number)
+                plotting.Curve(s.id, s.colour, s.type, curve, d.id, number)
                 for number, s, d in pairs
                 if (curve := numbers.curve(s, d)) is not None
             ]

@@ -26,21 +26,24 @@ DASHES = ([6.0, 3.5], [2.0, 2.5], [8.0, 3.0, 2.0, 3.0])
 
 TARGETS = ("GTV", "CTV", "PTV")
 Floats = NDArray[np.float64]
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A structure's DVH as it is to be drawn. other: in the so-manieth dose beside the shown one, dashed; 0: in the shown one."""
+    """A structure's DVH as it is to be drawn, in a dose. other: 0 in the one that is shown; in those beside it the number of the dashes."""
 
     structure_id: str
     colour: Colour
     type: str
     dvh: Dvh
+    dose_id: str = ""
     other: int = 0
 
     @property
-    def key(self) -> str:
-        return f"{self.structure_id} {self.other}" if self.other else self.structure_id
+    def key(self) -> Key:
+        """The same whichever dose is shown: plans that take turns change their dashes and nothing else."""
+        return self.structure_id, self.dose_id
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,13 @@ class DvhPlot(pg.PlotWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("dvhPlot")
-        self._curves: dict[str, Curve] = {}
-        self._lines: dict[str, pg.PlotCurveItem] = {}
-        self._tails: dict[str, pg.PlotCurveItem] = {}
+        self._curves: dict[Key, Curve] = {}
+        self._lines: dict[Key, pg.PlotCurveItem] = {}
+        self._tails: dict[Key, pg.PlotCurveItem] = {}
         self._axes = Axes()
         self._highlighted: str | None = None
         self._size = (0, 0)
-        self._titled = ("", "", "")
+        self._titled: dict[str, tuple[str, str]] = {}
         self._dose = "Dose"
         item = self.getPlotItem()
         item.setMenuEnabled(False)
@@ -82,6 +85,7 @@ class DvhPlot(pg.PlotWidget):
         for side in ("left", "bottom"):
             item.getAxis(side).enableAutoSIPrefix(False)
             item.getAxis(side).setStyle(tickLength=-4, hideOverlappingLabels=True, tickTextOffset=3)
+            item.getAxis(side).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         item.getAxis("bottom").setHeight(32)
         self._reference = pg.InfiniteLine(angle=90, movable=False)
         self._reference.setZValue(-5)
@@ -99,12 +103,19 @@ class DvhPlot(pg.PlotWidget):
     @property
     def shown(self) -> tuple[str, ...]:
         """Ids of the structures with a curve in the dose that is shown."""
-        return tuple(key for key, curve in self._curves.items() if not curve.other)
+        return tuple(curve.structure_id for curve in self._curves.values() if not curve.other)
 
     def data(self, structure_id: str) -> tuple[Floats, Floats]:
-        """The points of a curve as drawn, in the units of the axes."""
-        x, y = self._lines[structure_id].getData()
+        """The points of a curve in the dose that is shown as drawn, in the units of the axes. Raises KeyError where there is none."""
+        curve = self._shown(structure_id)
+        if curve is None:
+            raise KeyError(structure_id)
+        x, y = self._lines[curve.key].getData()
         return np.asarray(x), np.asarray(y)
+
+    def _shown(self, structure_id: str | None) -> Curve | None:
+        found = (c for c in self._curves.values() if c.structure_id == structure_id and not c.other)
+        return next(found, None)
 
     def show_curves(
         self, curves: Iterable[Curve], axes: Axes, reference_gy: float | None = None, dose: str = "Dose"
@@ -123,8 +134,11 @@ class DvhPlot(pg.PlotWidget):
         if self._scale() or turned:
             before = {}
         for key, curve in wanted.items():
-            if before.get(key) != curve:
+            known = before.get(key)
+            if known is None or known.dvh is not curve.dvh:
                 self._draw(curve)
+            elif known != curve:
+                self._pen(curve)
         self._reference.setVisible(reference_gy is not None and bool(wanted))
         if reference_gy is not None:
             self._reference.setValue(axes.dose(reference_gy))
@@ -138,7 +152,7 @@ class DvhPlot(pg.PlotWidget):
 
     def mark(self, structure_id: str | None, dose_gy: float) -> None:
         """Put the dot on a curve, or take it away."""
-        curve = self._curves.get(structure_id or "")
+        curve = self._shown(structure_id)
         if curve is None:
             self._marker.clear()
             return
@@ -170,11 +184,11 @@ class DvhPlot(pg.PlotWidget):
         unit = "Gy" if self._axes.full_dose_gy is None else f"% of {self._axes.full_dose_gy:g} Gy"
         room = max(60, self.width() - 60 - self.fontMetrics().horizontalAdvance(f" ({unit})"))
         name = escape(self.fontMetrics().elidedText(self._dose, Qt.TextElideMode.ElideMiddle, room))
-        titles = f"{name} ({unit})", "Volume (%)" if self._axes.relative_volume else "Volume (cc)", t.muted
-        if titles != self._titled:  # a title that is set anew has its whole axis painted anew
-            self._titled = titles
-            self.getPlotItem().setLabel("bottom", titles[0], **style)
-            self.getPlotItem().setLabel("left", titles[1], **style)
+        titles = {"bottom": f"{name} ({unit})", "left": "Volume (%)" if self._axes.relative_volume else "Volume (cc)"}
+        for side, title in titles.items():
+            if self._titled.get(side) != (title, t.muted):  # a title that is set anew has its whole axis painted anew
+                self._titled[side] = title, t.muted
+                self.getPlotItem().setLabel(side, title, **style)
 
     def _draw(self, curve: Curve) -> None:
         dvh, axes = curve.dvh, self._axes
@@ -257,7 +271,7 @@ class DvhPlot(pg.PlotWidget):
             distance, at = _nearest_on(px, py, scene.x(), scene.y())
             if distance <= NEAR_PX:
                 dose = float(np.interp(at, np.arange(len(x)), x)) / float(self._axes.dose(1.0))
-                found.append((round(distance), -int(self._curves[key].type in TARGETS), key, dose))
+                found.append((round(distance), -int(self._curves[key].type in TARGETS), key[0], dose))
         if not found:
             return None
         best = min(found)
