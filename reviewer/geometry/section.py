@@ -9,12 +9,11 @@ import numpy as np
 import shapely
 from numba import njit
 from numpy.typing import ArrayLike
-from shapely import MultiPolygon
 
-from reviewer.geometry.edges import Floats, Integers
+from reviewer.geometry.edges import Floats
 from reviewer.geometry.field import field, occupied
 from reviewer.geometry.level import level_rings
-from reviewer.geometry.region import Region, region_of_rings
+from reviewer.geometry.region import Region, region_of_rings, rings_of
 from reviewer.geometry.solid import EDGES_TO_A_BOX, Solid, slabs, solid
 from reviewer.geometry.stack import Stack
 
@@ -32,17 +31,29 @@ def section(
     Parallel to the stack's planes: the exact region there. Perpendicular: exact crossings at each prism of the solid, joined by straight
     lines. At another angle: the half-occupied line of a `Field`, smooth to about half of its cells (0.5 to 2 mm).
     """
-    return _cut(solid(stack), stack, to_stack, origin_mm, right, down)
+    found = _cut(solid(stack), stack, to_stack, origin_mm, right, down)
+    return region_of_rings(found) if isinstance(found, list) else found
+
+
+def outline(
+    stack: Stack, to_stack: ArrayLike | None, origin_mm: ArrayLike, right: ArrayLike, down: ArrayLike
+) -> list[Floats]:
+    """The rings around `section`, (n, 2) points each, by the even-odd rule; none where the plane misses. A picture needs no more."""
+    return _rings(_cut(solid(stack), stack, to_stack, origin_mm, right, down))
 
 
 def sketch(
     stack: Stack, to_stack: ArrayLike | None, origin_mm: ArrayLike, right: ArrayLike, down: ArrayLike
-) -> Region | None:
-    """As `section`, but of the `slabs`: made at once, for a stroke in hand. On planes of the stack that are evenly apart it is exact.
+) -> list[Floats]:
+    """As `outline`, but of the `slabs`: made at once, for a stroke in hand. On planes of the stack that are evenly apart it is exact.
 
     Only for planes that are `upright`.
     """
-    return _cut(slabs(stack), stack, to_stack, origin_mm, right, down)
+    return _rings(_cut(slabs(stack), stack, to_stack, origin_mm, right, down))
+
+
+def _rings(found: Region | list[Floats] | None) -> list[Floats]:
+    return found if isinstance(found, list) else [] if found is None else rings_of(found)
 
 
 def upright(stack: Stack, to_stack: ArrayLike | None, right: ArrayLike, down: ArrayLike) -> bool:
@@ -60,7 +71,8 @@ def _cut(
     origin_mm: ArrayLike,
     right: ArrayLike,
     down: ArrayLike,
-) -> Region | None:
+) -> Region | list[Floats] | None:
+    """The region, or the rings around it."""
     if len(body.borders_mm) == 0:
         return None
     matrix = np.eye(4) if to_stack is None else np.asarray(to_stack, dtype=np.float64)
@@ -102,113 +114,148 @@ def _parallel(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None
     return moved
 
 
-def _perpendicular(body: Solid, start: Floats, e: Floats, f: Floats, normal: Floats) -> Region | None:
+def _perpendicular(body: Solid, start: Floats, e: Floats, f: Floats, normal: Floats) -> list[Floats]:
     n = normal[:2] / np.hypot(normal[0], normal[1])
-    rings, starts = _outlines(body.borders_mm, body.starts, body.segments, body.boxes_mm, n, float(n @ start[:2]))
-    if len(starts) < 2:
-        return None
+    points, starts = _outlines(body.borders_mm, body.starts, body.segments, body.boxes_mm, n, float(n @ start[:2]))
     # (s, w) of the cut, s along the line in the plane, to the viewer's (a, b).
     line = np.array([-n[1], n[0]])
     offset = np.array([line @ start[:2], start[2]])
     to_view = np.array([[line @ e[:2], e[2]], [line @ f[:2], f[2]]])
-    points = (rings - offset) @ to_view.T
-    if len(starts) == 2:
-        region: Region = shapely.polygons(points)
-        return region
-    parts = shapely.polygons([shapely.linearrings(points[a:b]) for a, b in pairwise(starts.tolist())])
-    united = shapely.union_all(parts) if _touching(rings, starts) else MultiPolygon(list(parts))
-    return united if isinstance(united, Region) else None
-
-
-def _touching(rings: Floats, starts: Integers) -> bool:
-    """Whether any two outlines may share a piece of border: their boxes touch."""
-    low = np.minimum.reduceat(rings, starts[:-1])
-    high = np.maximum.reduceat(rings, starts[:-1])
-    apart = (low[:, None] > high[None, :]).any(axis=2)
-    return bool((~(apart | apart.T)).sum() > len(low))
+    points = (points - offset) @ to_view.T
+    return [points[a:b] for a, b in pairwise(starts.tolist())]
 
 
 @njit(cache=True, nogil=True)
 def _outlines(borders, starts, segments, boxes, n, c):  # type: ignore[no-untyped-def]
-    """Outlines of the cut with the line ``n @ (u, v) == c`` through all prisms, as (m, 2) points (s, w) and (rings + 1,) first points.
+    """Rings around the cut with the line ``n @ (u, v) == c`` through all prisms, as (m, 2) points (s, w) and (rings + 1,) first points.
 
     Each prism gives intervals along the line. Where neighbours have the same number of intervals, overlapping one by one, straight lines
-    join their middles; elsewhere the intervals end at the common border. Outlines touch along borders only.
+    join their middles. Elsewhere the intervals end at the common border, of which what belongs to only one of the two prisms is outline.
     """
-    count = len(borders)
-    most = 0
+    crossings, first = _crossings(borders, starts, segments, boxes, n, c)
+    count, total = len(borders), first[-1]
+    # Where the outline goes on from each crossing, above and below: straight to a neighbour, or along a border to a crossing on either side.
+    above, below = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
+    straight = np.zeros(count + 1, dtype=np.bool_)  # at the upper border of each prism; the last: below the lowest
+    prism = np.empty(total, dtype=np.int64)
     for k in range(count):
-        most = max(most, starts[k + 1] - starts[k])
-    found = np.empty(most + 1)
-    crossings = np.empty(64)
-    first = np.zeros(count + 1, dtype=np.int64)
-    for k in range(count):
-        m = 0
-        j = starts[k]
-        while j < starts[k + 1]:
-            box = boxes[j // EDGES_TO_A_BOX]
-            end = min((j // EDGES_TO_A_BOX + 1) * EDGES_TO_A_BOX, starts[k + 1])
-            middle = n[0] * (box[0] + box[2]) + n[1] * (box[1] + box[3]) - 2.0 * c
-            if abs(middle) > abs(n[0]) * (box[2] - box[0]) + abs(n[1]) * (box[3] - box[1]) + 1e-6:
-                j = end
-                continue
-            while j < end:
-                g0 = n[0] * segments[j, 0] + n[1] * segments[j, 1] - c
-                g1 = n[0] * segments[j, 2] + n[1] * segments[j, 3] - c
-                if (g0 > 0.0) != (g1 > 0.0):
-                    t = g0 / (g0 - g1)
-                    u = segments[j, 0] + t * (segments[j, 2] - segments[j, 0])
-                    v = segments[j, 1] + t * (segments[j, 3] - segments[j, 1])
-                    found[m] = n[0] * v - n[1] * u
-                    m += 1
-                j += 1
-        ordered = np.sort(found[:m])
-        kept = first[k]
-        while kept + m > len(crossings):
-            crossings = np.concatenate((crossings, np.empty(len(crossings))))
-        for i in range(0, m - 1, 2):
-            if ordered[i + 1] - ordered[i] > 1e-6:
-                crossings[kept], crossings[kept + 1] = ordered[i], ordered[i + 1]
-                kept += 2
-        first[k + 1] = kept
-    points = np.empty((first[count] * 3, 2))
+        prism[first[k] : first[k + 1]] = k
+    for k in range(-1, count):
+        a, b = first[max(k, 0)], first[k + 1]
+        e = first[min(k + 2, count)]
+        if 0 <= k < count - 1 and abs(borders[k, 1] - borders[k + 1, 0]) <= 1e-6:
+            if _go_on(crossings, a, b, e):
+                straight[k] = True
+                for i in range(b - a):
+                    above[a + i], below[b + i] = b + i, a + i
+            else:
+                _join(crossings, a, b, e, above, below)
+        else:
+            _join(crossings, a, b, b, above, below)
+            _join(crossings, b, b, e, above, below)
+    points = np.empty((3 * total, 2))
     rings = [0]
     filled = 0
-    k = 0
-    while k < count:
-        intervals = (first[k + 1] - first[k]) // 2
-        last = k
-        while last + 1 < count and _continues(borders, crossings, first, last):
-            last += 1
-        for i in range(intervals):
-            points[filled] = crossings[first[k] + 2 * i], borders[k, 0]
+    seen = np.zeros(total, dtype=np.bool_)
+    for s in range(total):
+        if seen[s]:
+            continue
+        q, upward = s, True
+        while not seen[q]:
+            seen[q] = True
+            k = prism[q]
+            points[filled] = crossings[q], (borders[k, 0] + borders[k, 1]) / 2
             filled += 1
-            for j in range(k, last + 1):
-                points[filled] = crossings[first[j] + 2 * i], (borders[j, 0] + borders[j, 1]) / 2
+            p = above[q] if upward else below[q]
+            if not straight[k if upward else k - 1]:
+                w = borders[k, 1 if upward else 0]
+                points[filled] = crossings[q], w
                 filled += 1
-            points[filled] = crossings[first[last] + 2 * i], borders[last, 1]
-            points[filled + 1] = crossings[first[last] + 2 * i + 1], borders[last, 1]
-            filled += 2
-            for j in range(last, k - 1, -1):
-                points[filled] = crossings[first[j] + 2 * i + 1], (borders[j, 0] + borders[j, 1]) / 2
-                filled += 1
-            points[filled] = crossings[first[k] + 2 * i + 1], borders[k, 0]
-            filled += 1
-            rings.append(filled)
-        k = last + 1
+                upward = prism[p] > k or (prism[p] == k and not upward)
+                if crossings[p] != crossings[q]:
+                    points[filled] = crossings[p], w
+                    filled += 1
+            q = p
+        rings.append(filled)
     return points[:filled], np.array(rings)
 
 
 @njit(cache=True, nogil=True)
-def _continues(borders, crossings, first, k):  # type: ignore[no-untyped-def]
-    """Whether the intervals of prism k and of the next meet one by one."""
-    if abs(borders[k, 1] - borders[k + 1, 0]) > 1e-6 or first[k + 1] - first[k] != first[k + 2] - first[k + 1]:
+def _crossings(borders, starts, segments, boxes, n, c):  # type: ignore[no-untyped-def]
+    """Where the line enters and leaves the prisms, from below, rising in each, and the (prisms + 1,) first of each prism."""
+    count = len(borders)
+    found = np.empty(256)
+    first = np.zeros(count + 1, dtype=np.int64)
+    nu, nv = n[0], n[1]
+    for k in range(count):
+        kept = m = first[k]
+        j = starts[k]
+        while j < starts[k + 1]:
+            b = j // EDGES_TO_A_BOX
+            end = min((b + 1) * EDGES_TO_A_BOX, starts[k + 1])
+            middle = nu * (boxes[b, 0] + boxes[b, 2]) + nv * (boxes[b, 1] + boxes[b, 3]) - 2.0 * c
+            if abs(middle) > abs(nu) * (boxes[b, 2] - boxes[b, 0]) + abs(nv) * (boxes[b, 3] - boxes[b, 1]) + 1e-6:
+                j = end
+                continue
+            while m + EDGES_TO_A_BOX > len(found):
+                found = np.concatenate((found, np.empty(len(found))))
+            while j < end:
+                g0 = nu * segments[j, 0] + nv * segments[j, 1] - c
+                g1 = nu * segments[j, 2] + nv * segments[j, 3] - c
+                if (g0 > 0.0) != (g1 > 0.0):
+                    t = g0 / (g0 - g1)
+                    u = segments[j, 0] + t * (segments[j, 2] - segments[j, 0])
+                    v = segments[j, 1] + t * (segments[j, 3] - segments[j, 1])
+                    s = nu * v - nv * u
+                    i = m
+                    while i > kept and found[i - 1] > s:
+                        found[i] = found[i - 1]
+                        i -= 1
+                    found[i] = s
+                    m += 1
+                j += 1
+        for i in range(kept, m - 1, 2):
+            if found[i + 1] - found[i] > 1e-6:
+                found[kept], found[kept + 1] = found[i], found[i + 1]
+                kept += 2
+        first[k + 1] = kept
+    return found, first
+
+
+@njit(cache=True, nogil=True)
+def _go_on(crossings, a, b, e):  # type: ignore[no-untyped-def]
+    """Whether the intervals of a prism, from crossing a on, and of the next, b to e, meet one by one."""
+    if b - a != e - b:
         return False
-    for i in range(0, first[k + 1] - first[k], 2):
-        here, there = first[k] + i, first[k + 1] + i
-        if crossings[here + 1] <= crossings[there] or crossings[there + 1] <= crossings[here]:
-            return False
-    return True
+    apart = 0
+    for i in range(0, b - a, 2):
+        apart += crossings[a + i + 1] <= crossings[b + i] or crossings[b + i + 1] <= crossings[a + i]
+    return apart == 0
+
+
+@njit(cache=True, nogil=True)
+def _join(crossings, a, b, e, above, below):  # type: ignore[no-untyped-def]
+    """Join the crossings of a prism, from a on, and of the next, b to e, along their common border.
+
+    In order along the border, each crossing begins or ends what belongs to one of the two alone: so every other one is joined to the next.
+    """
+    i, j, before = a, b, -1
+    while i < b or j < e:
+        if j == e or (i < b and crossings[i] <= crossings[j]):
+            q = i
+            i += 1
+        else:
+            q = j
+            j += 1
+        if before < 0:
+            before = q
+            continue
+        for one, other in ((before, q), (q, before)):
+            if one < b:
+                above[one] = other
+            else:
+                below[one] = other
+        before = -1
 
 
 def _oblique(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None:

@@ -55,7 +55,7 @@ def fill(array, positions, start, column_step, row_step, low, high, present, val
 @njit(cache=True, nogil=True, error_model="numpy")
 def _between_centres(array, at, step, line):  # type: ignore[no-untyped-def]
     """A line of points each of which has eight voxels around it."""
-    nz, ny, nx = array.shape
+    _, ny, nx = array.shape
     flat = array.reshape(-1)
     to_y, to_z = np.uintp(nx), np.uintp(nx * ny)
     x, y, z = np.int64(at[0] * FIXED), np.int64(at[1] * FIXED), np.int64(at[2] * FIXED)

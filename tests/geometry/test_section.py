@@ -6,7 +6,8 @@ import shapely
 from phantoms import circle, planes_grid, rectangle, sphere, stack
 
 from reviewer.geometry.level import level_rings
-from reviewer.geometry.section import section, sketch, upright
+from reviewer.geometry.region import region_of_rings
+from reviewer.geometry.section import outline, section, sketch, upright
 
 RIGHT, DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 FEET = (0.0, 0.0, -1.0)
@@ -51,16 +52,58 @@ def test_a_vertical_diagonal_cut_of_a_brick():
 
 def test_a_sketch_of_a_brick_is_its_cut():
     for right, origin, width in (((1, 0, 0), (0, 3, 0), 30), ((0, 1, 0), (2, 0, 0), 20)):
-        cut = sketch(brick(), np.eye(4), origin, right, FEET)
+        cut = region_of_rings(sketch(brick(), np.eye(4), origin, right, FEET))
         assert cut.area == pytest.approx(width * 27)
-    assert sketch(brick(), np.eye(4), (0, 40, 0), (1, 0, 0), FEET) is None
+    assert sketch(brick(), np.eye(4), (0, 40, 0), (1, 0, 0), FEET) == []
 
 
 def test_a_sketch_of_a_sphere_is_right_on_its_planes():
     ball, w = sphere(planes_grid(np.arange(-10, 11) * 3.0), 20.0), 6.0
-    cut = sketch(ball, np.eye(4), (0, 5, 0), (1, 0, 0), FEET)
+    cut = region_of_rings(sketch(ball, np.eye(4), (0, 5, 0), (1, 0, 0), FEET))
     chord = shapely.intersection(cut, shapely.LineString([(-50, -w), (50, -w)]))
     assert chord.length == pytest.approx(2 * np.sqrt(20.0**2 - w**2 - 5.0**2), rel=2e-3)
+
+
+def branching(w):
+    """Two legs below 0, a body with a hole across it, one arm above 12."""
+    if w < 0:
+        return [rectangle(-20, -5, -12, 5), rectangle(6, -5, 26, 5)]
+    if w < 4 or 8 < w < 12:
+        return [rectangle(-18, -5, 22, 5)]
+    if w < 12:
+        return [rectangle(-18, -5, -4, 5), rectangle(8, -5, 22, 5)]
+    return [rectangle(0, -5, 30, 5)]
+
+
+def test_a_cut_through_branches_is_drawn_along_what_is_outside_only():
+    body = stack(planes_grid(np.arange(-5, 9) * 3.0), lambda w: branching(w) if -10 < w < 20 else None)
+    rings = sketch(body, np.eye(4), (0, 0, 0), (1, 0, 0), FEET)
+    assert len(rings) == 2  # one around all of it, one around the hole
+    cut = region_of_rings(rings)
+    assert cut.is_valid
+    assert len(cut.interiors) == 1
+    # slabs of 3 mm about -9 ... 18: two legs up to -3, the body at 0 and 3, the hole at 6, the body at 9, drawn straight on to the arm from 12
+    expected = shapely.union_all(
+        [
+            shapely.box(-20, 1.5, -12, 10.5),
+            shapely.box(6, 1.5, 26, 10.5),
+            shapely.box(-18, -4.5, 22, 1.5),
+            shapely.box(-18, -7.5, -4, -4.5),
+            shapely.box(8, -7.5, 22, -4.5),
+            shapely.Polygon(
+                [(-18, -7.5), (22, -7.5), (22, -9), (30, -12), (30, -19.5), (0, -19.5), (0, -12), (-18, -9)]
+            ),
+        ]
+    )
+    assert cut.symmetric_difference(expected).area == pytest.approx(0, abs=1e-9)
+    assert cut.length == pytest.approx(expected.length)
+
+
+def test_what_is_drawn_encloses_what_is_cut():
+    ball = sphere(planes_grid(np.arange(-10, 11) * 3.0), 20.0)
+    for right, down in (((1, 0, 0), FEET), (RIGHT, DOWN), ((1, 0, 0), (0.0, np.cos(0.5), np.sin(0.5)))):
+        cut = section(ball, np.eye(4), (0, 2.0, 1.0), right, down)
+        assert region_of_rings(outline(ball, np.eye(4), (0, 2.0, 1.0), right, down)).equals(cut)
 
 
 def test_upright_is_what_is_not_tilted():

@@ -45,5 +45,5 @@ def test_the_cut_before_an_edit_stays_until_the_solid_is_there(port, monkeypatch
     assert narrow
     assert meanwhile
     assert wide
-    assert meanwhile[0].area == pytest.approx((narrow if across else wide)[0].area)
-    assert wide[0].area == pytest.approx(2 * narrow[0].area)
+    assert meanwhile.region.area == pytest.approx((narrow if across else wide).region.area)
+    assert wide.region.area == pytest.approx(2 * narrow.region.area)

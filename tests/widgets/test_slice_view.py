@@ -511,23 +511,22 @@ def test_many_changes_are_one_paint(shown, monkeypatch):
 
 
 def test_the_next_slice_of_the_way_is_ready_before_it_is_asked_for(shown, qtbot, monkeypatch):
-    _, view = shown(structure_case(), "sagittal", structure_set="ss")
-    view.scroll(1)
-    QApplication.processEvents()
+    session, view = shown(structure_case(), "sagittal", structure_set="ss")
     prepared = []
-    cut = late.section_module().section
-    monkeypatch.setattr(late.section_module(), "section", lambda *given: (prepared.append(given), cut(*given))[1])
+    cut = late.section_module().outline
+    monkeypatch.setattr(late.section_module(), "outline", lambda *given: (prepared.append(given[2][0]), cut(*given))[1])
+    before = session.view.point_mm[0]
     view.scroll(1)
     view.grab()
-    qtbot.waitUntil(lambda: len(prepared) > 0)
-    qtbot.wait(50)
+    here = session.view.point_mm[0]
+    qtbot.waitUntil(lambda: pytest.approx(2 * here - before) in prepared)
     prepared.clear()
     view.scroll(1)
     view.grab()
-    assert not prepared
+    assert pytest.approx(session.view.point_mm[0]) not in prepared
     view.scroll(-5)  # not on the way
     view.grab()
-    assert prepared
+    assert pytest.approx(session.view.point_mm[0]) in prepared
 
 
 def test_another_case_leaves_nothing_of_the_one_before(shown):

@@ -61,22 +61,22 @@ class Contours:
             if drawn.filled:
                 colour = QColor(*drawn.structure.colour)
                 colour.setAlpha(FILL_ALPHA)
-                painter.fillPath(outline[1], colour)
+                painter.fillPath(outline.path, colour)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for drawn, outline in found:
             pen = _hair(QColor(*drawn.structure.colour))
             if drawn.structure.formula is not None:
                 pen.setDashPattern([6.0, 4.0])
             if drawn in preview:
-                painter.strokePath(outline[1], _broad(QColor(0, 0, 0, 150), 4.0))
+                painter.strokePath(outline.path, _broad(QColor(0, 0, 0, 150), 4.0))
                 broad = _broad(pen.color(), 2.2)
                 broad.setDashPattern([3.0, 2.0])
-                painter.strokePath(outline[1], broad)
+                painter.strokePath(outline.path, broad)
             elif drawn.highlighted:
-                painter.strokePath(outline[1], _broad(QColor(0, 0, 0, 150), 5.0))
-                painter.strokePath(outline[1], _broad(pen.color(), 2.8))
+                painter.strokePath(outline.path, _broad(QColor(0, 0, 0, 150), 5.0))
+                painter.strokePath(outline.path, _broad(pen.color(), 2.8))
             else:
-                _outline(painter, outline[1], pen)
+                _outline(painter, outline.path, pen)
 
 
 def _hair(colour: QColor) -> QPen:

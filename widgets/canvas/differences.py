@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
 
-from reviewer.geometry.region import Region, rings_of
+from reviewer.geometry.region import rings_of
 from reviewer.scene import Compared
 
 from .facts import EDGE, Room
-from .paths import path_of
+from .paths import Outline, path_of
 
 COLOUR_A, COLOUR_B = QColor(230, 159, 0), QColor(86, 180, 233)
 """Orange and sky blue, which colour-blind eyes can tell apart (Okabe and Ito)."""
@@ -18,8 +18,6 @@ TINT, HATCH = 84, 210
 """Alpha of what is under the hatching, and of the hatching."""
 
 SWATCH = 22.0
-
-Outline = tuple[Region, QPainterPath]
 
 
 class Differences:
@@ -45,7 +43,7 @@ class Differences:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for colour, _, outline, style in sides:
             if outline is not None:
-                path = to_screen.map(outline[1])
+                path = to_screen.map(outline.path)
                 painter.strokePath(path, QPen(QColor(0, 0, 0, 170), 3.4))
                 painter.strokePath(path, _line(colour, style))
 
@@ -55,8 +53,8 @@ def _only(one: Outline | None, other: Outline | None) -> QPainterPath:
     if one is None:
         return QPainterPath()
     if other is None:
-        return one[1]
-    rest = one[0].difference(other[0])
+        return one.path
+    rest = one.region.difference(other.region)
     pieces = [p for p in getattr(rest, "geoms", [rest]) if p.geom_type == "Polygon" and not p.is_empty]
     return path_of([ring for piece in pieces for ring in rings_of(piece)], closed=True)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 import shiboken6
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainterPath, QPolygonF
+from shapely import Polygon
 
 from reviewer.case import Structure
 from reviewer.geometry.grid import Grid
-from reviewer.geometry.region import Region, rings_of
+from reviewer.geometry.region import Region, region_of_rings, rings_of
 from reviewer.scene import Drawn, Matrix, Point
 
 from . import late
@@ -25,8 +27,6 @@ FEW_PLANES = 3
 """A structure of no more has its solid in a moment."""
 
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
-
-Outline = tuple[Region, QPainterPath]
 
 Key = tuple[Structure, Matrix, str, Point, float]
 """Structure, its matrix, and the plane: orientation, right, position."""
@@ -52,6 +52,27 @@ def path_of(lines: Iterable[NDArray[np.float64]], closed: bool) -> QPainterPath:
         if closed:
             path.closeSubpath()
     return path
+
+
+class Outline:
+    """Where a plane meets a structure, in plane coordinates (mm). The path is for the eye; the region is asked for by a hand now and then."""
+
+    def __init__(self, rings: Sequence[NDArray[np.float64]], region: Region | None = None) -> None:
+        """rings: (n, 2) points each, by the even-odd rule; region: what they enclose, where it is known."""
+        self.path = path_of(rings, closed=True)
+        self._rings = rings
+        self._region = region
+
+    @cached_property
+    def region(self) -> Region:
+        return (self._region if self._region is not None else region_of_rings(self._rings)) or Polygon()
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Least x, y and greatest x, y."""
+        points = np.concatenate(self._rings)
+        (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        return x0, y0, x1, y1
 
 
 class Outlines:
@@ -112,7 +133,8 @@ class Outlines:
             return self._kept[key]
         native = self._native(drawn, port)
         if native is not None:  # an own plane without a contour is not met, whatever the structure does beside it
-            found = _outline(drawn.structure.planes.get(native))
+            region = drawn.structure.planes.get(native)
+            found = None if region is None else Outline(rings_of(region), region)
         elif not complete:
             return None
         elif drawn.structure is self._stroke and not late.solid_module().known(drawn.structure):
@@ -120,7 +142,7 @@ class Outlines:
         elif not self._at_once(drawn.structure):
             return self._before.get((drawn.structure.id, *key[1:]))
         else:
-            found = _outline(late.section_module().section(*_seen(drawn, port)))
+            found = _within(late.section_module().outline(*_seen(drawn, port)))
         self._kept[key] = found
         while len(self._kept) > KEPT_OUTLINES:
             self._kept.popitem(last=False)
@@ -131,7 +153,7 @@ class Outlines:
         if key not in self._sketched:
             module = late.section_module()
             if module.upright(drawn.structure, drawn.to_structure, port.plane.right, port.plane.down):
-                self._sketched[key] = _outline(module.sketch(*_seen(drawn, port)))
+                self._sketched[key] = _within(module.sketch(*_seen(drawn, port)))
             else:
                 same = (k for k in reversed(self._kept) if k[0].id == drawn.structure.id and k[1:] == key[1:])
                 self._sketched[key] = self._kept.get(next(same, key))
@@ -176,8 +198,8 @@ def _seen(drawn: Drawn, port: Viewport) -> tuple[Structure, Matrix, Point, Point
     return drawn.structure, drawn.to_structure, port.origin_mm, port.plane.right, port.plane.down
 
 
-def _outline(region: Region | None) -> Outline | None:
-    return None if region is None else (region, path_of(rings_of(region), closed=True))
+def _within(rings: Sequence[NDArray[np.float64]]) -> Outline | None:
+    return Outline(rings) if rings else None
 
 
 def native_plane(structure: Structure, to_structure: Matrix, origin_mm: Point, port: Viewport) -> int | None:

@@ -73,9 +73,9 @@ def _structures_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outli
         found = outlines.of(drawn, port, complete)
         if found is None:
             continue
-        x0, y0, x1, y1 = found[0].bounds
+        x0, y0, x1, y1 = found.bounds
         if x0 - reach <= plane_mm[0] <= x1 + reach and y0 - reach <= plane_mm[1] <= y1 + reach:
-            distance = found[0].boundary.distance(point)
+            distance = found.region.boundary.distance(point)
             if distance <= reach:
                 near.append((distance, drawn.structure.name))
     return tuple(name for _, name in sorted(near))
@@ -88,10 +88,10 @@ def picked_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outlines, 
     for drawn in scene.drawn:
         found = outlines.of(drawn, port, complete)
         if found is not None:
-            inside = found[0].contains(point)
-            distance = found[0].boundary.distance(point) / port.mm_per_pixel
+            inside = found.region.contains(point)
+            distance = found.region.boundary.distance(point) / port.mm_per_pixel
             if inside or distance <= HOVER_PIXELS:
-                around.append((0.0 if inside else distance, found[0].area, drawn.structure.id))
+                around.append((0.0 if inside else distance, found.region.area, drawn.structure.id))
     return min(around)[2] if around else None
 
 
