@@ -401,10 +401,11 @@ def first_view(case: Case) -> View:
 def newest_dose(case: Case) -> Dose | None:
     """The dose to begin with: of those that belong to structures the one with the newest plan, else with the newest date, else the last.
 
-    What was computed here or by a backend is not begun with while there is another.
+    What was computed here or by a backend is not begun with while there is another, nor is the share of a beam or of a fraction.
     """
     planned = [d for d in case.doses if not d.statements and d.recipe is None] or list(case.doses)
-    belonging = [d for d in planned if structure_set_of(case, d) is not None] or planned
+    whole = [d for d in planned if d.whole] or planned
+    belonging = [d for d in whole if structure_set_of(case, d) is not None] or whole
 
     def age(dose: Dose) -> tuple[str, str, int]:
         plan = case.plan(dose.plan_id)

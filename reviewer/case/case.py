@@ -70,17 +70,18 @@ class Case:
     def prescription(self, dose: Dose) -> tuple[float | None, int | None]:
         """What 100 % of a dose is, in Gy on its own scale, and in how many fractions; None where that is not known.
 
-        A plan prescribes physical dose: of its effective dose it says only in how many fractions.
+        A plan prescribes physical dose: of its effective dose it says only in how many fractions, and nothing of a part of its dose.
         """
         if dose.recipe is not None:
             return dose.prescribed_gy, dose.fractions
         plan = self.plan(dose.plan_id)
-        if plan is None:
+        if plan is None or not dose.whole:
             return None, None
         return plan.prescribed_gy if dose.type == "PHYSICAL" else None, plan.fractions
 
     def transform(self, from_frame_uid: str, to_frame_uid: str) -> NDArray[np.float64]:
-        """(4, 4) map of patient points (mm) from one frame of reference to another over the fewest registrations.
+        """(4, 4) map of patient points (mm) from one frame of reference to another over the fewest registrations, the first
+        that ties two frames (the reader puts the newest first).
 
         Raises NotRegisteredError where no chain of registrations connects the frames. Frames without UID are tied to nothing.
         """

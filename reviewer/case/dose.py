@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from reviewer.geometry.grid import Grid
 
+WHOLE = ("PLAN", "MULTI_PLAN", "RECORD", "")
+"""DoseSummationTypes that stand for all fractions and beams; others are parts of a plan."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -63,6 +66,16 @@ class Dose:
     recipe: Recipe | None = None
     prescribed_gy: float | None = None
     fractions: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is what the patient receives, rather than the share of a beam or of some fractions, which no prescription is about."""
+        return self.summation in WHOLE
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What sets it apart from a plan's physical dose, a word each: effective, beam, fraction …"""
+        return tuple(k.lower() for k, usual in ((self.type, "PHYSICAL"), (self.summation, "PLAN")) if k and k != usual)
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from reviewer.dicom.file import DicomFile
 from reviewer.dicom.pixels import read_frame
 from reviewer.dicom.planes import MAX_MM, axes_of
 from reviewer.dicom.series import Report
-from reviewer.dicom.values import date, decimal_array, item, number, numbers, text
+from reviewer.dicom.values import date, decimal_array, item, items, number, numbers, text
 from reviewer.errors import InputError
 from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
 
@@ -51,7 +51,13 @@ def dose_of(file: DicomFile, report: Report) -> Dose:
         np.multiply(read_frame(pixels, int(frame)), scaling, out=gray[k], casting="unsafe")
     if not np.isfinite(gray).all():
         raise InputError("the dose holds values that are not finite numbers")
-    plan = item(ds, "ReferencedRTPlanSequence")
+    plans = {uid for plan in items(ds, "ReferencedRTPlanSequence") if (uid := text(plan, "ReferencedSOPInstanceUID"))}
+    if len(plans) > 1:
+        report(
+            file.path,
+            "note",
+            f"the dose is that of {len(plans)} plans together: what 100 % of it would be is not known",
+        )
     structures = item(ds, "ReferencedStructureSetSequence")
     summation = text(ds, "DoseSummationType").upper()
     label = text(ds, "DoseComment") or text(ds, "SeriesDescription") or f"Dose ({summation.lower() or 'unknown sum'})"
@@ -62,7 +68,7 @@ def dose_of(file: DicomFile, report: Report) -> Dose:
         gray=gray,
         type=kind,
         summation=summation,
-        plan_id=text(plan, "ReferencedSOPInstanceUID") or None,
+        plan_id=plans.pop() if len(plans) == 1 else None,
         structure_set_id=text(structures, "ReferencedSOPInstanceUID") or None,
         date=date(ds, "InstanceCreationDate", "ContentDate", "SeriesDate", "StudyDate"),
         path=file.path,

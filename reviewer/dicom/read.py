@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reviewer.case import Cine, Dose, Patient, Plan, Problem, Registration, Severity, StructureSet
 from reviewer.case.uid import stand_in_uid
@@ -78,8 +82,43 @@ def read(files: Sequence[DicomFile], progress: Callable[[float, str], None], che
         check()
         progress(n / len(objects), f"Reading {file.kind.removesuffix(' Storage')}")
         _read_object(file, found)
+    found.registrations.sort(key=lambda registration: registration.date, reverse=True)
+    _report_contradictions(found)
     _refuse_the_rest(files, found)
     return found
+
+
+SAME_TIE_MM = 0.1
+"""Registrations that put no corner of an image further apart than this say the same."""
+
+
+def _report_contradictions(found: Found) -> None:
+    """One line for each registration that is not used, since a newer one ties the same two frames of reference otherwise."""
+    used: dict[frozenset[str], Registration] = {}
+    for older in found.registrations:
+        newer = used.setdefault(frozenset((older.moving_frame_uid, older.fixed_frame_uid)), older)
+        if newer is older:
+            continue
+        same_way = newer.moving_frame_uid == older.moving_frame_uid
+        matrix = newer.matrix if same_way else np.linalg.inv(newer.matrix)
+        apart = float(
+            np.linalg.norm((_corners(found, older.moving_frame_uid) @ (matrix - older.matrix).T), axis=1).max()
+        )
+        if apart > SAME_TIE_MM:
+            why = "newer" if newer.date > older.date else "no older, but read before"
+            found.report(
+                older.path,
+                "warning",
+                f"{newer.path} ties the same two frames of reference, up to {apart:.1f} mm otherwise: it is {why}, and is used, not this one",
+            )
+
+
+def _corners(found: Found, frame_uid: str) -> NDArray[np.float64]:
+    """(n, 4) homogeneous points at the corners of the images in a frame, of a cube of 400 mm where there is none."""
+    signs = np.array(list(product((0.0, 1.0), repeat=3)))
+    grids = [load.image.grid for load in found.loads if load.image.grid.frame_of_reference_uid == frame_uid]
+    points = [grid.point_of_index_mm(signs * (np.array(grid.shape_zyx) - 1)) for grid in grids] or [400 * signs - 200]
+    return np.insert(np.concatenate(points), 3, 1.0, axis=1)
 
 
 def _without_copies(files: Sequence[DicomFile], found: Found) -> list[DicomFile]:

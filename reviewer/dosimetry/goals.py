@@ -35,9 +35,6 @@ NOT_EVALUATED: Status = "not-evaluated"
 SYMBOLS: Mapping[Status, str] = MappingProxyType({MET: "✓", ACCEPTABLE: "~", VIOLATED: "✗", NOT_EVALUATED: "?"})
 """A mark for each status, so that none is told by its colour alone."""
 
-WHOLE_DOSES = ("PLAN", "MULTI_PLAN", "RECORD", "")
-"""DoseSummationTypes that stand for all fractions and beams; others are parts, which no goal is about."""
-
 ANY_GY = 1e6
 """Stands for "however high" where dose is not known."""
 
@@ -252,7 +249,7 @@ class _Work:
             return "the goal is about the sum of all courses" if goal.dose == SUM else "the goal is about one plan"
         if delivery.dose.type not in ("PHYSICAL", "EFFECTIVE"):
             return f"the dose is of type {delivery.dose.type or 'unknown'}"
-        if delivery.dose.summation not in WHOLE_DOSES:
+        if not delivery.dose.whole:
             return f"the dose is that of a {delivery.dose.summation.lower()}, not of the plan"
         if goal.fractions and delivery.fractions and goal.fractions != delivery.fractions:
             return f"the limit is for {_fractions(goal.fractions)}, the plan has {delivery.fractions}"

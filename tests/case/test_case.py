@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from reviewer.case import Case, Registration
+from reviewer.case import Case, Dose, Plan, Prescription, Registration
 from reviewer.errors import NotRegisteredError
+from reviewer.geometry.grid import Grid
 
 
 def shift(x: float, y: float, z: float) -> np.ndarray:
@@ -51,3 +52,14 @@ def test_frames_that_nothing_ties_are_refused(start: str, end: str) -> None:
 
 def test_one_frame_needs_no_registration() -> None:
     np.testing.assert_array_equal(Case().transform("a", "a"), np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("summation", "prescribed"), [("PLAN", (50.0, 5)), ("BEAM", (None, None)), ("FRACTION", (None, None))]
+)
+def test_no_prescription_is_about_a_part_of_a_plan(summation: str, prescribed: tuple[float | None, int | None]) -> None:
+    """100 % of a plan is not 100 % of a beam, and a fraction's dose is not given in all fractions: EQD2 of it would be wrong."""
+    plan = Plan("plan", "P", fractions=5, prescriptions=(Prescription("PTV", 50.0, "TARGET"),))
+    grid = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (2, 2), [0.0, 1.0], "f")
+    dose = Dose("dose", "dose", grid, np.zeros((2, 2, 2), np.float32), summation=summation, plan_id="plan")
+    assert Case(doses=(dose,), plans=(plan,)).prescription(dose) == prescribed

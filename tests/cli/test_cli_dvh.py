@@ -145,3 +145,13 @@ def test_table_for_people(box_case, box_cc, on_case):
     assert row[2:4] == ["0.0", f"{hottest(95):.2f}"]
     empty = next(line.split() for line in out.splitlines() if line.split()[:1] == ["Empty"])
     assert set(empty[2:]) == {"–"}
+
+
+def test_what_is_not_evaluated_says_why_and_what_kind_of_dose_it_is(box_case, on_case):
+    """The share of a beam: no prescription is about it, and the table says whose dose the numbers are."""
+    beam = replace(box_case, doses=(replace(box_case.doses[0], summation="BEAM"),))
+    status, out, _ = on_case(beam, "dvh", "-s", "PTV", "-m", "V70%[%]", "-m", "D50%")
+    assert status == 0
+    assert "(beam dose)" in out
+    assert "no prescription" in out
+    assert "V70%[%]: no prescribed dose is known (PTV)" in out

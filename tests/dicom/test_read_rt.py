@@ -234,6 +234,13 @@ def test_dose_planes_lie_where_the_offsets_put_them(tmp_path, offsets, orientati
     assert found.gray.dtype == np.float32
 
 
+def test_a_dose_of_several_plans_has_no_plan_that_could_say_what_100_percent_is(tmp_path):
+    plans = [item(ReferencedSOPClassUID=RTPLAN, ReferencedSOPInstanceUID=f"1.2.{n}") for n in (1, 2)]
+    several = only_dose(tmp_path, VALUES, [0, 2, 5], DoseSummationType="MULTI_PLAN", ReferencedRTPlanSequence=plans)
+    assert several.plan_id is None
+    assert only_dose(tmp_path, VALUES, [0, 2, 5], ReferencedRTPlanSequence=plans[:1]).plan_id == "1.2.1"
+
+
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
@@ -380,6 +387,23 @@ def test_a_registration_maps_moving_points_to_fixed_ones(tmp_path):
     # first turned (x to y), then shifted
     np.testing.assert_allclose(case.transform("1.9.9", FRAME) @ [1, 0, 0, 1], [10, 21, 30, 1])
     np.testing.assert_allclose(case.transform(FRAME, "1.9.9") @ [10, 21, 30, 1], [1, 0, 0, 1], atol=1e-12)
+
+
+def test_of_registrations_that_contradict_each_other_the_newest_holds_and_the_others_are_named(tmp_path):
+    """The older one is met first; the one of the other direction says the same as the newest."""
+    there = np.array(SHIFT, float).reshape(4, 4)
+    save(registration(TURN, ContentDate="20260101"), tmp_path / "a.dcm")
+    save(registration(SHIFT, ContentDate="20260201"), tmp_path / "b.dcm")
+    back = registration(np.linalg.inv(there).ravel().tolist(), moving=FRAME, ContentDate="20260110")
+    back.FrameOfReferenceUID, back.RegistrationSequence = "1.9.9", back.RegistrationSequence[1:]
+    save(back, tmp_path / "c.dcm")
+    case = open_case([tmp_path])
+    np.testing.assert_allclose(case.transform("1.9.9", FRAME), there)
+    (line,) = [p for p in case.problems if p.severity == "warning"]
+    assert line.file == str(tmp_path / "a.dcm")
+    # of the corners of a cube of 200 mm to all sides, turned by 90 degrees: x + y + 10, y - x + 20, 30 are greatest at x = -200, y = 200
+    assert f"{tmp_path / 'b.dcm'} ties the same two frames" in line.message
+    assert f"up to {np.hypot(np.hypot(10, 420), 30):.1f} mm" in line.message
 
 
 @pytest.mark.parametrize(

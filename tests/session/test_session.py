@@ -195,3 +195,9 @@ def test_structures_that_lie_on_no_image_do_not_come_first(case: Case) -> None:
     here = StructureSet("here", "here", (), frame_of_reference_uid=frame)
     assert Session(Case(images=case.images, structure_sets=(here, elsewhere))).view.structure_set == "here"
     assert Session(Case(images=case.images, structure_sets=(elsewhere,))).view.structure_set == "else"
+
+
+def test_the_dose_of_a_beam_is_not_begun_with_though_it_is_newer(case: Case) -> None:
+    beam = replace(case.doses[1], id="beam", summation="BEAM", date="2031-01-01")
+    assert Session(replace(case, doses=(*case.doses, beam))).view.dose != "beam"
+    assert Session(replace(case, doses=(beam,))).view.dose == "beam"

@@ -87,8 +87,7 @@ def overlay_texts(scene: Scene) -> tuple[str, ...]:
 def dose_texts(layer: DoseLayer) -> tuple[str, ...]:
     """The dose in words; what is not a plan's physical dose says so, and what a backend computed says what it says of itself."""
     dose = layer.dose
-    kinds = [k.lower() for k, usual in ((dose.type, "PHYSICAL"), (dose.summation, "PLAN")) if k and k != usual]
-    full = " · ".join((f"dose: {dose.title}", *kinds))
+    full = " · ".join((f"dose: {dose.title}", *dose.unusual))
     dated = f"{full} · {dose.date}" if dose.date else full
     told = (f"{full} · {dose.statements[0]}",) if dose.statements else ()
     return tuple(dict.fromkeys((*told, dated, full)))

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(document)
     else:
-        _print(document)
+        _print(document, dose.unusual)
     return 0
 
 
@@ -154,13 +154,14 @@ def _basis(case: Case, dose: Dose, metric: Metric, isodoses: Isodoses | None) ->
     return Basis(gy, fractions, isodoses, physical, Effect.parse(dose.scale))
 
 
-def _print(document: dict[str, Any]) -> None:
+def _print(document: dict[str, Any], unusual: Sequence[str]) -> None:
     dose, group = document["dose"], document["structure_set"]
     gy = document["prescribed_gy"]
     prescribed = "no prescription" if gy is None else f"prescribed {gy:.2f} Gy"
+    kind = f" ({' '.join(unusual)} dose)" if unusual else ""
     print(
         printable(
-            f"Dose {dose['index']} {dose['label']}, structure set {group['index']} {group['label']}, {prescribed}"
+            f"Dose {dose['index']} {dose['label']}{kind}, structure set {group['index']} {group['label']}, {prescribed}"
         )
     )
     names = list(document["structures"][0]["metrics"]) if document["structures"] else []
@@ -173,3 +174,11 @@ def _print(document: dict[str, Any]) -> None:
             [s["name"], number(s["volume_cc"], 2), number(percent, 1), *(number(v, 2) for v in s["metrics"].values())]
         )
     print_table("Structures", headings, rows, right=headings[1:])
+    reasons: dict[str, list[str]] = {}
+    for s in document["structures"]:
+        for metric, why in s["reasons"].items():
+            reasons.setdefault(f"{metric}: {why}", []).append(s["name"])
+    if reasons:
+        print("\nNot evaluated")
+    for what, where in reasons.items():
+        print(printable(f"  {what} ({', '.join(where)})"))
