@@ -21,7 +21,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from reviewer.comparison.nearest import Tree
-from reviewer.geometry.between import STEP_MM
 from reviewer.geometry.edges import square_distance
 from reviewer.geometry.solid import Solid
 
@@ -42,6 +41,9 @@ NEAR = 3
 
 LARGEST_CHANGE = 0.1
 """Of the area from one prism to the next, where none is left out."""
+
+THICKEST_MM = 1.0
+"""A prism thicker than this is drawn through as several."""
 
 FARTHEST_LAYERS = 1.25
 """Cells between two layers of the surface where prisms are left out."""
@@ -115,7 +117,7 @@ def _layers(body: Solid, cell: float) -> tuple[Floats, Floats, Integers]:
 
     Thick ones, with straight walls, are taken as several. Left out are those thin beside a cell with little change around them.
     """
-    parts = np.maximum(np.ceil(np.diff(body.borders_mm, axis=1)[:, 0] / STEP_MM - TOUCHING_MM).astype(int), 1)
+    parts = np.maximum(np.ceil(np.diff(body.borders_mm, axis=1)[:, 0] / THICKEST_MM - TOUCHING_MM).astype(int), 1)
     number = np.repeat(np.arange(len(parts)), parts)
     place = np.arange(len(number)) - np.repeat(np.cumsum(parts) - parts, parts)
     low, high = body.borders_mm[number].T

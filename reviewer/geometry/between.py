@@ -34,8 +34,9 @@ Booleans = NDArray[np.bool_]
 Parts = tuple[Polygon, ...]
 Bounds = tuple[float, float, float, float]
 
-STEP_MM = 1.0
-"""Largest distance between two levels at which the interpolation is evaluated."""
+FINENESS_MM = ((25.0, 0.25, 0.5), (60.0, 0.5, 1.0), (250.0, 1.0, 1.0), (math.inf, 2.0, 1.0))
+"""Up to which size of a structure across the planes: its cells, and the largest distance between two levels at which the interpolation is
+evaluated. At a round end of radius r, levels h apart err by up to h^2 / 4 r^2 of the volume of a sphere, cells c by c^2 / 3 r^2."""
 
 FLAT = 0.25
 """A cap is cut half-way to the next plane where its extrapolation still has this part (or more) of its depth there; the less it has,
@@ -44,8 +45,8 @@ the farther out lies the cut, as far as the next plane for a cap that closes by 
 FARTHEST_MM = 40.0
 """Contours that lie farther from each other than this are joined half-way, as slabs would be."""
 
-FINEST_MM = 0.5
-"""Cells of a small structure."""
+SMALL_MM = 60.0
+"""A structure smaller than this across the planes is worked out around all of its planes at once."""
 
 BLOCK = 8
 """Cells by which the lattice grows at a time."""
@@ -83,11 +84,6 @@ class Plane:
     reach_mm: float = 0.0
 
 
-def steps(length_mm: float) -> int:
-    """Into how many steps the distance of two planes is divided."""
-    return math.ceil(length_mm / STEP_MM - 1e-6)
-
-
 class Between:
     """Finds the layers between the planes of one structure.
 
@@ -95,13 +91,11 @@ class Between:
     """
 
     def __init__(self, bounds_mm: Floats) -> None:
-        """bounds_mm: lowest u, v and highest u, v of all planes.
-
-        A GTV is sought in cells of 0.5 mm, a liver in 1 mm, a body in 2 mm; smooth outlines are met to a few hundredths of a cell.
-        """
+        """bounds_mm: lowest u, v and highest u, v of all planes. Smooth outlines are met to a few hundredths of a cell."""
         extent = bounds_mm[2:] - bounds_mm[:2]
         size = math.sqrt(extent[0] * extent[1])
-        self.cell_mm = FINEST_MM if size < 60 else 1.0 if size < 250 else 2.0
+        self.cell_mm, self.step_mm = next((cell, step) for limit, cell, step in FINENESS_MM if size < limit)
+        self._small = size < SMALL_MM
         low, high = self._rounded(bounds_mm[:2], math.floor), self._rounded(bounds_mm[2:], math.ceil)
         self._bounds: Bounds = (*low, *high)
 
@@ -113,7 +107,11 @@ class Between:
     @property
     def setting(self) -> Hashable:
         """What the layers between planes follow from, besides the planes."""
-        return (self.cell_mm, self._bounds) if self.cell_mm == FINEST_MM else self.cell_mm
+        return (self.cell_mm, self.step_mm, self._bounds) if self._small else (self.cell_mm, self.step_mm)
+
+    def steps(self, length_mm: float) -> int:
+        """Into how many steps the distance of two planes is divided."""
+        return math.ceil(length_mm / self.step_mm - 1e-6)
 
     def layers(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> list[Layer]:
         """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
@@ -122,7 +120,7 @@ class Between:
         open_end: the grid ends here: one of the two planes is imagined one slice beyond, and nothing is known to be empty there.
         """
         start, length = below[0].w_mm, above[0].w_mm - below[0].w_mm
-        count = steps(length)
+        count = self.steps(length)
         if count < 2:
             return []
         lower, upper = below[0].parts, above[0].parts
@@ -173,23 +171,14 @@ class Between:
         pits, peaks = _enclosed(lower, upper), _enclosed(upper, lower)
         # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
         # a stroke that pushes the outline over the border of a block leaves the others alone.
-        near = (
-            [p.bounds for plane in (*below, *above) for p in plane.parts]
-            if self.cell_mm > FINEST_MM
-            else [self._bounds]
-        )
+        near = [p.bounds for plane in (*below, *above) for p in plane.parts] if not self._small else [self._bounds]
         lattice = self._box(near, length / 2, BLOCK)
         box = self._box([p.bounds for p in lower + upper], length / 2)
         place = _Place(self.cell_mm, lattice, box)
         pair = None
         if met.any():
-            pair = self._pair(
-                _filled(_pick(lower, np.any(met, axis=1)), pits),
-                _filled(_pick(upper, np.any(met, axis=0)), peaks),
-                below,
-                above,
-                place,
-            )
+            going_on = _pick(lower, np.any(met, axis=1)), _pick(upper, np.any(met, axis=0))
+            pair = self._pair(*going_on, pits, peaks, below, above, place)
         caps = [self._cap((p,), below, length, False, open_end, place) for p in _pick(lower, ~np.any(met, axis=1))]
         caps += [self._cap((p,), above, length, True, open_end, place) for p in _pick(upper, ~np.any(met, axis=0))]
         hollows = [self._cap((h,), _hollow(below), length, False, open_end, place) for h in pits]
@@ -203,19 +192,29 @@ class Between:
         right, top = (math.ceil(((max(a) + margin) / self.cell_mm + 1) / block) * block for a in (x1, y1))
         return Box(x, y, right - x + 1, top - y + 1)
 
-    def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: _Place) -> _Pair:
-        """The parts that go on from one plane to the next."""
+    def _pair(
+        self,
+        lower: Parts,
+        upper: Parts,
+        pits: Parts,
+        peaks: Parts,
+        below: Sequence[Plane],
+        above: Sequence[Plane],
+        place: _Place,
+    ) -> _Pair:
+        """The parts that go on from one plane to the next, without the holes that end: pits of the lower, peaks of the upper plane."""
+        lower, upper = _filled(lower, pits), _filled(upper, peaks)
         first, second = place.shape(lower, below[0].reach_mm), place.shape(upper, above[0].reach_mm)
-        before, gap_before, follows = self._next(lower, below, place)
-        after, gap_after, goes_on = self._next(upper, above, place)
+        before, gap_before, follows = self._next(lower, pits, below, place)
+        after, gap_after, goes_on = self._next(upper, peaks, above, place)
         length = above[0].w_mm - below[0].w_mm
         lower_slope, upper_slope = _slopes(
             first.f,
             second.f,
             (before or first).f,
             (after or second).f,
-            first.part,
-            second.part,
+            first.ring,
+            second.ring,
             follows,
             goes_on,
             length,
@@ -224,12 +223,18 @@ class Between:
         )
         return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2)
 
-    def _next(self, parts: Parts, planes: Sequence[Plane], place: _Place) -> tuple[_Shape | None, float, Booleans]:
-        """Shape of the second of `planes`, its distance from the first, and which of the first's parts go on there."""
+    def _next(
+        self, parts: Parts, ended: Parts, planes: Sequence[Plane], place: _Place
+    ) -> tuple[_Shape | None, float, Booleans]:
+        """Shape of the second of `planes` without what became of the holes `ended`, its distance from the first, and which rings of the first's
+        `parts` go on there."""
         if len(planes) < 2 or not planes[1].parts:
-            return None, 1.0, np.zeros(len(parts), dtype=np.bool_)
-        goes_on = np.asarray(_met(parts, planes[1].parts).any(axis=1))
-        return place.shape(planes[1].parts, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), goes_on
+            return None, 1.0, np.zeros(sum(1 + len(part.interiors) for part in parts), dtype=np.bool_)
+        there = _filled(planes[1].parts, _ended(planes[1].parts, parts, ended))
+        goes_on: list[bool] = []
+        for part in parts:
+            goes_on += [bool(_met((part,), there).any()), *(not _covered(hole, there) for hole in _holes((part,)))]
+        return place.shape(there, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), np.array(goes_on)
 
     def _cap(
         self,
@@ -241,7 +246,7 @@ class Between:
         place: _Place,
     ) -> _Cap:
         """The end of parts of the first of `planes` that have no successor on the other side."""
-        last = place.shape(parts, planes[0].reach_mm)
+        last = place.shape(parts, _to_the_middle(parts, planes[0]))
         f, d = last.f, last.d
         slope: Singles = np.zeros_like(f)
         curvature: Singles = np.zeros_like(f)
@@ -249,12 +254,16 @@ class Between:
         ancestors = _touching(parts, planes[1].parts) if len(planes) > 1 else ()
         if ancestors:
             gap = abs(planes[1].w_mm - planes[0].w_mm)
-            before = place.shape(ancestors, planes[1].reach_mm).f
+            ended = _enclosed(ancestors, parts)
+            ancestors = _filled(ancestors, ended)
+            before = place.shape(ancestors, _to_the_middle(ancestors, planes[1])).f
             slope = np.divide(f - before, gap, dtype=np.float32)
             older = _touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
+            older = _filled(older, _ended(older, ancestors, ended))
             if older:
                 farther = abs(planes[2].w_mm - planes[1].w_mm)
-                steeper = np.divide(before - place.shape(older, planes[2].reach_mm).f, farther, dtype=np.float32)
+                oldest = place.shape(older, _to_the_middle(older, planes[2])).f
+                steeper = np.divide(before - oldest, farther, dtype=np.float32)
                 curvature = np.divide(slope - steeper, gap + farther, dtype=np.float32)
         cap = _Cap(f, d, slope, curvature, gap, length, from_above, 1.0)
         inside = d < 0
@@ -347,11 +356,11 @@ class Box:
 
 @dataclass(frozen=True)
 class _Shape:
-    """f and d of the module's docstring on the lattice, and the number of the part that each point is nearest to."""
+    """f and d of the module's docstring on the lattice, and the number of the ring that each point is nearest to."""
 
     f: Singles
     d: Singles
-    part: NDArray[np.int32]
+    ring: NDArray[np.int32]
 
     @classmethod
     def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float) -> _Shape:
@@ -363,10 +372,10 @@ class _Shape:
         same = ring[1:] == ring[:-1]
         ring = ring[:-1][same]
         segments = np.hstack([points[:-1][same], points[1:][same]])
-        part_of = part_of_ring[ring].astype(np.int32)
+        number = ring.astype(np.int32)
         return cls(
             *_distances(
-                segments, radius[ring], side[ring], part_of, lattice.rows, lattice.columns, cell, reach_mm / cell + 2
+                segments, radius[ring], side[ring], number, lattice.rows, lattice.columns, cell, reach_mm / cell + 2
             )
         )
 
@@ -392,7 +401,7 @@ class _Place:
             found = _shapes.put(parts, found, self.lattice.rows * self.lattice.columns, setting)
         x, y = self.box.x - self.lattice.x, self.box.y - self.lattice.y
         there = slice(y, y + self.box.rows), slice(x, x + self.box.columns)
-        return _Shape(found.f[there], found.d[there], found.part[there])
+        return _Shape(found.f[there], found.d[there], found.ring[there])
 
 
 def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
@@ -421,6 +430,12 @@ def reaches(regions: Sequence[Floats], apart_mm: Sequence[float], gaps_mm: Seque
         reach = math.ceil(reach / REACH_STEP_MM) * REACH_STEP_MM
         found.append(min(reach, FARTHEST_MM) + max(gaps_mm[k : k + 2]) / 2)
     return found
+
+
+def _to_the_middle(parts: Parts, plane: Plane) -> float:
+    """`Plane.reach_mm` for parts whose cap is looked for: it closes in their middle."""
+    radius = math.sqrt(max(part.area for part in parts) / math.pi)
+    return max(plane.reach_mm, min(math.ceil(radius / REACH_STEP_MM) * REACH_STEP_MM, FARTHEST_MM))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -474,7 +489,11 @@ def _touching(parts: Parts, others: Parts) -> Parts:
 def _enclosed(parts: Parts, others: Parts) -> Parts:
     """Holes of `parts` that lie wholly in the solid of `others`: they end between the two planes."""
     holes = _holes(parts)
-    return tuple(h for h in holes if any(o.covers(h) for o in others))
+    return tuple(hole for hole in holes if _covered(hole, others))
+
+
+def _covered(hole: Polygon, parts: Parts) -> bool:
+    return any(part.covers(hole) for part in parts)
 
 
 def _holes(parts: Parts) -> Parts:
@@ -486,18 +505,28 @@ def _hollow(planes: Sequence[Plane]) -> list[Plane]:
     return [Plane(p.w_mm, _holes(p.parts), p.reach_mm) for p in planes]
 
 
+def _ended(parts: Parts, nearer: Parts, ended: Parts) -> Parts:
+    """Holes of `parts` that end before the `nearer` plane, or go on in holes of it that have `ended` themselves."""
+    return (*_enclosed(parts, nearer), *_touching(ended, _holes(parts)))
+
+
 def _filled(parts: Parts, holes: Parts) -> Parts:
+    """The parts without those of their holes, and without what lies in these."""
     if not holes:
         return parts
-    filled = shapely.union_all([*parts, *holes])
-    return tuple(shapely.get_parts(filled))
+    closed = [hole.exterior for hole in holes]
+    whole = [
+        Polygon(part.exterior, [ring for ring in part.interiors if not any(ring.equals(other) for other in closed)])
+        for part in parts
+    ]
+    return tuple(part for part in whole if not any(hole.covers(part) for hole in holes))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _distances(segments, radius, side, part_of, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
-    """f, d (mm) and the part of the nearest segment at every lattice point; segments in cells, (m, 4).
+def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
+    """f, d (mm) and the ring of the nearest segment at every lattice point; segments in cells, (m, 4).
 
-    radius, side, part_of: of each segment. Farther from the contour than `reach` cells, d and f are those at that distance.
+    radius, side, ring_of: of each segment. Farther from the contour than `reach` cells, d and f are those at that distance.
     """
     nearest = np.full((ny, nx), -1, dtype=np.int32)
     square = np.full((ny, nx), np.float32(reach * reach))
@@ -561,16 +590,16 @@ def _distances(segments, radius, side, part_of, ny, nx, cell, reach):  # type: i
             d[y, x] = distance
             m = nearest[y, x]
             if m < 0:
-                nearest[y, x] = part_of[0]
+                nearest[y, x] = ring_of[0]
                 f[y, x] = 2 * widest * distance
             else:
-                nearest[y, x] = part_of[m]
+                nearest[y, x] = ring_of[m]
                 f[y, x] = 2 * radius[m] * distance + side[m] * distance * distance
     return f, d, nearest
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _slopes(first, second, before, after, first_part, second_part, follows, goes_on, length, gap_before, gap_after):  # type: ignore[no-untyped-def]
+def _slopes(first, second, before, after, first_ring, second_ring, follows, goes_on, length, gap_before, gap_after):  # type: ignore[no-untyped-def]
     """Slopes of f at two planes, times their distance: of the parabola through three planes, where there are three, else of the line."""
     ny, nx = first.shape
     lower = np.empty((ny, nx), dtype=np.float32)
@@ -584,7 +613,7 @@ def _slopes(first, second, before, after, first_part, second_part, follows, goes
                 rise = second[y, x] - first[y, x]
                 bend_before = (rise / length - (first[y, x] - before[y, x]) / gap_before) / below
                 bend_after = ((after[y, x] - second[y, x]) / gap_after - rise / length) / above
-                has_before, has_after = follows[first_part[y, x]], goes_on[second_part[y, x]]
+                has_before, has_after = follows[first_ring[y, x]], goes_on[second_ring[y, x]]
                 other = bend_after if has_after else 0.0
                 lower[y, x] = rise - (bend_before if has_before else other) * bend
                 upper[y, x] = rise + (bend_after if has_after else bend_before if has_before else 0.0) * bend

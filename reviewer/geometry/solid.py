@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import shapely
 
-from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple, steps
+from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
 from reviewer.geometry.memo import Memo, Recent
 from reviewer.geometry.region import Region, region_of_rings
@@ -175,8 +175,8 @@ def _build(stack: Stack) -> Solid:
 
     pieces: list[tuple[float, float, Floats, Region | None]] = []
     for k in occupied:
-        low = w[k] - gaps[k] / steps(gaps[k]) / 2
-        high = w[k] + gaps[k + 1] / steps(gaps[k + 1]) / 2
+        low = w[k] - gaps[k] / between.steps(gaps[k]) / 2
+        high = w[k] + gaps[k + 1] / between.steps(gaps[k + 1]) / 2
         pieces.append((float(low), float(high), edges[k], planes[k]))
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
         # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.

@@ -35,6 +35,28 @@ def test_spheres_at_any_offset(radius, slices):
         assert volume_cc(body) == pytest.approx(SPHERE_CC * radius**3, rel=limit)
 
 
+@pytest.mark.parametrize("slices", [1.0, 2.0, 2.5, 3.0])
+def test_a_small_sphere(slices):
+    """0.5 cc, three or more contours."""
+    for offset in (0.0, 0.17, 0.4, 0.5, 0.73, 0.95):
+        body = sphere(planes_grid(np.arange(-8, 9) * slices), 5.0, (0.3, -0.4, offset * slices))
+        assert volume_cc(body) == pytest.approx(SPHERE_CC * 125, rel=0.01)
+
+
+@pytest.mark.parametrize("slices", [1.0, 2.0, 2.5, 3.0, 5.0])
+def test_a_hollow_sphere(slices):
+    """Both surfaces close by their own curvature; what the outer one does does not follow from where the hole ends, nor the other way round."""
+    count = math.ceil(20 / slices) + 2
+    for offset in (0.0, 0.17, 0.4, 0.5, 0.73, 0.95):
+
+        def rings(w, middle=offset * slices):
+            squares = [r**2 - (w - middle) ** 2 for r in (20.0, 15.0)]
+            return [circle(math.sqrt(square)) for square in squares if square > 1e-6]
+
+        body = stack(planes_grid(np.arange(-count, count + 1) * slices), rings)
+        assert volume_cc(body) == pytest.approx(SPHERE_CC * (20**3 - 15**3), rel=0.01)
+
+
 @pytest.mark.parametrize("slices", [2.5, 3.0, 5.0])
 def test_a_sphere_closes_at_its_poles(slices):
     radius = 20.0
