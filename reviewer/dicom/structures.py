@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
@@ -29,6 +31,9 @@ SNAP_FRACTION, SNAP_MM = 0.1, 0.05
 
 PARALLEL = 0.9999
 """Cosine above which a contour's normal and an axis are the same direction (0.8 degrees)."""
+
+CROSSING = 0.01
+"""Part of the smaller of two contours below which an overlap, or what sticks out of the larger, is rounding or a slip of the hand."""
 
 NAMED = 20
 """ROIs that share a warning are named up to this many."""
@@ -298,7 +303,7 @@ def _placed(
         rings: dict[int, list[Points]] = defaultdict(list)
         for k, contour in zip(planes.tolist(), contours, strict=True):
             rings[k].append(image.grid.uvw_mm(contour)[:, :2])
-        return _Placed(image.grid, _regions(rings, roi, path, report), image.id, planes.tolist())
+        return _Placed(image.grid, _regions(rings, roi, path, report, remarks), image.id, planes.tolist())
 
     axes = parallel.grid.axes if parallel else _axes_of(contours)
     reference = (best[1] if best else parallel) or None
@@ -321,7 +326,9 @@ def _placed(
     rings = defaultdict(list)
     for level, points in zip(index.tolist(), uvw, strict=True):
         rings[plane_of[level]].append(points[:, :2])
-    return _Placed(grid, _regions(rings, roi, path, report), None, [plane_of[level] for level in index.tolist()])
+    return _Placed(
+        grid, _regions(rings, roi, path, report, remarks), None, [plane_of[level] for level in index.tolist()]
+    )
 
 
 def _nowhere(candidates: Sequence[Image], roi: _Roi) -> _Placed:
@@ -348,10 +355,15 @@ def _snapped(w: Points, grid: Grid) -> NDArray[np.intp]:
     return np.where(near, nearest, -1)
 
 
-def _regions(rings: dict[int, list[Points]], roi: _Roi, path: str, report: Report) -> dict[int, Region]:
+def _regions(
+    rings: dict[int, list[Points]], roi: _Roi, path: str, report: Report, remarks: _Remarks
+) -> dict[int, Region]:
     regions = {}
-    flat = 0
-    for plane, ring in rings.items():
+    flat = copied = crossing = 0
+    for plane, given in rings.items():
+        ring = _without_copies(given)
+        copied += len(given) - len(ring)
+        crossing += _cross(ring)
         try:
             region = region_of_rings(ring)
         except GeometryError as error:
@@ -363,7 +375,37 @@ def _regions(rings: dict[int, list[Points]], roi: _Roi, path: str, report: Repor
             regions[plane] = region
     if flat:
         report(path, "note", f'ROI "{roi.name}": in {_count(flat, "plane", "planes")} its contours enclose no area')
+    if copied:
+        remarks.add("contours are given twice and taken once", roi, str(copied))
+    if crossing:
+        what = "contours of a plane cross each other: what lies inside of two of them is taken for outside, as DICOM's XOR does"
+        remarks.add(what, roi, _count(crossing, "plane", "planes"))
+    occupied = sorted(regions)
+    if len(occupied) > 2 and min(b - a for a, b in pairwise(occupied)) > 1:
+        remarks.add(
+            "no two contours lie on neighbouring slices: each counts as one slice thick, and between is nothing", roi
+        )
     return regions
+
+
+def _without_copies(rings: list[Points]) -> list[Points]:
+    """The rings, of those with the same points only the first: by the even-odd rule two would enclose nothing."""
+    if len(rings) == 1:
+        return rings
+    return list({frozenset(map(tuple, ring.tolist())): ring for ring in reversed(rings)}.values())[::-1]
+
+
+def _cross(rings: Sequence[Points]) -> bool:
+    """Whether rings of a plane overlap in part (by more than CROSSING): neither beside each other nor one inside of the other."""
+    if len(rings) == 1:
+        return False
+    areas = shapely.polygons([shapely.linearrings(ring) for ring in rings])
+    areas = areas[shapely.is_valid(areas)]
+    first, second = shapely.STRtree(areas).query(areas, predicate="overlaps")
+    pairs = first < second
+    both = shapely.area(shapely.intersection(areas[first[pairs]], areas[second[pairs]]))
+    smaller = np.minimum(shapely.area(areas[first[pairs]]), shapely.area(areas[second[pairs]]))
+    return bool(np.any((both > CROSSING * smaller) & (both < (1 - CROSSING) * smaller)))
 
 
 def _levels(w: Points) -> tuple[list[float], NDArray[np.intp]]:

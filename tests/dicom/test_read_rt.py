@@ -93,6 +93,40 @@ def test_holes_as_second_ring_and_as_keyhole_are_holes(tmp_path):
         assert structure.planes[0].area == pytest.approx(81 - 9)
 
 
+def test_a_contour_that_is_given_twice_counts_once(tmp_path):
+    """By the even-odd rule alone the structure would vanish."""
+    turned = np.roll(square(3.0), 1, axis=0)[::-1]
+    case, found = opened(tmp_path, {"twice": [square(3.0), turned], "hole": [square(3.0), square(3.0, 1.0, 3.0)]})
+    assert found["twice"].planes[1].area == pytest.approx(16)
+    assert found["hole"].planes[1].area == pytest.approx(12)
+    (line,) = messages(case, "warning")
+    assert line == 'ROI "twice" (1): contours are given twice and taken once'
+
+
+def test_contours_that_cross_are_told(tmp_path):
+    """DICOM says of CLOSED_PLANAR contours neither that they add up nor that they take away from each other."""
+    rois = {
+        "crossing": [square(3.0), square(3.0, 2.0, 6.0)],
+        "beside": [square(3.0), square(3.0, 4.0, 8.0)],
+        "hole": [square(3.0), square(3.0, 0.0, 2.0)],
+        "rounded": [square(3.0), square(3.0, -0.001, 2.0)],
+    }
+    case, found = opened(tmp_path, rois)
+    assert found["crossing"].planes[1].area == pytest.approx(16 + 16 - 2 * 4)
+    (line,) = messages(case, "warning")
+    assert line.startswith('ROI "crossing" (one plane): contours of a plane cross')
+
+
+def test_contours_on_every_other_slice_are_told(tmp_path):
+    """They are kept as they were drawn, which is half of what was meant."""
+    every_other = [square(z) for z in (0.0, 6.0, 12.0)]
+    two_parts = [square(z) for z in (0.0, 6.0, 9.0)]
+    case, found = opened(tmp_path, {"sparse": every_other, "parts": two_parts}, positions=(0.0, 3.0, 6.0, 9.0, 12.0))
+    assert sorted(found["sparse"].planes) == [0, 2, 4]
+    (line,) = messages(case, "warning")
+    assert line.startswith('ROI "sparse": no two contours lie on neighbouring slices')
+
+
 def test_points_open_contours_and_rubbish_are_lines_and_the_roi_stays(tmp_path):
     nan = contour(square(0.0))
     nan.ContourData = ["nan" if n == 4 else "1" for n in range(12)]
