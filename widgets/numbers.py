@@ -73,6 +73,7 @@ class Numbers(QObject):
         self._patience = self._timer(PATIENCE_MS, self._tell_some)
         self._tell = self._timer(0, self._finished)
         session.changed.connect(self._hear)
+        jobs.changed.connect(self._see_whether_stopped)
 
     def _timer(self, ms: int, act: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -224,6 +225,12 @@ class Numbers(QObject):
             self._job.cancel()
         self._job = None
         self._patience.stop()
+
+    def _see_whether_stopped(self) -> None:
+        """Somebody cancelled the job: what is not known stays so until something is asked for again."""
+        if self._job is not None and self._job.progress.cancelled():
+            self._job = None
+            self._finished()
 
     def _finished(self, _: None = None) -> None:
         self._job = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 from PySide6.QtWidgets import QWidget
@@ -63,7 +62,7 @@ class PlanCommands:
             "plans.decision",
             "Decision…",
             "Plans",
-            lambda: self._dialog(".dialogs.decision", "DecisionDialog"),
+            self._opens("decision.DecisionDialog"),
             tip="Why to adapt, and the price of each plan; the human decides",
             refusal=self._no_day,
         )
@@ -91,7 +90,7 @@ class PlanCommands:
             "dose.gamma",
             "Gamma criteria…",
             "Plans",
-            lambda: self._dialog(".dialogs.gamma", "GammaDialog"),
+            self._opens("gamma.GammaDialog"),
             tip="Dose difference, global or local, distance, cut-off; how many points pass",
             refusal=lambda: self._no_map("gamma"),
         )
@@ -127,18 +126,15 @@ class PlanCommands:
             self._session.look(columns=self.day.columns)
             shown = {c.dose for c in self.day.columns}
             if self._session.view.dose not in shown:
-                self.show_column(self.day.adapted)
+                show_column(self._session, self.day.adapted)
 
     def switch(self) -> None:
         columns = self._session.view.columns
         here = next((n for n, c in enumerate(columns) if c.dose == self._session.view.dose), -1)
-        self.show_column(columns[(here + 1) % len(columns)])
+        show_column(self._session, columns[(here + 1) % len(columns)])
         dose = self._session.case.dose(self._session.view.dose)
         if dose is not None:
             self._say(f"shown: {dose_title(dose)}")
-
-    def show_column(self, column: Column) -> None:
-        import_module(".panels.goals", __package__).show_column(self._session, column)
 
     # -- maps -----------------------------------------------------------------------------------------------------------
 
@@ -198,7 +194,7 @@ class PlanCommands:
             "dose.prescription",
             "Prescription…",
             "Dose",
-            lambda: self._dialog(".dialogs.doses", "PrescriptionDialog"),
+            self._opens("doses.PrescriptionDialog"),
             tip="What 100 % is and in how many fractions: as in the plan, or typed in",
             refusal=self._no_dose,
         )
@@ -206,7 +202,7 @@ class PlanCommands:
             "dose.sum",
             "Sum of doses…",
             "Dose",
-            lambda: self._dialog(".dialogs.doses", "SumDialog"),
+            self._opens("doses.SumDialog"),
             tip="Doses added up with weights, as physical dose or as EQD2 or BED; it can be removed again",
             refusal=self._no_dose,
         )
@@ -214,7 +210,7 @@ class PlanCommands:
             "dose.effect",
             "EQD2 or BED map…",
             "Dose",
-            lambda: self._dialog(".dialogs.doses", "EffectDialog"),
+            self._opens("doses.EffectDialog"),
             tip="Each voxel with its own dose per fraction; a dose of its own, which says what it is and can be removed",
             refusal=self._no_dose,
         )
@@ -262,7 +258,7 @@ class PlanCommands:
             "goals.match",
             "Match structures with goals…",
             "Goals",
-            lambda: self._dialog(".dialogs.matching", "MatchingDialog"),
+            self._opens("matching.MatchingDialog"),
             tip="Choose the structure for a name of the sheet that was not found",
             refusal=self._no_dose,
         )
@@ -270,7 +266,7 @@ class PlanCommands:
             "goals.edit",
             "Edit goal sheets…",
             "Goals",
-            lambda: self._dialog(".dialogs.sheets", "SheetsDialog"),
+            self._opens("sheets.SheetsDialog"),
             tip="Own sheets; one of the program is copied first",
         )
 
@@ -283,9 +279,10 @@ class PlanCommands:
         else:
             self._session.look(columns=(*(columns or day.columns), day.planned))
 
-    def _dialog(self, module: str, kind: str) -> None:
-        made = getattr(load(module, __package__), kind)(self._window)
-        made.open()
+    def _opens(self, dialog: str) -> Callable[[], None]:
+        """What opens a dialogue; dialog: its module among `dialogs`, and its class. It is loaded when it is wanted."""
+        module, kind = dialog.split(".")
+        return lambda: getattr(load(f".dialogs.{module}", __package__), kind)(self._window).open()
 
     # -- keeping up -----------------------------------------------------------------------------------------------------
 
@@ -328,3 +325,19 @@ class PlanCommands:
     def _no_made(self) -> str:
         dose = self._session.view.dose
         return self._no_dose() or ("" if dose and self._session.made(dose) else "this dose is of a file")
+
+
+def show_column(session: Session, column: Column) -> None:
+    """Its dose and its structures in the pictures; on another anatomy the image of that anatomy below them."""
+    case = session.case
+    group = case.structure_set(column.structure_set)
+    wishes: dict[str, Any] = {"dose": column.dose}
+    if group is not None and group.id != session.view.structure_set:
+        wishes.update(structure_set=group.id, active=None, highlighted=None)
+        base, own = case.image(session.view.base), case.image(group.image_id)
+        if own is not None and (base is None or base.grid.frame_of_reference_uid != group.frame_of_reference_uid):
+            wishes["base"] = own.id
+    dose = case.dose(column.dose)
+    if dose is not None:
+        wishes["reference_gy"] = prescribed(case, dose, session.view.prescribed).gy
+    session.look(**wishes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -22,6 +24,7 @@ from reviewer.case import Case
 from reviewer.demo import demo_folder
 from reviewer.dosimetry import sheets as sheet_files
 from reviewer.edit import Edit, Swap
+from reviewer.errors import CancelledError
 from reviewer.opening import begin
 
 
@@ -81,6 +84,57 @@ def test_baseline_against_adapted_in_one_click(window, qtbot):
     window.actions_.trigger("plans.day")
     settle(window, qtbot)
     assert len(window.goals.head.heads) == 1
+
+
+def test_what_was_stopped_says_so_and_can_be_begun_again(window, qtbot, monkeypatch):
+    work, sheet, begun = window.goals.work, window.goals.sheet, threading.Event()
+
+    def long(question, cache, progress):
+        begun.set()
+        while not progress.cancelled():
+            time.sleep(0.01)
+        raise CancelledError
+
+    other = next(n for n in range(sheet.count()) if n != sheet.currentIndex())
+    with monkeypatch.context() as patch:
+        patch.setattr("reviewer_widgets.panels.goals_work._answer", long)
+        sheet.activated.emit(other)
+        qtbot.waitUntil(begun.is_set, timeout=60_000)
+        qtbot.waitUntil(lambda: window.goals.counts.text() == "evaluating …", timeout=60_000)
+        window.jobs.cancel_all()
+        settle(window, qtbot)
+        assert work.state.startswith("✗ stopped")
+        assert window.goals.counts.text() == work.state
+        assert not any("✓" in text for text in lines(window))
+    sheet.activated.emit(other)
+    settle(window, qtbot)
+    assert work.state == ""
+    assert window.goals.counts.text().startswith(("✓", "✗", "~", "?"))
+
+
+def test_sheets_whose_reading_was_stopped_are_read_again(window, qtbot):
+    """As when a case arrives meanwhile, which cancels what belonged to the one before."""
+    work = window.goals.work
+    work.sheets, work.outcome = None, None
+    work.read_sheets()
+    window.jobs.cancel_all()
+    assert work.state.startswith("✗ stopped")
+    work.ask()
+    assert work.state == "evaluating …"
+    settle(window, qtbot)
+    assert work.state == ""
+
+
+def test_goals_wait_for_a_case_that_is_being_read(window, qtbot):
+    work = window.goals.work
+    gate = threading.Event()
+    window.jobs.run("Opening", lambda _: gate.wait(60), lambda _: None, key="open")
+    window.session.look(dose=None, columns=())
+    work.outcome = None
+    assert work.state == "waiting for the case …"
+    gate.set()
+    settle(window, qtbot)
+    assert work.state == "no dose"
 
 
 def test_no_value_without_dose_is_ever_met(window, qtbot):
@@ -190,9 +244,9 @@ def test_the_decision_in_sentences(window, qtbot):
         "Reason to adapt: OAR dose",
         "Duodenum D0.5cc[Gy] &lt; 36 Gy",
         "The price of",
-        "decided by the physician",
     ):
         assert part in text
+    assert any("decided by the physician" in label.text() for label in dialog(window, "decision").findChildren(QLabel))
 
 
 def test_own_sheets(window, qtbot, tmp_path):

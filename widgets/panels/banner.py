@@ -22,13 +22,12 @@ MODES = ("review", "contour", "day", "gating", "practice")
 
 
 class Elided(QLabel):
-    """A label that ends in … where the room is too small, and then tells the whole in its tooltip."""
+    """A label that ends in … where the room is too small, and then tells the whole in its tooltip. keeps: pixels that it does not give way."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, keeps: int = 24) -> None:
         super().__init__()
         self.setObjectName(name)
-        self._whole = ""
-        self.setMinimumWidth(24)
+        self._whole, self._keeps = "", keeps
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
     def say(self, text: str) -> None:
@@ -43,7 +42,7 @@ class Elided(QLabel):
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(24, super().minimumSizeHint().height())
+        return QSize(min(self._keeps, self.sizeHint().width()), super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -70,15 +69,15 @@ class Banner(QWidget):
         self.logo = QLabel()
         self.logo.setObjectName("banner.logo")
         self.logo.setToolTip("Reviewer: not a medical device")
-        self.name = Elided("banner.name")
+        self.name = Elided("banner.name", 180)
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         self.name.setFont(bold)
         self.facts = Elided("banner.facts")
         self.facts.setProperty("role", "muted")
         self.plan = Elided("banner.plan")
-        self.approval = Elided("banner.approval")
-        self.doubt = Elided("banner.doubt")
+        self.approval = Elided("banner.approval", 180)
+        self.doubt = Elided("banner.doubt", 180)
         row = QHBoxLayout(self)
         row.setContentsMargins(RHYTHM // 2, 0, RHYTHM, 0)
         row.setSpacing(RHYTHM)

@@ -218,10 +218,13 @@ class DvhPanel(QWidget):
         row = next((r for r in self._table.rows.rows if r.structure.id == structure_id), None)
         if row is None:
             waiting = sum(r.dvh is None and not r.trouble for r in self._table.rows.rows)
+            number = f"{waiting} of {len(self._table.rows.rows)} curves"
             self._readout.setText(
-                f"computing {waiting} of {len(self._table.rows.rows)} curves …"
-                if waiting
-                else "point at a curve to read it"
+                "point at a curve to read it"
+                if not waiting
+                else f"{number} are not known: it was stopped"
+                if self._numbers.complete
+                else f"computing {number} …"
             )
             return
         text = row.structure.name

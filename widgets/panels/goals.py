@@ -12,13 +12,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButt
 
 from reviewer.case import Case
 from reviewer.changes import ApprovalChanged
-from reviewer.columns import Column, prescribed
+from reviewer.columns import Column
 from reviewer.errors import NotRegisteredError
 from reviewer.session import Session, structure_set_of
 
 from ..actions import Actions
 from ..binding import Changes, follow
 from ..jobs import Jobs
+from ..plans import show_column
 from ..theme import RHYTHM, theme, theme_changed
 from ..wording import dose_title, gray, said, structure_set_title
 from .goals_list import Goals, GoalsHead, Head, Line
@@ -50,9 +51,7 @@ class GoalsPanel(QWidget):
 
         self.sheet = ElidedCombo()
         self.sheet.setObjectName("goals.sheet")
-        self.sheet.activated.connect(
-            lambda row: session.judge(f"Goal sheet: {self.sheet.itemText(row)}", sheet=self.sheet.itemData(row))
-        )
+        self.sheet.activated.connect(self._choose)
         self.menu_button = QToolButton()
         self.menu_button.setObjectName("goals.menu")
         self.menu_button.setProperty("role", "small")
@@ -121,12 +120,14 @@ class GoalsPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._show()
         self.work.ask()
+        self._show()
 
     def _refresh(self, changes: Changes) -> None:
         if changes.edited or changes.view("columns", "sheet", "prescribed", "assigned", "dose", "structure_set"):
             self.list.lines.outdate(self.work.holding())
+            self.work.ask()
+        elif changes.any(ApprovalChanged):
             self.work.ask()
         if changes.view("dose", "bands") or changes.any(ApprovalChanged):
             self._show()
@@ -143,27 +144,19 @@ class GoalsPanel(QWidget):
         self.empty.setVisible(outcome is None)
         self.basis.setVisible(outcome is not None)
         if outcome is None:
-            self.empty.setText(
-                f"✗ not evaluated: {work.failure}"
-                if work.failure
-                else "evaluating …"
-                if work.running or work.sheets is None
-                else "no dose"
-                if not work.columns()
-                else "no goal sheet"
-            )
+            self.empty.setText(work.state)
             self.decision.say("", "")
             return
         titles, holds = titles_of(self._session.case, outcome.columns), work.holding()
         self.list.show_lines([self._line(row, titles, not holds(row)) for row in outcome.comparison.rows])
         self.basis.setText(basis_of(outcome))
         self.basis.setToolTip(f"{outcome.sheet.source}\n{self.basis.text()}")
-        self.counts.setText(counts_of(outcome, self._session.case) if work.fresh else "evaluating …")
+        self.counts.setText(work.state or counts_of(outcome, self._session.case))
         decision = outcome.decision
         if decision is None:
             self.decision.say("", "")
         elif not work.fresh:
-            self.decision.say("?", "evaluating …")
+            self.decision.say("", work.state)
         else:
             self.decision.say(
                 "⚠" if decision.broken else "✓" if not decision.baseline.unknown else "?", decision.sentence
@@ -228,6 +221,10 @@ class GoalsPanel(QWidget):
         self._session.look(columns=(*now, column) if on else tuple(c for c in now if c != column))
 
     # -- hands ----------------------------------------------------------------------------------------------------------
+
+    def _choose(self, row: int) -> None:
+        self._session.judge(f"Goal sheet: {self.sheet.itemText(row)}", sheet=self.sheet.itemData(row))
+        self.work.ask()  # the same one again where it was stopped
 
     def _show_column(self, number: int) -> None:
         outcome = self.work.outcome
@@ -353,19 +350,3 @@ def counts_of(outcome: Outcome, case: Case) -> str:
         ]
         lines.append(f"{'  '.join(counts)}   {title if len(titles) > 1 else ''}".rstrip())
     return "\n".join(lines)
-
-
-def show_column(session: Session, column: Column) -> None:
-    """Its dose and its structures in the pictures; on another anatomy the image of that anatomy below them."""
-    case = session.case
-    group = case.structure_set(column.structure_set)
-    wishes: dict[str, Any] = {"dose": column.dose}
-    if group is not None and group.id != session.view.structure_set:
-        wishes.update(structure_set=group.id, active=None, highlighted=None)
-        base, own = case.image(session.view.base), case.image(group.image_id)
-        if own is not None and (base is None or base.grid.frame_of_reference_uid != group.frame_of_reference_uid):
-            wishes["base"] = own.id
-    dose = case.dose(column.dose)
-    if dose is not None:
-        wishes["reference_gy"] = prescribed(case, dose, session.view.prescribed).gy
-    session.look(**wishes)

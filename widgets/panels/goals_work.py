@@ -17,7 +17,7 @@ from reviewer.dosimetry.cache import DvhCache
 from reviewer.scene import View
 from reviewer.session import Session, structure_set_of
 
-from ..jobs import Jobs, Progress
+from ..jobs import Job, Jobs, Progress
 from ..loading import load
 from ..numbers import Numbers, Want
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # importing them for good would load numba
     from reviewer.dosimetry.bands import Bands
     from reviewer.dosimetry.plans import Comparison, Decision, Row
     from reviewer.dosimetry.sheets import Sheet, Sheets
+
+
+STOPPED = "✗ stopped: choose the sheet again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +49,9 @@ class Question:
 
     @property
     def key(self) -> Hashable:
-        """The contours, too."""
-        return self.basis, tuple(id(self.case.structure_set(c.structure_set)) for c in self.columns)
+        """The contours, too. Whether they are signed makes no difference."""
+        sets = (self.case.structure_set(c.structure_set) for c in self.columns)
+        return self.basis, tuple(tuple(map(id, group.structures if group else ())) for group in sets)
 
     def holds(self, row: Row, case: Case) -> bool:
         """Whether contours of `case` make of a row of the answer what those that were asked about made."""
@@ -80,7 +84,7 @@ class Outcome:
 
 class GoalWork(QObject):
     """Nothing is worked out unless somebody who is seen asked to `watch`. arrived: sheets, an outcome, or a reason why there is none.
-    waiting: the outcome takes its time, and the last one does not hold.
+    waiting: the last outcome does not hold; `state` tells whether another comes.
     """
 
     arrived = Signal()
@@ -90,7 +94,7 @@ class GoalWork(QObject):
         super().__init__(parent)
         self._session, self._jobs, self._numbers = session, jobs, numbers
         self._watchers: list[QWidget] = []
-        self._reading = False
+        self._reading: Job | None = None
         self.sheets: Sheets | None = None
         self.bands: tuple[Bands, ...] = ()
         self.outcome: Outcome | None = None
@@ -100,9 +104,25 @@ class GoalWork(QObject):
         numbers.told.connect(self._told)
 
     @property
-    def running(self) -> bool:
-        """Whether an outcome is to be expected."""
-        return not self.failure and not self.fresh and (self._reading or self._question() is not None)
+    def state(self) -> str:
+        """Why there is no outcome that holds, in a few words; empty where there is one."""
+        if self.fresh:
+            return ""
+        if self.failure:
+            return f"✗ not evaluated: {self.failure}"
+        if any(job.key == "open" for job in self._jobs.running):
+            return "waiting for the case …"
+        if self._read_now or (self.sheets is not None and self._question() is not None and not self._numbers.complete):
+            return "evaluating …"
+        if self.sheets is not None and not self.columns():
+            return "no dose"
+        if self.sheets is not None and self.sheet() is None:
+            return "no goal sheet"
+        return STOPPED
+
+    @property
+    def _read_now(self) -> bool:
+        return self._reading is not None and not self._reading.progress.cancelled()
 
     @property
     def fresh(self) -> bool:
@@ -126,17 +146,16 @@ class GoalWork(QObject):
             return load("reviewer.dosimetry.sheets").all_sheets(), load("reviewer.dosimetry.bands").all_bands()
 
         def done(found: tuple[Sheets, tuple[Bands, ...]]) -> None:
-            self._reading = False
+            self._reading = None
             self.sheets, self.bands = found
-            self.arrived.emit()
             self._numbers.ask()
+            self.arrived.emit()
 
         def failed(error: Exception) -> None:
-            self._reading = False
+            self._reading = None
             self._failed(error)
 
-        self._reading = True
-        self._jobs.run("Reading goal sheets", work, done, failed, key=f"sheets {id(self)}")
+        self._reading = self._jobs.run("Reading goal sheets", work, done, failed, key=f"sheets {id(self)}")
 
     def columns(self) -> tuple[Column, ...]:
         """Those that are wished for, as far as they exist; else the dose that is shown on the structures that are shown."""
@@ -169,7 +188,7 @@ class GoalWork(QObject):
         """Work out what is wished for now. The last outcome stays until the new one is there."""
         if self.sheets is not None:
             self._numbers.ask()
-        elif not self._reading:
+        elif not self._read_now:
             self.read_sheets()
 
     @property
@@ -224,7 +243,7 @@ class GoalWork(QObject):
         self._jobs.run(f"Looking for the spot in {structure.name}", work, done, key=f"spot {id(self)}")
 
     def _told(self) -> None:
-        if self.running and self._seen:
+        if not self.fresh and self._seen:
             self.waiting.emit()
 
     def _done(self, outcome: Outcome) -> None:
