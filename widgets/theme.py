@@ -249,16 +249,18 @@ def _style_sheet(t: Theme) -> str:
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
     QMainWindow, QWidget[role="ground"] {{ background: {t.window}; }}
     QWidget[role="panel"] {{ background: {t.panel}; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QSplitter::handle {{ background: {t.window}; }}
     QSplitter::handle:hover {{ background: {t.accent}; }}
     QScrollArea {{ border: 0; background: {t.panel}; }}
+    QPlainTextEdit {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; }}
     QLineEdit, QComboBox, QDoubleSpinBox, QSpinBox {{
         background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; padding: 2px 6px; min-height: 20px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent};
     }}
     QDoubleSpinBox::up-button, QDoubleSpinBox::down-button, QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; }}
     QAbstractSpinBox QLineEdit {{ border: 0; padding: 0 5px; min-height: 0; background: transparent; }}
-    QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus, QSpinBox:focus {{ border-color: {t.accent}; }}
+    QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus, QSpinBox:focus, QPlainTextEdit:focus {{ border-color: {t.accent}; }}
     QLineEdit:disabled, QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.disabled}; background: {t.panel}; }}
     QComboBox::drop-down {{ border: 0; width: 18px; }}
     QComboBox::down-arrow {{ image: url("{_icon_path(t, "chevron-down")}"); width: 10px; height: 10px; }}
@@ -285,9 +287,15 @@ def _style_sheet(t: Theme) -> str:
     QToolButton[role="mode"]:checked {{ border-bottom: 2px solid {t.accent}; font-weight: 600; }}
     QToolButton:focus, QPushButton:focus, QTableView:focus, QTreeView:focus {{ border-color: {t.accent}; }}
     QToolButton[role="mode"]:focus {{ border-color: transparent; border-bottom-color: {t.accent}; }}
-    QCheckBox::indicator, QTableView::indicator, QTreeView::indicator {{
+    QCheckBox::indicator, QRadioButton::indicator, QTableView::indicator, QTreeView::indicator {{
         width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 3px; background: {t.raised};
     }}
+    QRadioButton::indicator {{ border-radius: 8px; }}
+    QRadioButton::indicator:checked {{
+        border-color: {t.accent};
+        background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, stop: 0.4 {t.on_accent}, stop: 0.5 {t.accent});
+    }}
+    QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
     QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked {{
         background: {t.accent}; border-color: {t.accent}; image: url("{_icon_path(t, "check")}");
     }}

@@ -6,11 +6,12 @@ from html import escape
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QScrollArea
 
 from ..panels.goals_list import number, signed, told
 from ..panels.goals_work import GoalWork, Outcome
-from ..theme import RHYTHM, theme
+from ..theme import RHYTHM, muted, theme
+from .frame import framed
 
 DECIDES = "Reviewer states what the goal sheet says. Whether the adapted plan is delivered is decided by the physician."
 
@@ -36,14 +37,17 @@ class DecisionDialog(QDialog):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setWidget(self.text)
+        decides = muted(DECIDES)
+        decides.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(RHYTHM, RHYTHM, RHYTHM, RHYTHM)
+        column = framed(self)
         column.addWidget(area, 1)
+        column.addWidget(decides)
         column.addWidget(buttons)
-        self.resize(620, 560)
+        self.resize(660, 640)
         self._work.arrived.connect(self._show)
+        self._work.waiting.connect(self._show)
         self._show()
 
     def open(self) -> None:
@@ -53,8 +57,7 @@ class DecisionDialog(QDialog):
     def _show(self) -> None:
         outcome = self._work.outcome
         if outcome is None or outcome.decision is None:
-            text = "evaluating …" if self._work.running else "✗ not evaluated"
-            self.text.setText(escape(self._work.failure or text))
+            self.text.setText(escape(self._work.state))
         else:
             self.text.setText(as_html(outcome))
 
@@ -100,7 +103,6 @@ def as_html(outcome: Outcome) -> str:
         parts.append(
             f"<li>{'worse than the other in ' + escape(worse) if worse else 'nowhere worse than the other'}</li></ul>"
         )
-    parts.append(f"<p style='color:{t.muted}'><i>{DECIDES}</i></p>")
     return "".join(parts)
 
 

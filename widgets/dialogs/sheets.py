@@ -54,7 +54,6 @@ class SheetsDialog(QDialog):
         font.setPointSizeF(9.5)
         self.text.setFont(font)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setStyleSheet("QPlainTextEdit { border: 1px solid palette(mid); border-radius: 4px; }")
         self.text.textChanged.connect(lambda: self._timer.start())
         self.verdict = QLabel()
         self.verdict.setObjectName("sheets.verdict")

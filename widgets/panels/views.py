@@ -21,6 +21,7 @@ class ViewGrid(QSplitter):
         self._places: dict[str, QWidget] = {name: _waiting(name) for name in NAMES}
         self.alone: str | None = None
         self._beside: QWidget | None = None
+        self._before: list[int] = []
         self.addWidget(self._places["axial"])
         for name in NAMES[1:]:
             self.side.addWidget(self._places[name])
@@ -60,13 +61,14 @@ class ViewGrid(QSplitter):
         if before is not None:
             before.setParent(None)
             before.deleteLater()
+        else:
+            self._before = self.sizes()
         if widget is not None:
             self.insertWidget(1, widget)
             if self.alone is not None:
                 self.alone = None
         self._arrange()
-        if widget is not None:
-            self.setSizes([self.width() // 2, self.width() // 2, 0])
+        self.setSizes(self._before if widget is None else [self.width() // 2, self.width() // 2, 0])
 
     def toggle(self, name: str) -> None:
         """One view alone, or all again."""
