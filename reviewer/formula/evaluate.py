@@ -245,7 +245,7 @@ class Evaluation:
                 return self._with_margin(of, Sides(**dict(mm)), planes)
             case Ring(of, inner, outer):
                 wide = self._with_margin(of, Sides.all_around(outer), planes)
-                near = self._with_margin(of, Sides.all_around(inner), planes) if inner else self._known[of]
+                near = self._with_margin(of, Sides.all_around(inner), planes)
                 return self._combined("-", wide, near, planes)
             case IsodoseVolume():
                 return self._isodose(node, planes)
@@ -263,6 +263,8 @@ class Evaluation:
         return self._stacks[node]
 
     def _with_margin(self, of: Node, sides: Sides, planes: frozenset[int]) -> Planes:
+        if not sides.reach_mm:
+            return _picked(self._known[of], planes)
         first, *others = (margin(self._stack(part), sides, self.grid, planes) for part in _united(of, sides))
         for other in others:
             first = self._combined("|", first, other, planes)

@@ -84,6 +84,15 @@ def test_ring_is_the_shell_between_two_spheres() -> None:
     assert cc(result) * 1000 == pytest.approx(4 / 3 * math.pi * (22**3 - 16**3), rel=0.01)
 
 
+@pytest.mark.parametrize("text", ["A + 0 mm", "A - 0 mm", "expand(A, left=0 mm)", "(A | B) + 0 mm"])
+def test_no_margin_leaves_everything_as_it_was(text: str) -> None:
+    block_a, block_b = block("A", -10, -8, 10, 8), block("B", -4, -4, 4, 4)
+    result = value(text, block_a, block_b)
+    assert {k: r.symmetric_difference(block_a.planes[k]).area for k, r in result.planes.items()} == dict.fromkeys(
+        block_a.planes, 0.0
+    )
+
+
 def test_smooth_takes_spikes_and_leaves_the_rest() -> None:
     def spiky(w: float):
         return [circle(20.0), rectangle(19.0, -0.5, 30.0, 0.5)] if abs(w) < 15 else None
