@@ -155,3 +155,16 @@ def test_what_is_not_evaluated_says_why_and_what_kind_of_dose_it_is(box_case, on
     assert "(beam dose)" in out
     assert "no prescription" in out
     assert "V70%[%]: no prescribed dose is known (PTV)" in out
+
+
+def test_a_structure_in_a_frame_that_nothing_ties_keeps_the_others_from_nothing(box_case, json_of):
+    (group,) = box_case.structure_sets
+    ptv, _ = group.structures
+    apart = replace(ptv, id="s9", name="Apart", grid=replace(ptv.grid, frame_of_reference_uid="1.9.77"))
+    case = replace(box_case, structure_sets=(replace(group, structures=(ptv, apart)),))
+    near, far = json_of(case, "dvh", "-m", "D50%")["structures"]
+    assert near["metrics"]["D50%[Gy]"] == pytest.approx(30.0, abs=LEVEL_GY)
+    assert far["volume_cc"] == near["volume_cc"]
+    assert far["outside_dose_fraction"] is None
+    assert far["metrics"] == {"D50%[Gy]": None}
+    assert far["reasons"] == {"D50%[Gy]": "the two frames of reference are not registered"}

@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reviewer.case import Case, Dose, Structure, StructureSet
 from reviewer.cli import printable
 from reviewer.cli.inputs import add_input_arguments, load_case
@@ -15,7 +18,8 @@ from reviewer.dosimetry.dvh import dvh
 from reviewer.dosimetry.goals import other_targets
 from reviewer.dosimetry.isodose import Isodoses
 from reviewer.dosimetry.metrics import Basis, Metric
-from reviewer.errors import InputError
+from reviewer.errors import InputError, NotRegisteredError
+from reviewer.geometry.volume import volume_cc
 from reviewer.session import newest_dose, structure_set_of
 
 T = TypeVar("T")
@@ -70,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         },
         "structure_set": {"index": case.structure_sets.index(group), "label": group.label, "uid": group.id},
         "prescribed_gy": case.prescription(dose)[0],
-        "structures": [_structure(case, dose, s, metrics, arguments.curves) for s in structures],
+        "structures": _rows(case, dose, structures, metrics, arguments.curves),
     }
     if arguments.json:
         print_json(document)
@@ -126,8 +130,45 @@ def numbered(items: Sequence[T], index: int, option: str, kind: str) -> T:
     return items[index]
 
 
-def _structure(case: Case, dose: Dose, structure: Structure, metrics: Sequence[Metric], curves: bool) -> dict[str, Any]:
-    to_dose = case.transform(structure.grid.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+def _rows(
+    case: Case, dose: Dose, structures: Sequence[Structure], metrics: Sequence[Metric], curves: bool
+) -> list[dict[str, Any]]:
+    """What is asked of each structure; raises NotRegisteredError where none is tied to the dose."""
+    rows: list[dict[str, Any]] = []
+    untied: list[NotRegisteredError] = []
+    for structure in structures:
+        try:
+            to_dose = case.transform(structure.grid.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+        except NotRegisteredError as error:
+            untied.append(error)
+            rows.append(_unknown(structure, metrics, error.what, curves))
+        else:
+            rows.append(_row(case, dose, structure, to_dose, metrics, curves))
+    if untied and len(untied) == len(rows):
+        raise untied[0]
+    return rows
+
+
+def _unknown(structure: Structure, metrics: Sequence[Metric], why: str, curves: bool) -> dict[str, Any]:
+    return {
+        "name": structure.name,
+        "type": structure.type,
+        "volume_cc": volume_cc(structure),
+        "outside_dose_fraction": None,
+        "metrics": {str(m): None for m in metrics},
+        "reasons": {str(m): why for m in metrics},
+        **({"curve": {"dose_gy": [], "volume_cc": []}} if curves else {}),
+    }
+
+
+def _row(
+    case: Case,
+    dose: Dose,
+    structure: Structure,
+    to_dose: NDArray[np.float64],
+    metrics: Sequence[Metric],
+    curves: bool,
+) -> dict[str, Any]:
     result = dvh(structure, dose, to_dose)
     isodoses = None
     if any(m.needs_isodoses for m in metrics):

@@ -90,7 +90,7 @@ def _structure_set(case: Case, group: StructureSet, index: int) -> dict[str, Any
         "index": index,
         "label": group.label,
         "uid": group.id,
-        "image": image.description if image else None,
+        "image": (image.description or image.modality) if image else None,
         "series_uid": group.image_id,
         "frame_of_reference_uid": group.frame_of_reference_uid,
         "date": group.date,
