@@ -55,11 +55,8 @@ def change(before: Structure, after: Structure) -> Change:
 
 def _moved(one: Solid, other: Solid) -> tuple[float, float]:
     """Lowest and highest w of what is not the same in both; low is not below high where all is."""
-    count = min(len(one.borders_mm), len(other.borders_mm))
-    below = next((n for n in range(count) if not _same(one, n, other, n)), count)
-    ends = len(one.borders_mm) - 1, len(other.borders_mm) - 1
-    left = range(count - below)
-    above = next((m for m in left if not _same(one, ends[0] - m, other, ends[1] - m)), len(left))
+    below = _alike(one, other, 1)
+    above = min(_alike(one, other, -1), min(len(one.borders_mm), len(other.borders_mm)) - below)
     rest = [body.borders_mm[below : len(body.borders_mm) - above] for body in (one, other)]
     return (
         min((float(borders[0, 0]) for borders in rest if len(borders)), default=np.inf),
@@ -67,10 +64,17 @@ def _moved(one: Solid, other: Solid) -> tuple[float, float]:
     )
 
 
-def _same(one: Solid, n: int, other: Solid, m: int) -> bool:
-    return np.array_equal(one.borders_mm[n], other.borders_mm[m]) and np.array_equal(
-        one.segments[one.starts[n] : one.starts[n + 1]], other.segments[other.starts[m] : other.starts[m + 1]]
-    )
+def _alike(one: Solid, other: Solid, way: int) -> int:
+    """How many prisms are the same in both, from below (way 1) or from above (-1)."""
+    sizes, others = (np.diff(body.starts)[::way] for body in (one, other))
+    count = min(len(sizes), len(others))
+    same = (one.borders_mm[::way][:count] == other.borders_mm[::way][:count]).all(axis=1)
+    same &= sizes[:count] == others[:count]
+    alike = count if same.all() else int(same.argmin())
+    ends = np.cumsum(sizes[:alike])
+    length = int(ends[-1]) if alike else 0
+    differ = (one.segments[::way][:length] != other.segments[::way][:length]).any(axis=1)
+    return int(np.searchsorted(ends, differ.argmax(), side="right")) if differ.any() else alike
 
 
 def _part(body: Solid, low: float, high: float) -> Solid:

@@ -111,7 +111,7 @@ class VolumeView(QWidget):
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
-        self._patience.timeout.connect(self._build)
+        self._patience.timeout.connect(self._build_and_ask)
         self._follower = follow(self, session, self._refresh)
 
     def sizeHint(self) -> QSize:
@@ -193,17 +193,19 @@ class VolumeView(QWidget):
             self._orbit, self._fitted = Orbit(), None
         # While a stroke is drawn the solid stays as it was: to build it anew at every move would take the time of the stroke.
         if self._awake and self._session.view.stroke is None:
-            if changes.edited:
+            if changes.edited and self._missing():
                 self._patience.start()  # volumes and DVHs come first
             elif not self._patience.isActive():
-                self._build()
-            self._ask()
+                self._build_and_ask()
 
     def _wake(self) -> None:
         if not self._awake:
             self._awake = True
-            self._build()
-            self._ask()
+            self._build_and_ask()
+
+    def _build_and_ask(self) -> None:
+        self._build()
+        self._ask()
 
     def _build(self) -> None:
         """Have the next missing surface made: one at a time, so that the other work of the window finds a free thread."""
@@ -241,21 +243,18 @@ class VolumeView(QWidget):
         self._failures.pop(structure.id, None)
         if len(mesh.triangles) == 0:
             self._failures[structure.id] = (structure, "too thin to be drawn")
-        self._build()
-        self._ask()
+        self._build_and_ask()
 
     def _not_built(self, structure: Structure, error: Exception) -> None:
         self._building = None
         self._meshes.pop(structure.id, None)
         self._failures[structure.id] = (structure, str(error))
-        self._build()
-        self._ask()
+        self._build_and_ask()
 
     def _isodoses_built(self, dose: Dose, levels: tuple[float, ...], meshes: Mapping[float, Mesh]) -> None:
         self._building_isodoses = False
         self._isodoses = (dose, levels, meshes)
-        self._build()
-        self._ask()
+        self._build_and_ask()
 
     def _missing(self) -> list[Structure]:
         """Structures to be drawn whose surface is not there or is that of another shape; none while a stroke is drawn."""

@@ -25,6 +25,7 @@ class HistoryPanel(QWidget):
     def __init__(self, session: Session, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._rows: list[tuple[str, int, bool]] = []
         self.tools = (tool_button(actions, "edit.undo"), tool_button(actions, "edit.redo"))
         self.list = QListWidget()
         self.list.setObjectName("history.list")
@@ -42,7 +43,7 @@ class HistoryPanel(QWidget):
         column.addWidget(self.note)
         column.addWidget(self.list, 1)
         follow(self, session, self._refresh)
-        theme_changed.connect(self._show)
+        theme_changed.connect(self._dress)
         self._show()
 
     def _refresh(self, changes: Changes) -> None:
@@ -53,11 +54,15 @@ class HistoryPanel(QWidget):
         history = self._session.history
         entries, now = history.entries, history.position
         first = max(history.floor, len(entries) - SHOWN)
+        rows = [("As opened" if first == 0 else "As far back as can be gone", first, False)]
+        rows += [(entry.label, n, n > now) for n, entry in enumerate(entries[first:], start=first + 1)]
         with QSignalBlocker(self.list):
-            self.list.clear()
-            self._add("As opened" if first == 0 else "As far back as can be gone", first, now)
-            for number, entry in enumerate(entries[first:], start=first + 1):
-                self._add(entry.label, number, now)
+            while self.list.count() > len(rows):
+                self.list.takeItem(self.list.count() - 1)
+            for place, row in enumerate(rows):
+                if place >= len(self._rows) or self._rows[place] != row:
+                    self._write(place, *row)
+            self._rows = rows
             self.list.setCurrentRow(now - first)
         self.list.scrollToItem(self.list.currentItem())
         dropped = history.floor
@@ -69,12 +74,17 @@ class HistoryPanel(QWidget):
             self.note.setText("")
         self.note.setVisible(bool(self.note.text()))
 
-    def _add(self, label: str, position: int, now: int) -> None:
-        item = QListWidgetItem(label, self.list)
+    def _write(self, place: int, label: str, position: int, undone: bool) -> None:
+        item = self.list.item(place) or QListWidgetItem(self.list)
+        item.setText(label)
         item.setData(Qt.ItemDataRole.UserRole, position)
-        item.setToolTip(f"{label}\n{'undone: click to do it again' if position > now else 'click to go back to here'}")
-        if position > now:
-            item.setForeground(QColor(theme().disabled))
+        item.setToolTip(f"{label}\n{'undone: click to do it again' if undone else 'click to go back to here'}")
+        item.setData(Qt.ItemDataRole.ForegroundRole, QColor(theme().disabled) if undone else None)
+
+    def _dress(self) -> None:
+        """In the colours of another theme."""
+        self._rows = []
+        self._show()
 
     def _go(self, item: QListWidgetItem) -> None:
         try:

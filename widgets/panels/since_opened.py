@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from reviewer.case import Structure
 from reviewer.session import Session
@@ -22,15 +24,25 @@ TIP = (
 )
 
 
-class SinceOpened(QLabel):
-    """Worked out in a job after each edit; nothing is said of what has not changed."""
+LINES = 2
+
+
+class SinceOpened(QWidget):
+    """Worked out in a job after each edit; nothing is said of what has not changed.
+
+    It keeps the room of two lines, whatever it says: other words after each stroke do not lay the whole column out anew.
+    """
 
     def __init__(self, session: Session, numbers: Numbers, drawing: Drawing, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("tools.since")
-        self.setProperty("role", "muted")
-        self.setWordWrap(True)
-        self.setToolTip(TIP)
+        self._said = QLabel(self)
+        self._said.setObjectName("tools.since")
+        self._said.setProperty("role", "muted")
+        self._said.setWordWrap(True)
+        self._said.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._said.setToolTip(TIP)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._room = False
         self._session, self._numbers, self._drawing = session, numbers, drawing
         self._opened: dict[str, Structure] = {}
         self._compared: tuple[Structure, Structure, str] | None = None
@@ -48,7 +60,7 @@ class SinceOpened(QLabel):
             self._keep()
         if changes.view("active", "structure_set", "mode"):
             self._numbers.ask()
-            self._keep_room(False)
+            self._room = False
             self._show()
 
     def _text(self) -> str | None:
@@ -86,18 +98,15 @@ class SinceOpened(QLabel):
     def _show(self) -> None:
         text = self._text()
         text = "since opened: …" if text is None else text
-        if text != self.text():
-            self.setText(text)
-        if text:
-            self._keep_room(True)
-        self.setVisible(bool(text))
+        self._said.setText(text)
+        self._room = self._room or bool(text)  # strokes and undo by turns do not move the whole column up and down
+        self.setVisible(self._room)
 
-    def _keep_room(self, on: bool) -> None:
-        """Strokes and undo by turns do not move the whole column up and down."""
-        policy = self.sizePolicy()
-        if policy.retainSizeWhenHidden() != on:
-            policy.setRetainSizeWhenHidden(on)
-            self.setSizePolicy(policy)
+    def sizeHint(self) -> QSize:
+        return QSize(0, LINES * self._said.fontMetrics().lineSpacing())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._said.setGeometry(self.rect())
 
 
 def _count(structure: Structure) -> str:

@@ -89,10 +89,11 @@ class StructuresPanel(QWidget):
         header.setMinimumSectionSize(20)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((VISIBLE, 22), (SWATCH, 21), (FILL, 21)):
+        # A number that is cut off is another number; a column that fits itself lays the whole table out anew after each stroke.
+        measure = self.table.fontMetrics().horizontalAdvance
+        volumes = max(map(measure, ("9999.9", "empty", "failed"))) + RHYTHM + 2
+        for column, width in ((VISIBLE, 22), (SWATCH, 21), (VOLUME, volumes), (FILL, 21)):
             self.table.setColumnWidth(column, width)
-        # A number that is cut off is another number.
-        header.setSectionResizeMode(VOLUME, QHeaderView.ResizeMode.ResizeToContents)
         self.table.setMouseTracking(True)
         self.table.entered.connect(self._hover)
         self.table.viewport().installEventFilter(self)

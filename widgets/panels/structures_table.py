@@ -113,7 +113,7 @@ class StructureTable(QAbstractTableModel):
         structure, column = self.rows[index.row()], index.column()
         shown = structure.id not in self._hidden and not structure.empty
         if role == Qt.ItemDataRole.DisplayRole:
-            return {NAME: _title(structure), VOLUME: self._volume(structure)}.get(column)
+            return _title(structure) if column == NAME else self._volume(structure) if column == VOLUME else None
         if role == Qt.ItemDataRole.EditRole and column == NAME:
             return structure.name
         if role == Qt.ItemDataRole.FontRole and column == NAME and structure.formula:
@@ -123,7 +123,7 @@ class StructureTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole:
             return self._picture(structure, column, shown)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return {VOLUME: Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter}.get(column)
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter if column == VOLUME else None
         if role == Qt.ItemDataRole.ForegroundRole and not shown:
             return QColor(theme().muted)
         if role == Qt.ItemDataRole.BackgroundRole and structure.id == self._highlighted:

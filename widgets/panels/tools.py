@@ -43,6 +43,7 @@ class ToolsPanel(QWidget):
 
         self.mark = QLabel()
         self.mark.setFixedSize(16, 16)
+        self._marked: tuple[int, int, int] | None = None
         self.active = Elided("tools.active")
         bold = self.active.font()
         bold.setBold(True)
@@ -163,7 +164,9 @@ class ToolsPanel(QWidget):
         self.active.say(active.name if active else "No structure is active")
         reason = ""
         if active is not None:
-            self.mark.setPixmap(swatch(active.colour).pixmap(16, 16))
+            if active.colour != self._marked:
+                self._marked = active.colour
+                self.mark.setPixmap(swatch(active.colour).pixmap(16, 16))
             reason = refusal(self._session.case, active)
         elif self._session.view.base:
             reason = "Click one in the list, press Q over one in a picture, or make a new one."

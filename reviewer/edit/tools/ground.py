@@ -76,7 +76,7 @@ class Ground:
     def _allowed(self, plane: int, footprint: Region) -> Region | None:
         kept: Region | None = footprint
         border = self._target.border
-        if border is not None and not border.contains(footprint):
+        if border is not None and not _covers(border.bounds, footprint.bounds):
             kept = region_of(shared(footprint, border))
         for number, limit in enumerate(self._target.limits):
             if kept is None:
@@ -160,6 +160,11 @@ def _without(one: Region | None, other: Region | None) -> Region | None:
     if one is None or other is None:
         return one
     return region_of(without(one, other))
+
+
+def _covers(box: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether one box (low x, low y, high x, high y) holds another."""
+    return box[0] <= other[0] and box[1] <= other[1] and other[2] <= box[2] and other[3] <= box[3]
 
 
 def _window(centres: Floats, low: float, high: float) -> slice:

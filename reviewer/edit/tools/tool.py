@@ -167,20 +167,23 @@ class Across:
         flat = shapely.transform(shape, lambda points: points @ self._turn + self._start)
         low_s, low_w, high_s, high_w = flat.bounds
         first, last = np.searchsorted(self._positions, [low_w, high_w])
-        found = {}
-        for k in range(int(first), min(int(last) + 1, len(self._positions))):
-            w = self._positions[k]
-            chords = shapely.intersection(flat, shapely.LineString([(low_s - 1, w), (high_s + 1, w)]))
-            strips = [self._strip(*part.bounds[0:3:2]) for part in shapely.get_parts(chords) if part.length > 0]
-            if strips:
-                found[k] = strips[0] if len(strips) == 1 else shapely.union_all(strips)
+        w = self._positions[first : last + 1]
+        ends = np.empty((len(w), 2, 2))
+        ends[:, :, 0], ends[:, :, 1] = (low_s - 1, high_s + 1), w[:, None]
+        chords, plane = shapely.get_parts(shapely.intersection(flat, shapely.linestrings(ends)), return_index=True)
+        crossed = shapely.length(chords) > 0
+        bounds = shapely.bounds(chords[crossed])
+        strips = self._strips(bounds[:, 0], bounds[:, 2])
+        found: dict[int, Region] = {}
+        for k, strip in zip((plane[crossed] + first).tolist(), strips, strict=True):
+            found[k] = strip if k not in found else shapely.union(found[k], strip)
         return found
 
-    def _strip(self, low: float, high: float) -> shapely.Polygon:
-        across = (self._middle - self._half, self._middle + self._half)
-        return shapely.polygons(
-            [s * self._line + c * self._normal for s, c in zip((low, high, high, low), np.repeat(across, 2), strict=True)]
-        )  # fmt: skip
+    def _strips(self, low: Floats, high: Floats) -> NDArray[np.object_]:
+        """(n,) polygons between places along the line, as wide as the pane is thick."""
+        s = np.stack([low, high, high, low], axis=1)[..., None]
+        c = self._middle + self._half * np.array([-1.0, -1.0, 1.0, 1.0])[:, None]
+        return np.asarray(shapely.polygons(s * self._line + c * self._normal))
 
 
 @dataclass(frozen=True, eq=False)
@@ -419,7 +422,10 @@ def settled(geometry: shapely.Geometry | None, debris_mm2: float = DEBRIS_MM2) -
     """A valid region of whatever a computation gave, without specks and pinholes below an area; None when nothing is left."""
     if geometry is None:
         return None
-    region = region_of(geometry if geometry.is_valid else shapely.make_valid(geometry))
+    valid = geometry if geometry.is_valid else shapely.make_valid(geometry)
+    if isinstance(valid, shapely.Polygon) and shapely.get_num_interior_rings(valid) == 0:  # most are
+        return valid if valid.area >= max(debris_mm2, SMALLEST_PART_MM2) else None
+    region = region_of(valid)
     if region is None:
         return None
     parts = shapely.get_parts(region)
