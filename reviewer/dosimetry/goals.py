@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reviewer.case import Case, Dose, Structure, StructureSet
+from reviewer.case import Case, Dose, Prescription, Structure, StructureSet
 from reviewer.dosimetry.biology import Effect
 from reviewer.dosimetry.cache import DvhCache
 from reviewer.dosimetry.dvh import NEVER, Dvh, dvh
@@ -46,8 +46,9 @@ class Delivery:
     """One dose on one anatomy: what a goal sheet is put to.
 
     group:         the anatomy; it need not be the one that the dose was planned on, but its frame must be tied to the dose's.
-    prescribed_gy, fractions: of the plan, or typed in. dose_kind: PLAN, or SUM for a sum over courses, which a dose of several plans is where
-    nothing says that they are fractions of one course; scale: on which, if it is BED or EQD2.
+    prescribed_gy, fractions: of the plan, or typed in. targets: what the plan prescribes to each, where that differs.
+    dose_kind:     PLAN, or SUM for a sum over courses, which a dose of several plans is where nothing says that they are fractions of one
+                   course. scale: on which, if it is BED or EQD2.
     """
 
     case: Case
@@ -58,6 +59,7 @@ class Delivery:
     dose_kind: str = PLAN
     scale: Effect | None = None
     label: str = ""
+    targets: tuple[Prescription, ...] = ()
 
     @classmethod
     def of(
@@ -79,7 +81,34 @@ class Delivery:
             raise InputError(f"{number} is no number of fractions", where=dose.label, remedy="give 1 or more")
         courses = dose.recipe.courses if dose.recipe is not None else dose.summation == "MULTI_PLAN"
         scale = Effect.parse(dose.scale)
-        return cls(case, dose, group, prescribed, number, SUM if courses else PLAN, scale, label or dose.title)
+        plan = (
+            case.plan(dose.plan_id) if prescribed_gy is None and known_gy is not None and dose.recipe is None else None
+        )
+        targets = tuple(p for p in plan.prescriptions if p.type == "TARGET") if plan is not None else ()
+        if len({p.dose_gy for p in targets}) < 2:
+            targets = ()
+        return cls(case, dose, group, prescribed, number, SUM if courses else PLAN, scale, label or dose.title, targets)
+
+    @property
+    def prescription(self) -> str:
+        """In words: 50 Gy; 83.33 Gy EQD2_10, which is no physical dose; 50 Gy to PTV1 and 45 Gy to PTV2."""
+        if self.targets:
+            return " and ".join(f"{p.dose_gy:g} Gy to {p.target or 'a target without name'}" for p in self.targets)
+        return "" if self.prescribed_gy is None else f"{self.prescribed_gy:.4g} Gy {self.dose.scale}".strip()
+
+    def prescribed_to(self, structure: Structure) -> float | None:
+        """What 100 % is for a structure, Gy: for a target its own prescription where the plan has different ones; None where it is not known.
+
+        Organs go by the highest.
+        """
+        if not self.targets:
+            return self.prescribed_gy
+        own = {
+            p.dose_gy for p in self.targets if p.target == f"ROI {structure.number}" or _one(p.target, structure.name)
+        }
+        if len(own) == 1:
+            return own.pop()
+        return None if own or _kind(structure.name, structure) in TARGETS else self.prescribed_gy
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +138,7 @@ class GoalResult:
     @property
     def side(self) -> Literal["target", "organ", "other"]:
         """Whether the goal is one of target coverage or of dose to an organ at risk."""
-        found = standard(self.name)
-        kind = self.structure.type if self.structure and self.structure.type else found.type if found else ""
-        if kind in TARGETS:
+        if _kind(self.name, self.structure) in TARGETS:
             return "target" if self.goal.limit.at_least else "other"
         return "organ"
 
@@ -170,6 +197,20 @@ def match(
     if ids:
         return [s for s in structures if s.id in ids]
     return [s for s in structures if any(_same(name, s.name) for name in wanted)]
+
+
+def _kind(name: str, structure: Structure | None) -> str:
+    """The type of the structure, else that which its name stands for."""
+    found = standard(name)
+    return structure.type if structure and structure.type else found.type if found else ""
+
+
+def _one(name: str, other: str) -> bool:
+    """Whether two names are the same, or stand for the same: PTV_1 is PTV1, and not PTV."""
+    first, second = standard(name), standard(other)
+    if first is not None and second is not None:
+        return first.name == second.name
+    return name.strip().casefold() == other.strip().casefold()
 
 
 def _same(wanted: str, name: str) -> bool:
@@ -231,6 +272,9 @@ class _Work:
         if reason:
             if curve.outside_fraction >= 1:
                 reason = "the structure lies outside the dose grid"
+            elif goal.metric.needs_prescription and not basis.prescribed_gy and self._delivery.targets:
+                doses = " and ".join(f"{gy:g} Gy" for gy in sorted({p.dose_gy for p in self._delivery.targets}))
+                reason = f"the plan prescribes {doses}, and does not say which to this target"
             return replace(draft, reason=reason)
         value = goal.metric.of(curve, basis=basis)
         assert value is not None
@@ -270,7 +314,11 @@ class _Work:
                 self._isodoses[structure.id] = Isodoses(structure, delivery.dose, matrix, others)
             isodoses = self._isodoses[structure.id]
         return Basis(
-            delivery.prescribed_gy, delivery.fractions, isodoses, delivery.dose.type == "PHYSICAL", delivery.scale
+            delivery.prescribed_to(structure),
+            delivery.fractions,
+            isodoses,
+            delivery.dose.type == "PHYSICAL",
+            delivery.scale,
         )
 
 

@@ -183,7 +183,7 @@ def _summary(report: Report, width: float) -> Iterator[Flowable]:
                 str(number),
                 d.label,
                 f"{d.group.label} ({d.group.date or 'no date'})",
-                "not known" if d.prescribed_gy is None else f"{d.prescribed_gy:.2f} Gy {d.dose.scale}".strip(),
+                d.prescription or "not known",
                 "not known" if d.fractions is None else str(d.fractions),
                 d.dose.date or "–",
             )

@@ -269,6 +269,25 @@ def test_prescription_and_fractions_may_be_typed():
             Delivery.of(made, made.doses[0], made.structure_sets[0], **wrong)
 
 
+def test_each_target_has_its_own_prescription():
+    """The dose runs from 40 to 60 Gy along each box: 100 % of 45 Gy is reached by three quarters of it, of 50 Gy by half."""
+    targets = [box(name, kind="PTV") for name in ("PTV_1", "PTV_2", "PTV_3")]
+    made = case(*targets, box("Liver"))
+    several = (Prescription("PTV1", 50.0), Prescription("ptv_2", 45.0), Prescription("Liver", 10.0, "ORGAN_AT_RISK"))
+    made = replace(made, plans=(replace(made.plans[0], prescriptions=several),))
+    to = Delivery.of(made, made.doses[0], made.structure_sets[0])
+    goals = sheet(("PTV", "V100%[%]", ">= 60 %"), ("Liver", "V100%[%]", "< 60 %"), ("PTV", "Mean[Gy]", "> 49 Gy"))
+    found = evaluate(goals, to).results
+    assert [r.value for r in found[:2]] == [pytest.approx(50.0, abs=0.1), pytest.approx(75.0, abs=0.1)]
+    assert [r.status for r in found[:2]] == ["violated", "met"]
+    assert (found[2].status, found[2].value) == ("not-evaluated", None)
+    assert found[2].reason == "the plan prescribes 45 Gy and 50 Gy, and does not say which to this target"
+    assert found[3].value == pytest.approx(50.0, abs=0.1), "organs go by the highest"
+    assert [r.status for r in found[4:]] == ["met"] * 3, "questions in Gy need none"
+    typed = Delivery.of(made, made.doses[0], made.structure_sets[0], prescribed_gy=45.0)
+    assert [r.value for r in evaluate(goals, typed).results[:4]] == [pytest.approx(75.0, abs=0.1)] * 4
+
+
 def test_curves_that_are_there_are_used_again():
     made, cache = delivery(box("Liver")), DvhCache()
     table = sheet(("Liver", "Mean[Gy]", "< 60 Gy"), ("Liver", "Max[Gy]", "< 70 Gy"))

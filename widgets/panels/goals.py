@@ -21,7 +21,7 @@ from ..binding import Changes, follow
 from ..jobs import Jobs
 from ..plans import show_column
 from ..theme import RHYTHM, theme, theme_changed
-from ..wording import dose_title, gray, said, structure_set_title
+from ..wording import dose_title, said, structure_set_title
 from .goals_list import Goals, GoalsHead, Head, Line
 from .goals_work import GoalWork, Outcome
 from .layers import ElidedCombo, tool_button
@@ -324,19 +324,12 @@ def basis_of(outcome: Outcome) -> str:
     """Prescription and fractions, once where they are the same for all."""
     found = dict.fromkeys(
         (
-            _prescribed(e.delivery),
+            f"{e.delivery.prescription} prescribed" if e.delivery.prescription else "no prescription known",
             f"{e.delivery.fractions} fx" if e.delivery.fractions else "fractions not known",
         )
         for e in outcome.comparison.evaluations
     )
     return "  |  ".join(" in ".join(parts) for parts in found)
-
-
-def _prescribed(delivery: Any) -> str:
-    """On the scale of the dose: 83.33 Gy EQD2_10 is no physical dose."""
-    if not delivery.prescribed_gy:
-        return "no prescription known"
-    return f"{gray(delivery.prescribed_gy)} {delivery.dose.scale}".strip() + " prescribed"
 
 
 def counts_of(outcome: Outcome, case: Case) -> str:

@@ -13,9 +13,8 @@ from reviewer.case import Case, Dose, Structure, StructureSet
 from reviewer.cli import printable
 from reviewer.cli.inputs import add_input_arguments, load_case
 from reviewer.cli.output import number, print_json, print_table
-from reviewer.dosimetry.biology import Effect
 from reviewer.dosimetry.dvh import dvh
-from reviewer.dosimetry.goals import other_targets
+from reviewer.dosimetry.goals import Delivery, other_targets
 from reviewer.dosimetry.isodose import Isodoses
 from reviewer.dosimetry.metrics import Basis, Metric
 from reviewer.errors import InputError, NotRegisteredError
@@ -171,10 +170,11 @@ def _row(
 ) -> dict[str, Any]:
     result = dvh(structure, dose, to_dose)
     isodoses = None
+    group = next(g for g in case.structure_sets if structure in g.structures)
+    delivery = Delivery.of(case, dose, group)
     if any(m.needs_isodoses for m in metrics):
-        group = next(g for g in case.structure_sets if structure in g.structures)
         isodoses = Isodoses(structure, dose, to_dose, other_targets(structure, group))
-    answers = {m: _basis(case, dose, m, isodoses) for m in metrics}
+    answers = {m: _basis(delivery, structure, m, isodoses) for m in metrics}
     document: dict[str, Any] = {
         "name": structure.name,
         "type": structure.type,
@@ -188,11 +188,10 @@ def _row(
     return document
 
 
-def _basis(case: Case, dose: Dose, metric: Metric, isodoses: Isodoses | None) -> Basis:
+def _basis(delivery: Delivery, structure: Structure, metric: Metric, isodoses: Isodoses | None) -> Basis:
     """Values of effective dose are shown as they are in the file, but no biological dose is made of it again."""
-    gy, fractions = case.prescription(dose)
-    physical = dose.type == "PHYSICAL" or metric.effect is None
-    return Basis(gy, fractions, isodoses, physical, Effect.parse(dose.scale))
+    physical = delivery.dose.type == "PHYSICAL" or metric.effect is None
+    return Basis(delivery.prescribed_to(structure), delivery.fractions, isodoses, physical, delivery.scale)
 
 
 def _print(document: dict[str, Any], unusual: Sequence[str]) -> None:

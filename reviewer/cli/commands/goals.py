@@ -185,7 +185,7 @@ def _price(price: Price) -> dict[str, Any]:
 
 def _print(evaluation: Evaluation, decision: Decision | None) -> None:
     delivery, sheet = evaluation.delivery, evaluation.sheet
-    prescribed = "no prescription" if delivery.prescribed_gy is None else f"prescribed {delivery.prescribed_gy:.2f} Gy"
+    prescribed = f"prescribed {delivery.prescription}" if delivery.prescription else "no prescription"
     fractions = "unknown number of fractions" if delivery.fractions is None else f"{delivery.fractions} fractions"
     print(printable(f"{sheet.name} ({sheet.source})"))
     print(printable(f"Dose {delivery.dose.label}, structures {delivery.group.label}, {prescribed}, {fractions}"))
