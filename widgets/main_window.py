@@ -334,9 +334,8 @@ class MainWindow(QMainWindow):
         if isinstance(error, ReviewerError):
             self.strip.tell(str(error))
         else:
-            self.strip.tell(
-                f"{label}: unexpected {type(error).__name__}: {error}. Please report it; the log has the details."
-            )
+            text = f"{error} ".splitlines()[0].strip()  # a compiler's complaint has a hundred lines
+            self.strip.tell(f"{label}: unexpected {type(error).__name__}: {text}. Please report it; the log has the details.")
 
     # -- the views ------------------------------------------------------------------------------------------------------
 
