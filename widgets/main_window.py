@@ -335,7 +335,9 @@ class MainWindow(QMainWindow):
             self.strip.tell(str(error))
         else:
             text = f"{error} ".splitlines()[0].strip()  # a compiler's complaint has a hundred lines
-            self.strip.tell(f"{label}: unexpected {type(error).__name__}: {text}. Please report it; the log has the details.")
+            self.strip.tell(
+                f"{label}: unexpected {type(error).__name__}: {text}. Please report it; the log has the details."
+            )
 
     # -- the views ------------------------------------------------------------------------------------------------------
 
