@@ -116,7 +116,8 @@ def _parallel(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None
 
 def _perpendicular(body: Solid, start: Floats, e: Floats, f: Floats, normal: Floats) -> list[Floats]:
     n = normal[:2] / np.hypot(normal[0], normal[1])
-    points, starts = _outlines(body.borders_mm, body.starts, body.segments, body.boxes_mm, n, float(n @ start[:2]))
+    rows, boxes = body.by_u if abs(n[0]) > abs(n[1]) else body.by_v
+    points, starts = _outlines(body.borders_mm, body.starts, body.segments, rows, boxes, n, float(n @ start[:2]))
     # (s, w) of the cut, s along the line in the plane, to the viewer's (a, b).
     line = np.array([-n[1], n[0]])
     offset = np.array([line @ start[:2], start[2]])
@@ -126,13 +127,13 @@ def _perpendicular(body: Solid, start: Floats, e: Floats, f: Floats, normal: Flo
 
 
 @njit(cache=True, nogil=True)
-def _outlines(borders, starts, segments, boxes, n, c):  # type: ignore[no-untyped-def]
+def _outlines(borders, starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-def]
     """Rings around the cut with the line ``n @ (u, v) == c`` through all prisms, as (m, 2) points (s, w) and (rings + 1,) first points.
 
     Each prism gives intervals along the line. Where neighbours have the same number of intervals, overlapping one by one, straight lines
     join their middles. Elsewhere the intervals end at the common border, of which what belongs to only one of the two prisms is outline.
     """
-    crossings, first = _crossings(borders, starts, segments, boxes, n, c)
+    crossings, first = _crossings(borders, starts, segments, rows, boxes, n, c)
     count, total = len(borders), first[-1]
     # Where the outline goes on from each crossing, above and below: straight to a neighbour, or along a border to a crossing on either side.
     above, below = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
@@ -181,7 +182,7 @@ def _outlines(borders, starts, segments, boxes, n, c):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def _crossings(borders, starts, segments, boxes, n, c):  # type: ignore[no-untyped-def]
+def _crossings(borders, starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-def]
     """Where the line enters and leaves the prisms, from below, rising in each, and the (prisms + 1,) first of each prism."""
     count = len(borders)
     found = np.empty(256)
@@ -200,13 +201,11 @@ def _crossings(borders, starts, segments, boxes, n, c):  # type: ignore[no-untyp
             while m + EDGES_TO_A_BOX > len(found):
                 found = np.concatenate((found, np.empty(len(found))))
             while j < end:
-                g0 = nu * segments[j, 0] + nv * segments[j, 1] - c
-                g1 = nu * segments[j, 2] + nv * segments[j, 3] - c
+                u0, v0, u1, v1 = segments[rows[j], 0], segments[rows[j], 1], segments[rows[j], 2], segments[rows[j], 3]
+                g0, g1 = nu * u0 + nv * v0 - c, nu * u1 + nv * v1 - c
                 if (g0 > 0.0) != (g1 > 0.0):
                     t = g0 / (g0 - g1)
-                    u = segments[j, 0] + t * (segments[j, 2] - segments[j, 0])
-                    v = segments[j, 1] + t * (segments[j, 3] - segments[j, 1])
-                    s = nu * v - nv * u
+                    s = nu * (v0 + t * (v1 - v0)) - nv * (u0 + t * (u1 - u0))
                     i = m
                     while i > kept and found[i - 1] > s:
                         found[i] = found[i - 1]

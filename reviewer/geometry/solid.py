@@ -21,7 +21,7 @@ from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.stack import Stack
 
 EDGES_TO_A_BOX = 16
-"""An outline goes on from edge to edge: what misses the box around so many need not look at each."""
+"""What misses the box around so many edges that are near each other need not look at each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,25 @@ class Solid:
         return low, np.array([u.max(), v.max(), self.borders_mm[-1, 1]])
 
     @cached_property
-    def boxes_mm(self) -> Floats:
-        """(b, 4) least u, v and greatest u, v of each EDGES_TO_A_BOX consecutive rows of `segments`."""
-        first = np.arange(0, len(self.segments), EDGES_TO_A_BOX)
-        low, high = np.minimum.reduceat(self.segments, first), np.maximum.reduceat(self.segments, first)
-        return np.hstack([np.minimum(low[:, :2], low[:, 2:]), np.maximum(high[:, :2], high[:, 2:])])
+    def by_u(self) -> tuple[Integers, Floats]:
+        """Rows of `segments`, in each prism in the order of their u, and the (b, 4) least u, v and greatest u, v of each EDGES_TO_A_BOX rows."""
+        return self._boxed(0)
+
+    @cached_property
+    def by_v(self) -> tuple[Integers, Floats]:
+        """The same in the order of their v."""
+        return self._boxed(1)
+
+    def _boxed(self, axis: int) -> tuple[Integers, Floats]:
+        rows = np.arange(len(self.segments), dtype=np.int64)
+        # Regions themselves go round from edge to edge; what is between planes need not.
+        if len(self.drawn) < len(self.borders_mm):
+            prism = np.repeat(np.arange(len(self.borders_mm)), np.diff(self.starts))
+            rows = np.lexsort((self.segments[:, axis], prism))
+        ordered = self.segments[rows]
+        first = np.arange(0, len(ordered), EDGES_TO_A_BOX)
+        low, high = np.minimum.reduceat(ordered, first), np.maximum.reduceat(ordered, first)
+        return rows, np.hstack([np.minimum(low[:, :2], low[:, 2:]), np.maximum(high[:, :2], high[:, 2:])])
 
     @cached_property
     def areas_mm2(self) -> Floats:

@@ -37,69 +37,90 @@ def _threads() -> ThreadPoolExecutor:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _line(source, i, across_rows, out):  # type: ignore[no-untyped-def]
-    """Values of row i, NaN where unknown. across_rows: room for a row of samples and one more."""
-    h, w = source.values.shape
-    first_x, last_x, first_y, last_y = source.reach
-    out[:first_x] = np.nan
-    out[last_x:] = np.nan
-    if i < first_y or i >= last_y:
-        out[first_x:last_x] = np.nan
-        return
+def _line(source, i, spread, held, out):  # type: ignore[no-untyped-def]
+    """Values of row i of the picture within reach, NaN where unknown.
+
+    spread: (2, columns) rows of samples stretched to the picture's columns, of which each serves several rows of the picture; held: (2,)
+    which rows they are. Even rows of samples stand in the first, odd ones in the second.
+    """
+    last = len(source.values) - 1
+    first_x, last_x, _, _ = source.reach
+    part = out[first_x:last_x]
     taps = source.row.shape[1]
     for t in range(taps):
-        k = source.row[i, t]
-        low, high = source.values[k], source.values[min(k + 1, h - 1)]
+        k = np.int64(source.row[i, t])
+        above, below = k, min(k + 1, last)
+        for n in (above, below):
+            if held[n % 2] != n:
+                _stretch(source, n, spread[n % 2])
+                held[n % 2] = n
+        low, high = spread[above % 2, first_x:last_x], spread[below % 2, first_x:last_x]
         share = source.down[i, t]
         if t == 0:
-            for x in range(w):
-                across_rows[x] = low[x] + share * (high[x] - low[x])
+            for j in range(len(part)):
+                part[j] = low[j] + share * (high[j] - low[j])
         else:
-            for x in range(w):
-                across_rows[x] += low[x] + share * (high[x] - low[x])
-    across_rows[w] = across_rows[w - 1]
-    across_taps = source.column.shape[1]
+            for j in range(len(part)):
+                part[j] += low[j] + share * (high[j] - low[j])
+    if taps > 1:
+        weight = np.float32(1.0 / taps)
+        for j in range(len(part)):
+            part[j] *= weight
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _stretch(source, n, out):  # type: ignore[no-untyped-def]
+    """Row n of the samples at the columns of the picture within reach."""
+    values, last = source.values[n], np.uint32(source.values.shape[1] - 1)
+    first_x, last_x, _, _ = source.reach
     # slices, whose indices begin at 0: the compiler then needs no test for negative ones
     part, index, shares = out[first_x:last_x], source.column[first_x:last_x], source.across[first_x:last_x]
-    if taps == 1 and across_taps == 1:
+    taps = index.shape[1]
+    if taps == 1:
         for j in range(len(part)):
             k = index[j, 0]
-            part[j] = across_rows[k] + shares[j, 0] * (across_rows[k + np.uint32(1)] - across_rows[k])
+            low = values[k]
+            part[j] = low + shares[j, 0] * (values[min(k + np.uint32(1), last)] - low)
         return
-    weight = np.float32(1.0 / (taps * across_taps))
+    weight = np.float32(1.0 / taps)
     for j in range(len(part)):
         total = np.float32(0.0)
-        for t in range(across_taps):
+        for t in range(taps):
             k = index[j, t]
-            total += across_rows[k] + shares[j, t] * (across_rows[k + np.uint32(1)] - across_rows[k])
+            low = values[k]
+            total += low + shares[j, t] * (values[min(k + np.uint32(1), last)] - low)
         part[j] = total * weight
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _rows(first, last, base, over, shown, dose, out):  # type: ignore[no-untyped-def]
     columns = out.shape[1]
-    widest = max(base.source.values.shape[1], over.source.values.shape[1], dose.source.values.shape[1])
-    samples = np.empty(widest + 1, dtype=np.float32)
+    spread = np.empty((3, 2, columns), dtype=np.float32)
+    held = np.full((3, 2), -1, dtype=np.int64)
     grey = np.empty(columns, dtype=np.float32)
     other = np.empty(columns, dtype=np.float32)
     black, white, half = np.float32(0.0), np.float32(255.0), np.float32(0.5)
     scale, offset = np.float32(base.scale), np.float32(base.offset)
     for i in range(first, last):
-        _line(base.source, i, samples, grey)
-        for j in range(columns):
-            value = grey[j] * scale + offset
-            value = value if value > black else black  # NaN is black
-            grey[j] = value if value < white else white
+        first_x, last_x, first_y, last_y = base.source.reach
+        grey[:] = black
+        if first_y <= i < last_y:
+            _line(base.source, i, spread[0], held[0], grey)
+            part = grey[first_x:last_x]
+            for j in range(len(part)):
+                value = part[j] * scale + offset
+                value = value if value > black else black  # NaN is black
+                part[j] = value if value < white else white
         first_x, last_x, first_y, last_y = over.source.reach
         if shown.which[i] >= 0 and first_y <= i < last_y:
-            _line(over.source, i, samples, other)
+            _line(over.source, i, spread[1], held[1], other)
             _mix(grey[first_x:last_x], other[first_x:last_x], shown.patterns[shown.which[i], first_x:last_x], over)
         line = out[i]
         for j in range(columns):
             line[j] = np.uint32(0xFF000000) | np.uint32(np.int32(grey[j] + half)) * np.uint32(0x010101)
         first_x, last_x, first_y, last_y = dose.source.reach
         if first_y <= i < last_y:
-            _line(dose.source, i, samples, other)
+            _line(dose.source, i, spread[2], held[2], other)
             _tint(line[first_x:last_x], grey[first_x:last_x], other[first_x:last_x], dose)
 
 
@@ -121,15 +142,14 @@ def _tint(line, grey, gray, dose):  # type: ignore[no-untyped-def]
     """Colour a piece of a row where the dose is known and at least the lowest level."""
     white, half = np.float32(255.0), np.float32(0.5)
     lowest, per_gy, opacity = np.float32(dose.lowest_gy), np.float32(dose.scale), np.float32(dose.opacity)
+    red, green, blue = dose.table[:, 0], dose.table[:, 1], dose.table[:, 2]
     for j in range(len(line)):
         if gray[j] >= lowest:
             n = np.uint32(np.int32(min((gray[j] - lowest) * per_gy, white) + half))
-            red = grey[j] + opacity * (dose.table[n, 0] - grey[j])
-            green = grey[j] + opacity * (dose.table[n, 1] - grey[j])
-            blue = grey[j] + opacity * (dose.table[n, 2] - grey[j])
+            under = grey[j]
             line[j] = (
                 np.uint32(0xFF000000)
-                | np.uint32(np.int32(red + half)) << np.uint32(16)
-                | np.uint32(np.int32(green + half)) << np.uint32(8)
-                | np.uint32(np.int32(blue + half))
+                | np.uint32(np.int32(under + opacity * (red[n] - under) + half)) << np.uint32(16)
+                | np.uint32(np.int32(under + opacity * (green[n] - under) + half)) << np.uint32(8)
+                | np.uint32(np.int32(under + opacity * (blue[n] - under) + half))
             )

@@ -64,6 +64,12 @@ def solid_known(structure: Structure) -> bool:
     return False
 
 
+def build(structure: Structure) -> None:
+    """Make all that a cut of a structure needs."""
+    body = solid_module().solid(structure)
+    _ = body.by_u, body.by_v
+
+
 def building() -> bool:
     """Whether solids are being built that a view has asked for."""
     return bool(_asked)
@@ -125,7 +131,7 @@ def _build() -> None:
                 _builder = None
                 return
         try:
-            solid_module().solid(structure)
+            build(structure)
         except Exception:
             log.exception("solid of %s", structure.name)
             _failed.add(structure)

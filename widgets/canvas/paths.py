@@ -179,7 +179,7 @@ class Outlines:
 
     def build(self, drawn: Drawn) -> None:
         """Have a structure cut at once from now on."""
-        late.solid_module().solid(drawn.structure)
+        late.build(drawn.structure)
 
     def _at_once(self, structure: Structure) -> bool:
         known = structure.id in self._cut and structure.id not in self._edited
