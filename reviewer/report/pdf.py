@@ -48,6 +48,9 @@ from reviewer.report.wording import (
     void,
 )
 
+ROWS = 4
+"""Rows of pictures on a page: three planes through a target, and the hottest spot of an organ."""
+
 Paper = Literal["a4", "letter"]
 PAPERS = {"a4": A4, "letter": LETTER}
 
@@ -78,7 +81,7 @@ def write_pdf(report: Report, paper: Paper = "a4") -> bytes:
     )
     frame = Frame(MARGIN, FOOT, width - 2 * MARGIN, height - HEAD - FOOT, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate("page", [frame]))
-    story = list(_story(report, width - 2 * MARGIN))
+    story = list(_story(report, width - 2 * MARGIN, height - HEAD - FOOT))
     document.build(story, canvasmaker=lambda *a, **k: _Numbered(report, *a, **k))
     return out.getvalue()
 
@@ -144,10 +147,10 @@ def _drawn(canvas: Canvas, paragraph: Paragraph, x: float, top: float, width: fl
 # -- the pages ------------------------------------------------------------------------------------------------------------
 
 
-def _story(report: Report, width: float) -> Iterator[Flowable]:
+def _story(report: Report, width: float, height: float) -> Iterator[Flowable]:
     yield from _summary(report, width)
     yield from _goals(report, width)
-    yield from _pictures(report, width)
+    yield from _pictures(report, width, height)
     yield from _dvh(report, width)
     yield from _gating(report, width)
     yield from _signatures(report, width)
@@ -165,7 +168,7 @@ def _summary(report: Report, width: float) -> Iterator[Flowable]:
     yield Spacer(0, 3 * mm)
     if report.decision is not None:
         yield _heading("Decision")
-        yield _text(report.decision.sentence)
+        yield _text(report.decision.sentence, font=BOLD)
         for price in (report.decision.baseline, report.decision.adapted):
             if price is not None:
                 worse = ", ".join(
@@ -247,7 +250,8 @@ def _verdict(result: GoalResult | None) -> Paragraph:
     )
 
 
-def _pictures(report: Report, width: float) -> Iterator[Flowable]:
+def _pictures(report: Report, width: float, height: float) -> Iterator[Flowable]:
+    """A column for each plan; so large that the rows of a case with one target and one broken goal go on one page, on letter too."""
     if not report.pictures:
         return
     yield CondPageBreak(120 * mm)
@@ -259,12 +263,13 @@ def _pictures(report: Report, width: float) -> Iterator[Flowable]:
     cells = [picture for row in report.pictures for picture in row]
     across = max(2, len(report.labels))
     each = (width - (across - 1) * 3 * mm) / across
+    shown_width = min(each, ((height - 16 * mm) / ROWS - 6.5 * mm) * WIDTH_MM / HEIGHT_MM)
     named = len(report.labels) > 1
     for start in range(0, len(cells), across):
         line = cells[start : start + across]
         blocks = [
             [
-                _image(picture, each),
+                _image(picture, shown_width),
                 _cell(
                     (f"{(start + n) % across + 1}: {report.labels[(start + n) % across]}. " if named else "")
                     + picture.title
@@ -466,8 +471,8 @@ def _heading(text: str) -> Paragraph:
     return Paragraph(marked_up(text), style)
 
 
-def _text(text: str, colour: Any = INK) -> Paragraph:
-    return Paragraph(marked_up(text), _style(8.5, colour=colour))
+def _text(text: str, colour: Any = INK, font: str = REGULAR) -> Paragraph:
+    return Paragraph(marked_up(text), _style(8.5, font, colour))
 
 
 def _cell(text: str) -> Paragraph:
