@@ -72,9 +72,9 @@ def test_a_standard_name_brings_its_type_and_colour(window, qtbot):
     qtbot.keyClicks(find(dialog, QLineEdit, "new_structure.name"), "duo")
     found = find(dialog, QListWidget, "new_structure.list")
     assert found.item(0).text() == "Duodenum"
-    found.setCurrentRow(0)
     assert find(dialog, QLabel, "new_structure.note").text() == "✓ Duodenum (TG-263)"
-    find(dialog, QPushButton, "new_structure.add").click()
+    assert find(dialog, QPushButton, "new_structure.add").text() == "Add Duodenum"
+    qtbot.keyClick(find(dialog, QLineEdit, "new_structure.name"), Qt.Key.Key_Return)
     made = window.session.case.structures[-1]
     assert (made.name, made.type, made.image_id) == ("Duodenum", "ORGAN", "day")
     assert window.session.view.active == made.id
@@ -88,6 +88,10 @@ def test_a_name_outside_the_standard_warns_and_one_that_is_taken_refuses(window,
     dialog = dialog_of(window, qtbot)
     field, note = find(dialog, QLineEdit, "new_structure.name"), find(dialog, QLabel, "new_structure.note")
     qtbot.keyClicks(field, "Stomac")
+    found = find(dialog, QListWidget, "new_structure.list")
+    assert found.item(found.count() - 1).text() == "Stomac   (as you typed it)"
+    place = found.visualItemRect(found.item(found.count() - 1)).center()
+    qtbot.mouseClick(found.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert note.text().startswith("⚠")
     assert "Stomach" in note.text()
     assert find(dialog, QPushButton, "new_structure.add").isEnabled()
@@ -95,6 +99,16 @@ def test_a_name_outside_the_standard_warns_and_one_that_is_taken_refuses(window,
     qtbot.keyClicks(field, "GTV")
     assert "already" in note.text()
     assert not find(dialog, QPushButton, "new_structure.add").isEnabled()
+
+
+def test_a_standard_name_that_the_set_has_gets_a_number(window, qtbot):
+    opened(window, qtbot, case_of())
+    for _ in range(2):
+        dialog = dialog_of(window, qtbot)
+        qtbot.keyClicks(find(dialog, QLineEdit, "new_structure.name"), "duod")
+        qtbot.keyClick(find(dialog, QLineEdit, "new_structure.name"), Qt.Key.Key_Return)
+        settle(window, qtbot)
+    assert names(window) == ["GTV", "Magen", "Duodenum", "Duodenum_2"]
 
 
 def test_several_names_of_a_template_are_one_step(window, qtbot):

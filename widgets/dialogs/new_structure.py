@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from reviewer.case import PALETTE, StructureSet
-from reviewer.edit.structures import free_number, name_refusal
+from reviewer.edit.structures import free_name, free_number, name_refusal
 from reviewer.errors import ReviewerError
 from reviewer.names import TYPES, Standard, standard, standards, suggestions, templates
 from reviewer.session import Session
@@ -115,7 +116,7 @@ class NewStructureDialog(QDialog):
         chosen = self._chosen
         if len(chosen) > 1:
             return chosen
-        name = self.name.text().strip()
+        name = chosen[0].name if chosen else self.name.text().strip()
         return (Standard(name, self.kind.currentData(), self._colour, ""),) if name else ()
 
     @property
@@ -125,25 +126,41 @@ class NewStructureDialog(QDialog):
         return tuple(self.list.item(row).data(Qt.ItemDataRole.UserRole) for row in rows)
 
     def _list(self) -> None:
-        """The names of the template; what is typed narrows them down from all names there are."""
+        """The names of the template; what is typed narrows them down from all names there are.
+
+        Where it begins or means a standard name, that one is chosen for Enter, with a number where the set has it; the last row is what is typed.
+        """
         typed = self.name.text().strip()
         taken = {s.name for s in self._group.structures}
         self.list.blockSignals(True)
         self.list.clear()
-        for each in suggestions(typed, 12) if typed else self.template.currentData():
-            item = QListWidgetItem(swatch(each.colour), each.name, self.list)
-            item.setData(Qt.ItemDataRole.UserRole, each)
-            item.setToolTip(f"{each.meaning}\n{each.type.lower()}")
-            if each.name in taken:
-                item.setText(f"{each.name}   (is in the set)")
-                item.setFlags(Qt.ItemFlag.NoItemFlags)
+        found = suggestions(typed, 12) if typed else self.template.currentData()
+        for each in found:
+            free = replace(each, name=free_name(each.name, taken))
+            text = each.name if free.name == each.name else f"{free.name}   ({each.name} is in the set)"
+            if typed or free.name == each.name:
+                self._offer(free, text)
+            else:
+                self._offer(each, f"{each.name}   (is in the set)").setFlags(Qt.ItemFlag.NoItemFlags)
+        first = found[0] if typed and found else None
+        begun = first is not None and (first.name.casefold().startswith(typed.casefold()) or standard(typed) is first)
+        if first is not None and begun and typed != first.name:
+            self.list.setCurrentRow(0)
+            self._look_like(first)
+            self._offer(Standard(typed, first.type, first.colour, "your own name"), f"{typed}   (as you typed it)")
         self.list.blockSignals(False)
 
+    def _offer(self, each: Standard, text: str) -> QListWidgetItem:
+        item = QListWidgetItem(swatch(each.colour), text, self.list)
+        item.setData(Qt.ItemDataRole.UserRole, each)
+        item.setToolTip(f"{each.meaning}\n{each.type.lower()}")
+        return item
+
     def _typed(self) -> None:
-        self._list()
         meant = standard(self.name.text().strip())
         if meant is not None:
             self._look_like(meant)
+        self._list()
         self._show()
 
     def _take(self) -> None:
@@ -176,7 +193,7 @@ class NewStructureDialog(QDialog):
             widget.setEnabled(not several)
         refused = next((r for s in wanted if (r := name_refusal(self._group, s.name))), "")
         self.keep.setEnabled(bool(wanted) and not refused)
-        self.keep.setText(f"Add {len(wanted)}" if several else "Add")
+        self.keep.setText(f"Add {len(wanted)}" if several else f"Add {wanted[0].name}" if self._chosen else "Add")
         if refused:
             text, colour = f"✗ {refused[:1].upper()}{refused[1:]}", theme().bad
         elif several:
