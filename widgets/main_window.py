@@ -354,13 +354,13 @@ class MainWindow(QMainWindow):
             view.tool_changed.connect(self._use_tool)
             self._place(orientation, view)
         self.drawing.at(*self._slices())
-        QTimer.singleShot(0, self._load_plots)
+        QTimer.singleShot(0, self, self._load_plots)
 
     def _load_plots(self) -> None:
         dvh = import_module(".panels.dvh", __package__)
         self.dvh = dvh.DvhPanel(self.session, self.jobs, self.numbers)
         self.folds["dvh"].put(self.dvh)
-        QTimer.singleShot(0, self._load_goals)
+        QTimer.singleShot(0, self, self._load_goals)
 
     def _load_goals(self) -> None:
         goals_work = import_module(".panels.goals_work", __package__)
@@ -369,7 +369,7 @@ class MainWindow(QMainWindow):
         self.goals = panel.GoalsPanel(self.session, self.jobs, self.actions_, work)
         self.goals.decision_wanted.connect(lambda: self.actions_.trigger("plans.decision"))
         self.folds["goals"].put(self.goals)
-        QTimer.singleShot(0, self._load_volume)
+        QTimer.singleShot(0, self, self._load_volume)
 
     def _load_volume(self) -> None:
         volume_view = import_module(".canvas.volume_view", __package__)
@@ -846,7 +846,7 @@ class MainWindow(QMainWindow):
         super().paintEvent(event)
         if not self._painted:
             self._painted = True
-            QTimer.singleShot(0, self.painted.emit)
+            QTimer.singleShot(0, self, self.painted.emit)
 
     def sizeHint(self) -> QSize:
         return QSize(1280, 800)
