@@ -293,7 +293,7 @@ def _style_sheet(t: Theme) -> str:
     QRadioButton::indicator {{ border-radius: 8px; }}
     QRadioButton::indicator:checked {{
         border-color: {t.accent};
-        background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, stop: 0.4 {t.on_accent}, stop: 0.5 {t.accent});
+        background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5, stop: 0.4 {t.on_accent}, stop: 0.5 {t.accent});
     }}
     QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
     QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked {{

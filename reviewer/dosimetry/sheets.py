@@ -180,7 +180,7 @@ def metric_of(row: Row) -> Metric:
     try:
         return Metric.parse(row.get("metric", str))
     except MetricError as error:
-        raise row.error(f"{error.where} is {error.what}", "metric", error.remedy) from error
+        raise row.error(f"{error.where}: {error.what}", "metric", error.remedy) from error
 
 
 def wanted_of(row: Row) -> tuple[tuple[str, ...], ...]:

@@ -100,7 +100,7 @@ def goal(**changes):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (goal(metric="Dmax"), "s.yaml, line 5: 'Dmax' is not a dose-volume metric; write it as in"),
+        (goal(metric="Dmax"), "s.yaml, line 5: 'Dmax': not a dose-volume metric; write it as in"),
         (goal(metric='"D0.5cc[EQD2]"'), "line 5: 'D0.5cc[EQD2]'"),
         (goal(limit='"8 Gy"'), "s.yaml, line 6: limit is '8 Gy'; write it as in \"< 36 Gy\""),
         (goal(limit='"< 8 cc"'), "line 6: limit is in cc, Mean[Gy] in Gy"),

@@ -137,6 +137,17 @@ def test_goals_wait_for_a_case_that_is_being_read(window, qtbot):
     assert work.state == "no dose"
 
 
+def test_a_signature_leaves_the_goals_as_they_are(window):
+    asked = window.goals.work.outcome.question
+    group = asked.case.structure_set(window.session.view.structure_set)
+    signed = replace(group, signed=True, approval="APPROVED", reviewer="Marie Dupont")
+    sets = tuple(signed if each is group else each for each in asked.case.structure_sets)
+    assert replace(asked, case=replace(asked.case, structure_sets=sets)).key == asked.key
+    less = replace(group, structures=group.structures[:-1])
+    sets = tuple(less if each is group else each for each in asked.case.structure_sets)
+    assert replace(asked, case=replace(asked.case, structure_sets=sets)).key != asked.key
+
+
 def test_no_value_without_dose_is_ever_met(window, qtbot):
     """A structure without contour: its goals are not evaluated, and say why; nothing is a green tick."""
     stomach = next(s for s in window.session.case.structures if s.name == "Stomach" and s.id in ids_shown(window))

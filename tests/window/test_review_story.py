@@ -1,0 +1,165 @@
+"""The story of a day, as a person walks it: the baseline breaks a duodenum goal, the adapted plan meets it, they are compared, signed by two, locked,
+and go on paper."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pypdf import PdfReader
+from real_screen import SIZE, Screen, save, until
+from reviewer_widgets.theme import DARK
+
+pytestmark = [pytest.mark.window, pytest.mark.slow]
+
+AXIAL, LEGEND, GOALS, BANNER = (45, 765, 225, 780), (45, 170, 225, 780), (100, 470, 1080, 1270), (8, 34, 230, 760)
+"""Top, bottom, left, right of what is looked at."""
+
+
+class Desk:
+    """The window on its screen, and hands."""
+
+    def __init__(self, screen: Screen, folder: Path) -> None:
+        self.screen, self.folder = screen, folder
+
+    def part(self, place: tuple[int, int, int, int]) -> np.ndarray:
+        top, bottom, left, right = place
+        return self.screen.picture(self.folder)[top:bottom, left:right]
+
+    def pixels(self, place: tuple[int, int, int, int], colour: str) -> int:
+        """How many have this colour of the theme, or nearly."""
+        wanted = np.array([int(colour[n : n + 2], 16) for n in (1, 3, 5)])
+        return int((np.abs(self.part(place) - wanted).max(axis=2) < 24).sum())
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.screen.xdotool("key", key)
+
+    def changes(self, place: tuple[int, int, int, int], key: str, why: str) -> None:
+        """Press a key, and see to it that a good part of the picture is another one."""
+        before = self.part(place)
+        self.press(key)
+        until(lambda: (np.abs(self.part(place) - before).max(axis=2) > 24).mean() > 0.002, why)
+
+    def window(self, title: str) -> None:
+        """Wait for it, and let it have the keyboard: there is no window manager here."""
+        until(lambda: bool(self.screen.xdotool("search", "--onlyvisible", "--name", title)), f"no window {title}")
+        found = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()[-1]
+        self.screen.xdotool("windowfocus", "--sync", found)
+
+    def gone(self, title: str) -> None:
+        until(lambda: not self.screen.xdotool("search", "--onlyvisible", "--name", title), f"{title} stays")
+        self.window("HEPAR DEMO")
+
+    def command(self, name: str) -> None:
+        """By the palette."""
+        self.press("ctrl+k")
+        self.screen.xdotool("type", "--delay", "30", name)
+        self.press("Return")
+
+
+def test_the_story_of_a_day(screen: Screen, tmp_path: Path):
+    report = tmp_path / "report.pdf"
+    environment = {
+        **screen.environment,
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+    }
+    program = subprocess.Popen(
+        [sys.executable, "-m", "reviewer", "demo"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    desk = Desk(screen, tmp_path)
+    try:
+        desk.window("HEPAR DEMO")
+        window = screen.xdotool("search", "--name", "HEPAR DEMO").splitlines()[0]
+        screen.xdotool("windowmove", window, 0, 0)
+        screen.xdotool("windowsize", window, *SIZE)
+        until(lambda: desk.pixels(GOALS, DARK.good) > 10, "the goals of the plan that is shown do not appear")
+        assert desk.pixels(GOALS, DARK.caution) < 20
+
+        desk.press("ctrl+b")
+        until(lambda: desk.pixels(GOALS, DARK.caution) > 100, "the reason to adapt is not named")
+        save(screen.picture(tmp_path), tmp_path / "day.png")
+        screen.xdotool("mousemove", 500, 700)
+        desk.changes(AXIAL, "y", "the other plan is not shown")
+        desk.changes(AXIAL, "j", "isodoses of both plans are not shown")
+        desk.changes(AXIAL, "u", "the dose difference is not shown")
+        desk.changes(LEGEND, "ctrl+u", "the dose difference in % is not shown")
+        desk.changes(AXIAL, "ctrl+u", "the dose difference stays")
+        desk.changes(AXIAL, "shift+y", "the plans are not shown side by side")
+        save(screen.picture(tmp_path), tmp_path / "beside.png")
+        desk.changes(AXIAL, "shift+y", "the second picture stays")
+        desk.press("y")
+
+        desk.press("ctrl+shift+p")
+        desk.window("Approve or reject")
+        screen.xdotool("type", "Dupont^Marie")
+        desk.press("Tab")
+        screen.xdotool("type", "radiation oncologist")
+        desk.press("shift+Tab", "shift+Tab", "Left", "space")
+        save(screen.picture(tmp_path), tmp_path / "signing.png")
+        desk.press("ctrl+Return")
+        desk.gone("Approve or reject")
+        until(lambda: desk.pixels(BANNER, DARK.good) > 60, "the banner does not say that it is approved")
+        assert desk.pixels(BANNER, DARK.bad) < 20, "it was rejected"
+
+        desk.command("second signature")
+        desk.window("Second signature")
+        screen.xdotool("type", "Otto Berg")
+        desk.press("Tab")
+        screen.xdotool("type", "medical physicist")
+        desk.press("ctrl+Return")
+        desk.gone("Second signature")
+
+        # Locked: the brush draws nothing.
+        screen.xdotool("mousemove", 970, 19, "click", 1)
+        screen.xdotool("mousemove", 500, 400)
+        desk.press("Tab", "b")
+        screen.xdotool("mousedown", 1, "mousemove", 540, 420, "mousemove", 580, 440, "mouseup", 1)
+        screen.xdotool("mousemove", 900, 19, "click", 1)
+
+        desk.press("ctrl+p")
+        desk.window("Report")
+        desk.press("ctrl+a")
+        screen.xdotool("type", str(report))
+        desk.press("Return")
+        until(report.exists, "there is no report")
+        desk.window("HEPAR DEMO")
+        save(screen.picture(tmp_path), tmp_path / "signed.png")
+        desk.press("ctrl+q")
+        assert program.wait(60) == 0
+        said = program.stdout.read() if program.stdout else ""
+        assert "Traceback" not in said, said
+    finally:
+        save(screen.picture(tmp_path), tmp_path / "last.png")
+        if program.poll() is None:
+            program.kill()
+            program.wait(20)
+
+    paper = "\n".join(re.sub(r"\s+", " ", page.extract_text()) for page in PdfReader(report).pages)
+    for told in (
+        "HEPAR, DEMO",
+        "Approved by Dupont^Marie and Otto Berg",
+        "Reason to adapt: OAR dose (Duodenum",
+        "Not a medical device",
+    ):
+        assert told.casefold() in paper.casefold()
+    (kept,) = (tmp_path / "data").rglob("*.reviewer")
+    done = subprocess.run(
+        [sys.executable, "-m", "reviewer", "verify", str(kept), "--json"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["holds"]
+    told = json.dumps(document)
+    assert "Dupont^Marie" in told
+    assert "Otto Berg" in told
