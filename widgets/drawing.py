@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
+import numpy as np
+import shapely
 from PySide6.QtCore import QObject, Signal
 
 from reviewer.case import Structure
@@ -26,6 +28,12 @@ from .loading import load
 
 STROKE = "stroke"
 """Key of the job that works a slow stroke out."""
+
+RANGE = {"low", "high"}
+"""Settings of a tool that goes by a range of values."""
+
+ABOUT_MM = 5.0
+"""So far about the crosshair the values are looked at that a range begins with, where nothing is drawn yet."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +165,7 @@ class Drawing(QObject):
         self.within: str | None = None
         self.outside: str | None = None
         self.values: tuple[float, float] | None = None
+        self._ranged = False
         self.operating: Proposal | None = None
         self._working = False
         self._easels: tuple[Easel, ...] = ()
@@ -172,6 +181,7 @@ class Drawing(QObject):
             return
         self.cancel()
         self.kind = kind
+        self._begin_range()
         self.changed.emit()
 
     def at(self, *easels: Easel) -> None:
@@ -208,11 +218,35 @@ class Drawing(QObject):
             return None
         if self.kind.name not in self._tools:
             maker = getattr(load(f"reviewer.edit.tools.{self.kind.module}"), self.kind.maker)
-            names = {f.name for f in fields(maker)}
-            seen = window_range(self._session)
-            values = {"low": seen[0], "high": seen[1]} if seen and {"low", "high"} <= names else {}
-            self._tools[self.kind.name] = maker(**self.kind.fixed, **values)
+            self._tools[self.kind.name] = maker(**self.kind.fixed)
         return self._tools[self.kind.name]
+
+    def _begin_range(self) -> None:
+        """A tool with a range of values begins with that of the active structure, each time until a hand has set another."""
+        tool: Any = self.tool
+        if self.kind is None or self._ranged or not all(hasattr(tool, name) for name in RANGE):
+            return
+        seen = self.typical_range()
+        if seen is not None:
+            self._tools[self.kind.name] = replace(tool, low=seen[0], high=seen[1])
+
+    def typical_range(self) -> tuple[float, float] | None:
+        """The values to begin with: those that the image shown has in the active structure, in an empty one about the crosshair;
+        where that is not known those that the grey window spans."""
+        case, view, active = self._session.case, self._session.view, self.active
+        image = case.image(view.base)
+        if image is None or active is None:
+            return window_range(self._session)
+        regions, grid = active.planes, active.grid
+        found = None
+        with suppress(ReviewerError):
+            frame = image.grid.frame_of_reference_uid
+            to_image = case.transform(grid.frame_of_reference_uid, frame)
+            if not regions:
+                u, v, w = grid.uvw_mm((np.linalg.inv(to_image) @ [*view.point_mm, 1.0])[:3]).tolist()
+                regions = {grid.nearest_plane(w): shapely.Point(u, v).buffer(ABOUT_MM)}
+            found = load("reviewer.edit.operations.threshold").typical_range(image, to_image, grid, regions)
+        return found or window_range(self._session)
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -227,6 +261,7 @@ class Drawing(QObject):
         tool, kind = self.tool, self.kind
         if tool is None or kind is None or all(getattr(tool, n) == v for n, v in values.items()):
             return
+        self._ranged = self._ranged or not RANGE.isdisjoint(values)
         try:
             self._tools[kind.name] = replace(tool, **values)  # type: ignore[type-var]
         except ReviewerError as error:
@@ -521,6 +556,7 @@ class Drawing(QObject):
     def _heard(self, changes: Changes) -> None:
         if changes.opened:
             self.within = self.outside = self.values = None
+            self._ranged = False
             self.take(None)
             self.changed.emit()
         elif changes.view("mode") and self._session.view.mode != "contour":

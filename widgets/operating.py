@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -90,10 +90,15 @@ class Operating(QObject):
         """Open an operation; None closes."""
         self._wanted = False
         self.name = name
+        operation, plane = self.operation, self._drawing.plane
+        if operation is not None and plane is not None and any(f.name == "first" for f in fields(operation)):
+            self._settings[self.name or ""] = replace(operation, first=plane + 1, last=plane + 1)
         self._ask()
 
     def set(self, **values: Any) -> None:
         operation = self.operation
+        if not {"first", "last"}.isdisjoint(values):  # whoever writes numbers means them
+            values = {"which": "from … to …", **values}
         if operation is not None and self.name is not None:
             self._settings[self.name] = replace(operation, **values)
             self._ask()

@@ -179,12 +179,18 @@ class Clear:
     name: ClassVar[str] = "Clear slices"
     tip: ClassVar[str] = "Takes the contours of several slices away"
 
-    which: Literal["this slice", "this and above", "this and below", "all"] = setting("this slice", "Which", "Seen from the slice shown")  # fmt: skip
+    which: Literal["this slice", "this and above", "this and below", "from … to …", "all"] = setting(
+        "this slice", "Which", "Seen from the slice shown, or by numbers"
+    )
+    first: int = setting(1, "From slice", "Counted as in the view of its image; cleared, too", least=1, most=100_000)
+    last: int = setting(1, "To slice", "Counted as in the view of its image; cleared, too", least=1, most=100_000)
 
     def changes(self, where: Where) -> Changes:
         last = len(where.structure.grid.positions_mm) - 1
         if self.which == "all":
             return clear(where.structure, 0, last)
+        if self.which == "from … to …":
+            return clear(where.structure, self.first - 1, self.last - 1)
         here = where.shown
         first, end = {"this slice": (here, here), "this and above": (here, last), "this and below": (0, here)}[
             self.which

@@ -52,6 +52,19 @@ def test_slices_are_cleared_from_the_one_shown(which, gone):
     assert Clear(which).changes(Where(ORGAN, 4)) == dict.fromkeys(gone)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "gone"), [(4, 5, [4]), (5, 7, [4, 6]), (7, 5, [4, 6]), (1, 100_000, [2, 4, 6])]
+)
+def test_slices_are_cleared_by_their_numbers(first, last, gone):
+    """Plane 4 is the fifth slice."""
+    assert Clear("from … to …", first, last).changes(Where(ORGAN)) == dict.fromkeys(gone)
+
+
+def test_no_slice_with_a_contour_in_the_range_is_told():
+    with pytest.raises(InputError, match="nothing is drawn from slice 8 to slice 9"):
+        Clear("from … to …", 8, 9).changes(Where(ORGAN))
+
+
 def test_a_copy_goes_to_the_neighbour():
     assert Copy("up").changes(Where(ORGAN, 4))[5].equals(ORGAN.planes[4])
     assert sorted(Copy("down").changes(Where(ORGAN, 4))) == [3]

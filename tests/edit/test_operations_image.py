@@ -17,7 +17,7 @@ from phantoms import planes_grid
 from reviewer.case import Image
 from reviewer.edit.operations.fill import Seed, fill
 from reviewer.edit.operations.sampling import band, samples
-from reviewer.edit.operations.threshold import threshold
+from reviewer.edit.operations.threshold import threshold, typical_range
 from reviewer.errors import CancelledError, InputError
 
 SAME = np.eye(4)
@@ -49,6 +49,23 @@ def test_a_ball_has_round_edges_on_every_slice():
         radius = math.sqrt(225 - GRID.positions_mm[k] ** 2)
         if radius > 4:
             as_circle(region, radius)
+
+
+def test_the_range_to_begin_with_holds_the_middle_of_what_a_structure_has():
+    """Values rise by 2 per mm along u: in 50 mm about 0 lie -50 to 50, the middle 95 % of them are -47.5 to 47.5."""
+    image = image_on(GRID, lambda u, v, w: 2 * u + 0 * w)
+    regions = dict.fromkeys(range(4, 20), shapely.box(-25.0, -20.0, 25.0, 20.0))
+    low, high = typical_range(image, SAME, GRID, regions)
+    assert (low, high) == pytest.approx((-47.5, 47.5), abs=1.5)  # a pixel is 3 wide, the ends are rounded outwards
+    assert low == int(low)
+    assert high == int(high)
+    stored = replace(image, slope=2.0, intercept=-10.0)
+    assert typical_range(stored, SAME, GRID, regions) == pytest.approx((-105.0, 85.0), abs=3.0)
+
+
+def test_no_range_to_begin_with_where_nothing_is_known():
+    assert typical_range(BALL, SAME, GRID, {}) is None
+    assert typical_range(BALL, SAME, GRID, {12: shapely.box(900.0, 900.0, 950.0, 950.0)}) is None
 
 
 def test_a_range_is_a_shell_with_both_edges_between_the_samples():

@@ -321,6 +321,20 @@ def test_a_fill_at_work_is_dropped_by_escape_and_by_an_undo(window, qtbot, monke
     assert window.session.view.stroke is None
 
 
+def test_a_threshold_begins_with_the_values_of_the_structure_and_then_with_those_of_the_hand(window, qtbot):
+    """500 in the organ, 100 around it; an empty structure begins with what lies about the crosshair."""
+    window.session.look(point_mm=(50.0, 50.0, 4.0 * HERE))
+    take(window, qtbot, "threshold", active="set#1")
+    assert 100.0 < window.drawing.tool.low <= 500.0 == window.drawing.tool.high
+    window.drawing.take(None)
+    take(window, qtbot, "threshold", active="set#3")
+    assert (window.drawing.tool.low, window.drawing.tool.high) == (100.0, 100.0)
+    window.drawing.set(low=90.0, high=120.0)
+    window.drawing.take(None)
+    take(window, qtbot, "threshold", active="set#1")
+    assert (window.drawing.tool.low, window.drawing.tool.high) == (90.0, 120.0)
+
+
 def test_threshold_takes_what_is_bright_in_a_box(window, qtbot):
     hand = take(window, qtbot, "threshold", active="set#3", low=300.0, high=1000.0)
     hand.drag((-40.0, -40.0), (0.0, 0.0), (40.0, 40.0))

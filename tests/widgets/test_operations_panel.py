@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton, QSpinBox
 from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.operating import NAMES, TITLES
 from shapely import Point, box
@@ -115,6 +115,18 @@ def test_an_operation_is_not_taken_with_a_stroke_in_the_hand(window, qtbot):
     window.operating.accept()
     settle(window, qtbot)
     assert sorted(organ(window).planes) == list(range(2, 9))
+
+
+def test_slices_are_cleared_from_a_number_to_a_number_beginning_with_the_one_shown(window, qtbot):
+    window.operating.choose("Clear")
+    settle(window, qtbot)
+    assert (window.operating.operation.first, window.operating.operation.last) == (6, 6)
+    find(window, QSpinBox, "operations.settings.last").setValue(9)
+    settle(window, qtbot)
+    assert find(window, QComboBox, "operations.settings.which").currentText() == "from … to …"
+    window.operating.accept()
+    settle(window, qtbot)
+    assert sorted(organ(window).planes) == [2]
 
 
 def test_esc_drops_an_operation_and_changes_nothing(window, qtbot):

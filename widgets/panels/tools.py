@@ -21,7 +21,7 @@ from reviewer.session import Session
 
 from ..actions import Actions
 from ..binding import Changes, follow
-from ..drawing import KINDS, Drawing, window_range
+from ..drawing import KINDS, Drawing
 from ..numbers import Numbers
 from ..theme import RHYTHM, swatch
 from .banner import Elided
@@ -209,7 +209,7 @@ class ToolsPanel(QWidget):
     # -- hands ----------------------------------------------------------------------------------------------------------
 
     def _value_switched(self, on: bool) -> None:
-        seen = window_range(self._session) if on else None
+        seen = self._drawing.typical_range() if on else None
         if seen is not None:
             for field, value in zip((self.low, self.high), seen, strict=True):
                 with QSignalBlocker(field):
