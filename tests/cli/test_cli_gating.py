@@ -91,6 +91,14 @@ def test_two_backends_against_the_labels(folder, capsys, tmp_path):
     assert float(rows[1]["dice"]) > 0.8
 
 
+def test_a_cine_alone_has_no_report_and_it_says_what_to_do(folder, capsys, tmp_path):
+    assert main(["report", str(folder), "-o", str(tmp_path / "review.pdf"), "--gating", "template"]) == 2
+    said = capsys.readouterr().err
+    assert "a report needs a dose" in said
+    assert "`reviewer gating --csv FILE`" in said
+    assert not (tmp_path / "review.pdf").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -40,6 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     sheet = _sheet(arguments.sheet) if arguments.sheet else None
     backends = [discover().get("gating", name) for name in dict.fromkeys(arguments.gating or ())]
     opening = load(arguments)
+    if backends and not opening.case.doses:
+        raise InputError(
+            "a report needs a dose, and there is none",
+            remedy="a gating review alone is written by `reviewer gating --csv FILE` or `--json`",
+        )
     problems = opening.read_voxels(lambda image_id: None)
     traces: list[Trace] = []
     if backends:
