@@ -123,8 +123,10 @@ def test_slices_are_cleared_from_a_number_to_a_number_beginning_with_the_one_sho
     assert (window.operating.operation.first, window.operating.operation.last) == (6, 6)
     find(window, QSpinBox, "operations.settings.last").setValue(9)
     settle(window, qtbot)
-    assert find(window, QComboBox, "operations.settings.which").currentText() == "from … to …"
-    window.operating.accept()
+    which = find(window, QComboBox, "operations.settings.which")
+    assert which.currentText() == "from … to …"
+    which.setFocus()
+    qtbot.keyClick(which, Qt.Key.Key_Return)  # as in the views
     settle(window, qtbot)
     assert sorted(organ(window).planes) == [2]
 

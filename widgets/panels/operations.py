@@ -12,15 +12,15 @@ from ..drawing import Drawing
 from ..operating import NAMES, TITLES, Operating
 from ..theme import RHYTHM, swatch
 from .layers import ElidedCombo
-from .settings_form import SettingsForm
+from .settings_form import BesideTheHand, SettingsForm
 
 
-class OperationsPanel(QWidget):
+class OperationsPanel(BesideTheHand):
     """A list, and below it what belongs to the operation that is open."""
 
     def __init__(self, session: Session, drawing: Drawing, operating: Operating, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._drawing, self._operating = session, drawing, operating
+        super().__init__(drawing, parent)
+        self._session, self._operating = session, operating
         self.list = QComboBox()
         self.list.setObjectName("operations.list")
         self.list.setToolTip("What is done with the whole contour, or with that of the slice shown")

@@ -5,14 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_type_hints
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSpinBox, QWidget
 
 from reviewer.edit.tools.setting import Setting, settings_of
 
+from ..drawing import Drawing
 from ..theme import RHYTHM
 
 FIELD_WIDTH = 92
+
+
+class BesideTheHand(QWidget):
+    """A panel of what the hand draws with: Enter and Esc do in its fields what they do in the views, which then have the keyboard again."""
+
+    def __init__(self, drawing: Drawing, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._drawing = drawing
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+            super().keyPressEvent(event)
+            return
+        field = self.focusWidget()
+        if field is not None:
+            field.clearFocus()  # what was typed in it counts
+        if event.key() == Qt.Key.Key_Escape:
+            self._drawing.escape()
+        else:
+            self._drawing.accept()
 
 
 class SettingsForm(QWidget):

@@ -26,20 +26,20 @@ from ..numbers import Numbers
 from ..theme import RHYTHM, swatch
 from .banner import Elided
 from .layers import ElidedCombo
-from .settings_form import SettingsForm
+from .settings_form import BesideTheHand, SettingsForm
 from .since_opened import SinceOpened
 
 COLUMNS = 7
 
 
-class ToolsPanel(QWidget):
+class ToolsPanel(BesideTheHand):
     """What is drawn on, with what, and where it may change anything."""
 
     def __init__(
         self, session: Session, numbers: Numbers, drawing: Drawing, actions: Actions, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self._session, self._drawing, self._actions = session, drawing, actions
+        super().__init__(drawing, parent)
+        self._session, self._actions = session, actions
 
         self.mark = QLabel()
         self.mark.setFixedSize(16, 16)
