@@ -242,9 +242,16 @@ def test_side_by_side(window, qtbot):
     window.views["axial"].scroll(2)
     settle(window, qtbot)
     assert second.viewport_now.position_mm == window.views["axial"].viewport_now.position_mm
+    for width in (1700, 1200):
+        window.resize(width, 800)
+        settle(window, qtbot)
+        assert abs(second.width() - window.views["axial"].width()) <= 2
+    before = window.views.sizes()
     window.actions_.trigger("plans.day")
     settle(window, qtbot)
     assert window.views.beside is None
+    assert len(window.views.sizes()) == len(before) - 1
+    assert window.views.sizes()[0] < 0.8 * sum(window.views.sizes()), "the other three have their room again"
 
 
 def test_the_decision_in_sentences(window, qtbot):

@@ -65,6 +65,7 @@ class ViewGrid(QSplitter):
             self._before = self.sizes()
         if widget is not None:
             self.insertWidget(1, widget)
+            self.setStretchFactor(1, 2)  # as the axial one: both stay alike when the window changes
             if self.alone is not None:
                 self.alone = None
         self._arrange()
