@@ -29,6 +29,9 @@ LEAST_CONTRAST = 0.5
 FEWEST_PIXELS = 24
 """An affine motion is fitted to so many pixels at least; else a shift."""
 
+ELSEWHERE_MM, APART_MM, PLACES = 45.0, 8.0, 6
+"""How far other places that look like the target are searched on the reference frame, how far they lie from it and from each other, how many."""
+
 OUTLIER = 3.0
 """Flow vectors so many times further off than the median are left out of the fit."""
 
@@ -77,6 +80,38 @@ class Target:
         return np.asarray(
             cv2.GaussianBlur((np.asarray(frame, np.float32) - self._low) * self._scale, (0, 0), SMOOTH_PX), np.float32
         )
+
+    def scores(self, frame: Pixels, reach_mm: float) -> tuple[Pixels, Floats]:
+        """Correlation of the window with each place of a frame within reach, and the shift (x, y in pixels) of the first of them."""
+        reach = np.ceil(reach_mm / self.spacing).astype(int)
+        height, width = frame.shape
+        rows, columns = self.box
+        low = np.maximum(np.array([columns.start, rows.start]) - reach, 0)
+        high = np.minimum(np.array([columns.stop, rows.stop]) + reach, [width, height])
+        area = np.ascontiguousarray(frame[low[1] : high[1], low[0] : high[0]])
+        found = cv2.matchTemplate(area, self.window, cv2.TM_CCOEFF_NORMED)
+        return np.asarray(found, np.float32), np.asarray(low - self.corner)
+
+    def elsewhere(self) -> float:
+        """The best likeness of another place on the reference frame: what the background reaches there, it reaches again when the target is gone."""
+        flows = Flows()
+        scores, first = self.scores(self.frame, ELSEWHERE_MM)
+        y, x = np.indices(scores.shape, dtype=np.float64)
+        shifts = np.stack([x, y], axis=-1) + first
+        left = np.where(np.linalg.norm(shifts * self.spacing, axis=-1) >= APART_MM, scores, -np.inf)
+        best = 0.0
+        for _ in range(PLACES):
+            shift = shifts[np.unravel_index(int(np.argmax(left)), left.shape)]
+            if not np.isfinite(left.max()):
+                break
+            rough = Motion(self.centre, shift, np.zeros((2, 2)))
+            bent = self.fitted(flows.between(self.window, self.fetched(self.frame, rough)), rough)
+            for motion in (rough, bent):
+                away_mm = float(np.linalg.norm(motion.shift * self.spacing))
+                if away_mm >= APART_MM:  # else the flow has found back to the target
+                    best = max(best, self.likeness(self.fetched(self.frame, motion)))
+            left[np.linalg.norm((shifts - shift) * self.spacing, axis=-1) < APART_MM] = -np.inf
+        return best
 
     def still(self) -> Motion:
         return Motion(self.centre, np.zeros(2), np.zeros((2, 2)))
@@ -131,7 +166,7 @@ class Target:
 
 
 class Flows:
-    """Dense inverse search optical flow (Kroeger et al., ECCV 2016)."""
+    """Dense inverse search optical flow (Kroeger et al., ECCV 2016). One for each size of window: OpenCV keeps the scales of a small one."""
 
     def __init__(self) -> None:
         self._flows = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -145,16 +180,21 @@ class Flows:
 
 LEAST_CONFIDENCE = Setting(
     "least_confidence", "Least confidence", "number", 0.8, "", 0.0, 1.0, (),
-    "Correlation of the target and its rim below which it counts as not tracked: the beam is off",
+    "Correlation of the target and its rim below which it counts as not tracked: the beam is off; higher where other places look like the target",
 )  # fmt: skip
-"""Synthetic cines (tests/synthetic_cine.py): a target that is there has 0.89 at least, one that has left the plane 0.55 at most by the template;
-a flow can bend the background into a likeness of up to 0.73."""
+"""Synthetic cines (docs/gating.md): a target that is there and well seen has 0.85 at least; where one has left the plane, the background is mostly
+below 0.78. What is hardly to be told from its background is no longer left to this number: see `Tracker.start`."""
+
+NEAR_MM, WIDE_MM = 16.0, 50.0
+"""What of the surroundings is compared with other places of the reference frame; and what has to look as it did when the motion is taken back:
+a spot like the target may lie in its place when another plane is seen, all that is around it is not the same, too."""
 
 
 class Tracker:
     """What both embedded trackers are, but for how they find the motion. Their settings are LEAST_CONFIDENCE and a number `around_mm`."""
 
     _target: Target
+    _around: Target
     _least: float
     _flows: Flows
 
@@ -162,13 +202,20 @@ class Tracker:
         return None
 
     def start(self, job: GatingJob) -> Sequence[str]:
+        """The least confidence is the one that is set, or half-way from the likeness of other places to 1 where that is more."""
         self._target = Target(job, float(job.settings["around_mm"]))
-        self._least = float(job.settings[LEAST_CONFIDENCE.name])
+        self._around = Target(job, WIDE_MM)
         self._flows = Flows()
+        alike = Target(job, NEAR_MM).elsewhere()
+        self._least = max(float(job.settings[LEAST_CONFIDENCE.name]), (1 + alike) / 2)
         return (
             "follows what is seen in the plane; motion across it shows only as a change of the target's look",
-            f"not tracked below a correlation of {self._least:g}",
+            f"not tracked below a correlation of {self._least:.2f}; other places of the reference frame reach {alike:.2f}",
         )
+
+    def _sure(self, seen: Pixels, motion: Motion) -> float:
+        """How likely the target is where a motion says: its likeness, near and wide."""
+        return min(each.likeness(each.fetched(seen, motion)) for each in (self._target, self._around))
 
 
 def _grown(mask: NDArray[np.bool_], radius_px: Floats) -> NDArray[np.bool_]:

@@ -36,7 +36,7 @@ class OpticalFlowTracker(Tracker):
         for start in (None, self._start) if self._start is not None else (None,):
             flow = self._flows.between(target.window, here, start)
             motion = target.fitted(flow, target.still())
-            confidence = target.likeness(target.fetched(seen, motion))
+            confidence = self._sure(seen, motion)
             if best is None or confidence > best[0]:
                 best = confidence, motion, flow
         assert best is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ class TemplateTracker(Tracker):
 
     def start(self, job: GatingJob) -> Sequence[str]:
         statements = super().start(job)
-        self._reach = np.ceil(float(job.settings["search_mm"]) / self._target.spacing).astype(int)
+        self._reach_mm = float(job.settings["search_mm"])
         return statements
 
     def track(self, frame: NDArray[np.float32], time_s: float) -> Tracked:
@@ -35,24 +34,17 @@ class TemplateTracker(Tracker):
         seen = target.look(frame)
         rough = Motion(target.centre, self._found(seen), np.zeros((2, 2)))
         motion = target.fitted(self._flows.between(target.window, target.fetched(seen, rough)), rough)
-        confidence = target.likeness(target.fetched(seen, motion))
-        without = target.likeness(target.fetched(seen, rough))
+        confidence, without = self._sure(seen, motion), self._sure(seen, rough)
         if without > confidence:  # the flow made it worse: it followed something else
             motion, confidence = rough, without
         return target.tracked(motion, confidence, self._least, frame.shape)
 
     def _found(self, seen: Pixels) -> Floats:
         """Shift of the window in pixels, to a part of one, where the correlation is highest."""
-        target = self._target
-        height, width = seen.shape
-        rows, columns = target.box
-        low = np.maximum(np.array([columns.start, rows.start]) - self._reach, 0)
-        high = np.minimum(np.array([columns.stop, rows.stop]) + self._reach, [width, height])
-        area = np.ascontiguousarray(seen[low[1] : high[1], low[0] : high[0]])
-        scores = cv2.matchTemplate(area, target.window, cv2.TM_CCOEFF_NORMED)
+        scores, first = self._target.scores(seen, self._reach_mm)
         y, x = np.unravel_index(int(np.argmax(scores)), scores.shape)
         at = np.array([x + _between(scores[y], int(x)), y + _between(scores[:, x], int(y))])
-        return np.asarray(at + low - target.corner)
+        return np.asarray(at + first)
 
 
 def _between(scores: NDArray[np.generic], at: int) -> float:

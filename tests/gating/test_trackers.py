@@ -10,7 +10,7 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from reviewer_plugins.gating_optical_flow import OpticalFlowTracker
 from reviewer_plugins.gating_template import TemplateTracker
-from synthetic_cine import breathing, film
+from synthetic_cine import LESION_MM, breathing, ellipse, film
 
 from reviewer.backends.contract import GatingResult, checked_settings
 from reviewer.gating.rule import Rule, outside_percent
@@ -88,6 +88,24 @@ def test_a_target_that_has_left_the_plane_is_never_taken_for_there(tracker, rang
     assert not trace.wanted[gone].any()
     assert trace.wanted[-4:].any(), "found again after it has come back"
     assert not (trace.wanted & ~truth_wanted(made)).any(), "on its way out, too"
+
+
+@pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
+def test_a_target_that_looks_like_its_surroundings_holds_the_beam(tracker):
+    """One of many equal spots, 24 mm apart, that come and go: whatever is found in its place says nothing. Alone it is followed."""
+    made = film(breathing(0), duration_s=2, pixels=96, snr=20)
+    axis = made.cine.grid.origin_uv_mm[0] + 2.4 * np.arange(96)
+    u, v = np.meshgrid(axis - LESION_MM[0], axis - LESION_MM[1])
+    noise = np.random.default_rng(2).normal(0, 8, made.cine.frames.shape)
+    spots = 300 + 150 * np.cos(2 * np.pi * u / 24) * np.cos(2 * np.pi * v / 24)
+    target = replace(made.target, region=ellipse(LESION_MM, (8, 8)))
+    made = replace(made, target=target, cine=replace(made.cine, frames=np.uint16(spots + noise)))
+    trace = trace_of(followed(tracker(), made))
+    assert float(trace.track.statements[-1].rpartition("other places of the reference frame reach ")[2]) > 0.95
+    alone = np.uint16(np.where(np.hypot(u, v) < 17, spots, 300) + noise)
+    trace_alone = trace_of(followed(tracker(), replace(made, cine=replace(made.cine, frames=alone))))
+    assert trace.wanted[1:].mean() < 0.1
+    assert trace_alone.wanted.all()
 
 
 @pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
