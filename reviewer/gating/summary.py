@@ -59,7 +59,7 @@ def _beam(traces: Sequence[Trace]) -> Rows:
     yield (
         "Not tracked",
         "Frames on which the target was not found: the beam is off",
-        tuple(f"{n} frames" for n in lost),
+        tuple(_frames(n) for n in lost),
     )
     yield (
         "Beam on while out",
@@ -98,7 +98,7 @@ def _labels(traces: Sequence[Trace]) -> Rows:
     meaning = "Frames with a label on which it decides as the track does, under the same rule"
     yield "Beam as labelled", meaning, tuple(_percent(t.same_as_labelled_percent) for t in traces)
     meaning = "Frames on which the track wants the beam while the target, as labelled, is outside"
-    yield "On, labelled out", meaning, tuple(f"{t.on_while_labelled_out} frames" for t in traces)
+    yield "On, labelled out", meaning, tuple(_frames(t.on_while_labelled_out or 0) for t in traces)
 
 
 def _between(traces: Sequence[Trace]) -> Rows:
@@ -123,6 +123,10 @@ def statements(traces: Sequence[Trace]) -> list[str]:
     said = [line if len(by) == len(traces) else f"{by[0]}: {line}" for line, by in makers.items()]
     origins = [trace.track.provenance for trace in traces]
     return [*said, *(f"{o.title} {o.version}, {o.licence}" for o in origins if o is not None)]
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'' if count == 1 else 's'}"
 
 
 def _mm(value: float | None, per: str = "") -> str:

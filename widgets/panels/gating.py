@@ -175,6 +175,9 @@ class GatingPanel(QWidget):
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setShowGrid(False)
         self.table.verticalHeader().setDefaultSectionSize(20)
+        self.table.setStyleSheet(
+            "QTableCornerButton::section, QHeaderView::section:vertical { background: transparent; border: 0; }"
+        )
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.statements = QLabel()
         self.statements.setObjectName("gating.statements")

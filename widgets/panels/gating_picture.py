@@ -197,8 +197,10 @@ class CinePicture(QWidget):
         moment = f"frame {self._frame}   {cine.times_s[self._frame]:.2f} s"
         _say(painter, inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, moment)
         if self.drawing:
-            hint = "click corners, double click ends, Esc drops"
-            _say(painter, inner, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, hint)
+            hint = "click the corners of the target; double click or Enter ends, Esc drops"
+            _say(
+                painter, area.adjusted(0, 8, 0, -8), Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, hint
+            )
         else:
             self._paint_legend(painter, inner)
         if self._shown:
