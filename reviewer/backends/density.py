@@ -208,7 +208,7 @@ def _of_ct(ct: Image, case: Case, grid: Grid, inside: Mask, notes: list[str]) ->
         found = np.interp(stored * ct.slope + ct.intercept, table.hu[:, 0], table.hu[:, 1])
         values[k] = np.where(known, found, WATER)
         beyond += int(np.count_nonzero(inside[k] & ~known))
-    notes.append(f"density from the CT {ct.description or ct.id} by HU: {table.hu_source}")
+    notes.append(f'density from the CT "{ct.description or ct.id}" by HU: {table.hu_source}')
     if ct.grid.frame_of_reference_uid != grid.frame_of_reference_uid:
         notes.append("the CT was carried over rigidly by the registration: it does not know the anatomy of the day")
         skin = inside & ~_eroded(inside, grid) & (values < SKIN_AIR)
