@@ -22,13 +22,18 @@ def painted(base: Toned, over: Toned, shown: Shown, dose: Tinted) -> Colours:
     """See `compose.painted`."""
     rows, columns = len(base.source.row), len(base.source.column)
     out = np.empty((rows, columns), dtype=np.uint32)
-    shares = min(os.cpu_count() or 1, MOST_THREADS) if out.size >= WORTH_THREADS else 1
+    shares = _most() if out.size >= WORTH_THREADS else 1
     borders = [rows * n // shares for n in range(shares + 1)]
     others = [_threads().submit(_rows, a, b, base, over, shown, dose, out) for a, b in pairwise(borders[1:])]
     _rows(0, borders[1], base, over, shown, dose, out)
     for other in others:
         other.result()
     return out
+
+
+@cache  # asking takes as long as a row of the picture
+def _most() -> int:
+    return min(os.cpu_count() or 1, MOST_THREADS)
 
 
 @cache

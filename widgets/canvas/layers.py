@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil, floor
 from typing import Generic, TypeVar
 
 import contourpy
@@ -34,6 +35,7 @@ from .compose import (
     no_tint,
     right_of,
 )
+from .facts import Box
 from .viewport import Lattice, Pair, Slices, Viewport
 
 T = TypeVar("T")
@@ -42,6 +44,9 @@ CHECKER_PIXELS = 56
 SPYGLASS_PIXELS = 90
 """Side of a square of the checkerboard and radius of the spyglass, logical pixels."""
 
+
+SEEN_IN_MM = 32.0
+"""Oblique images are cut in whole squares of this side."""
 
 SLICES_KEPT = 4
 """The slice that is shown, the last one, and two that may come next."""
@@ -148,10 +153,10 @@ class Layers:
         complete: bool,
     ) -> Picture | None:
         assert scene.base is not None
-        base = self._cut(self._base, scene.base, slices, port)
+        base = self._cut(self._base, scene.base, slices, port, lattice)
         if base is None:
             return None
-        other = None if over is None else self._cut(self._overlay, over, slices, port)
+        other = None if over is None else self._cut(self._overlay, over, slices, port, lattice)
         gray = None if dose is None else self._dose_cut(dose, slices, port)
         size = lattice.size
         paint = late.fused_module().painted if complete else compose.painted
@@ -187,8 +192,9 @@ class Layers:
     def prepare(self, scene: Scene, slices: Slices, port: Viewport, lens: Pair | None) -> Iterator[None]:
         """Make `picture` and `isodose_lines` ready for a slice, one thing at a time."""
         for kept, layer in ((self._base, scene.base), (self._overlay, scene.overlay)):
-            if layer is not None:
-                self._cut(kept, layer, slices, port)
+            lattice = port.lattice(slices.box_mm)
+            if layer is not None and lattice is not None:
+                self._cut(kept, layer, slices, port, lattice)
                 yield
         if scene.dose is not None and scene.dose.lines:
             self.isodose_lines(scene.dose, slices, port)
@@ -207,7 +213,7 @@ class Layers:
 
         def make() -> tuple[Lines, ...]:
             made = self._other_dose.get(
-                key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices, port, None)
+                key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices.box_mm, port, None)
             )
             return _isodose_lines(made, dose)
 
@@ -217,34 +223,49 @@ class Layers:
         """The map along the slice."""
         shown = layer.map
         key = shown, layer.to_layer, port.plane, port.position_mm, slices.box_mm
-        return self._map.get(key, lambda: _cut(shown.values, shown.grid, layer.to_layer, slices, port, None))
+        return self._map.get(key, lambda: _cut(shown.values, shown.grid, layer.to_layer, slices.box_mm, port, None))
 
     def _plane_key(self, layer: Layer, port: Viewport) -> Hashable:
         return layer.image, layer.to_layer, port.plane, port.position_mm, self._arrivals.get(layer.image.id, 0)
 
-    def _cut(self, kept: Kept[Known | None], layer: Layer, slices: Slices, port: Viewport) -> Known | None:
+    def _cut(
+        self, kept: Kept[Known | None], layer: Layer, slices: Slices, port: Viewport, lattice: Lattice
+    ) -> Known | None:
         image = layer.image
         present = None if image.pending is None or image.complete else ~image.pending
-        key = self._plane_key(layer, port), slices.box_mm
-        return kept.get(key, lambda: _cut(image.voxels, image.grid, layer.to_layer, slices, port, present))
+        box = _seen(slices, lattice)
+        key = self._plane_key(layer, port), box
+        return kept.get(key, lambda: _cut(image.voxels, image.grid, layer.to_layer, box, port, present))
 
     def _dose_cut(self, dose: DoseLayer, slices: Slices, port: Viewport) -> Known | None:
         key = _dose_key(dose, slices, port)
-        return self._dose.get(key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices, port, None))
+        return self._dose.get(
+            key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices.box_mm, port, None)
+        )
 
 
 def _cut(
     array: NDArray[np.generic],
     grid: Grid,
     to_layer: Matrix,
-    slices: Slices,
+    box_mm: Box,
     port: Viewport,
     present: NDArray[np.bool_] | None,
 ) -> Known | None:
-    """A volume along the plane of a viewport, as far as the base image reaches."""
+    """A volume along the plane of a viewport, as far as a box reaches."""
     origin, plane = port.origin_mm, port.plane
-    made = cut(array, grid, to_layer, origin, plane.right, plane.down, box_mm=slices.box_mm, present=present)
+    made = cut(array, grid, to_layer, origin, plane.right, plane.down, box_mm=box_mm, present=present)
     return None if made is None else compose.known(made)
+
+
+def _seen(slices: Slices, lattice: Lattice) -> Box:
+    """The part of the base image that the view shows, and so much more that a small shift of the view needs no other cut."""
+    (x, y), (columns, rows), step = lattice.start_mm, lattice.size, lattice.step_mm
+    low, high = (x, y), (x + columns * step, y + rows * step)
+    least, most = slices.box_mm[:2], slices.box_mm[2:]
+    x0, y0 = (max(a, floor(b / SEEN_IN_MM - 0.5) * SEEN_IN_MM) for a, b in zip(least, low, strict=True))
+    x1, y1 = (min(a, ceil(b / SEEN_IN_MM + 0.5) * SEEN_IN_MM) for a, b in zip(most, high, strict=True))
+    return x0, y0, x1, y1
 
 
 def _straight(layer: Layer) -> bool:
