@@ -18,7 +18,12 @@ def plan_of(file: DicomFile, report: Report) -> Plan:
     ds = file.dataset
     groups = items(ds, "FractionGroupSequence")
     if len(groups) > 1:
-        report(file.path, "warning", f"the plan has {len(groups)} fraction groups: only the first is shown")
+        report(
+            file.path,
+            "warning",
+            f"the plan has {len(groups)} fraction groups: only the metersets of the first are shown, and nothing is derived from a "
+            "number of fractions",
+        )
     group = groups[0] if groups else Dataset()
     metersets = {
         n: number(b, "BeamMeterset")
@@ -39,7 +44,7 @@ def plan_of(file: DicomFile, report: Report) -> Plan:
         report(file.path, "warning", "it is a brachytherapy plan: its prescription is shown, its sources are not")
     elif not beams:
         report(file.path, "warning", "the plan has no beams")
-    fractions = integer(group, "NumberOfFractionsPlanned")
+    fractions = integer(group, "NumberOfFractionsPlanned") if len(groups) < 2 else None
     structures = item(ds, "ReferencedStructureSetSequence")
     return Plan(
         id=file.sop_uid,

@@ -371,6 +371,17 @@ def test_what_a_control_point_leaves_out_is_carried_over(tmp_path):
     assert beam.leaf_boundaries_mm == (("MLCX", (-5, 0, 5)),)
 
 
+def test_a_plan_of_several_fraction_groups_has_no_one_number_of_fractions(tmp_path):
+    """20 fractions, then a boost of 5: an EQD2 in 20 would be wrong, as would a limit for 5."""
+    ds = plan()
+    ds.FractionGroupSequence.append(item(NumberOfFractionsPlanned=20))
+    save(ds, tmp_path / "rp.dcm")
+    case = open_case([tmp_path])
+    assert case.plans[0].fractions is None
+    assert case.plans[0].prescribed_gy == 50
+    assert any("2 fraction groups" in m for m in messages(case, "warning"))
+
+
 def test_leaf_positions_of_a_wrong_number_are_left_out_with_a_line(tmp_path):
     ds = plan()
     ds.BeamSequence[0].ControlPointSequence[1].BeamLimitingDevicePositionSequence[0].LeafJawPositions = [1, 2, 3]
