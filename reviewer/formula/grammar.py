@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from reviewer.errors import InputError
@@ -285,11 +286,23 @@ class _Parser:
             raise self.error(f"a number in {unit} is expected")
         self.at += 1
         found = self.next
+        if found.text == "," and self._joined(3) and self.tokens[self.at + 1].kind == "number":
+            whole = Span(number.span.start, self.tokens[self.at + 1].span.end)
+            raise self.error(
+                "the decimal sign is a point", whole, f"write {number.text}.{self.tokens[self.at + 1].text} {unit}"
+            )
         if found.text != unit:
-            missing = "the unit is missing" if found.kind != "name" else f"“{found.text}” is not the unit {unit}"
-            raise self.error(missing, Span(number.span.start, number.span.end), f"write {number.text} {unit}")
+            at = Span(number.span.start, number.span.end)
+            if found.kind == "name":
+                raise self.error(f"“{found.text}” is not the unit {unit}", at, f"give it in {unit}")
+            raise self.error("the unit is missing", at, f"write {number.text} {unit}")
         self.at += 1
         return float(number.text)
+
+    def _joined(self, count: int) -> bool:
+        """Whether the last token and those that follow, `count` in all, stand without a blank between them."""
+        tokens = self.tokens[self.at - 1 : self.at - 1 + count]
+        return len(tokens) == count and all(a.span.end == b.span.start for a, b in pairwise(tokens))
 
     def operand(self) -> Node:
         token = self.next
