@@ -33,7 +33,7 @@ class Good:
 
     def gray(self, job):
         mu = sum(segment.mu for beam in job.beams for segment in beam.segments)
-        return job.body * np.float32(job.settings["scale"] * mu / 100)
+        return job.body_on_dose_lattice() * np.float32(job.settings["scale"] * mu / 100)
 
 
 class Segfault(Good):

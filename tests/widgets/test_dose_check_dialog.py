@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
 import shapely.affinity
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
 from reviewer_plugins.dose_pencil_beam import PencilBeam
 from reviewer_widgets.dialogs import dose_check_work
@@ -185,6 +186,50 @@ def test_a_crash_is_a_message_with_the_last_lines_and_the_window_goes_on(window,
     assert not dialog.trouble.isHidden()
     assert dialog.figures.isHidden()
     assert window.session.case is before
+    assert dialog.compute.isEnabled()
+
+
+HOSTILE = Path(__file__).parents[1] / "backends" / "hostile.py"
+HAPPENINGS = {
+    "Segfault": "crashed (SIGSEGV)",
+    "Hang": "had no answer after 3 s and was ended",
+    "Memory": "ran out of memory (its limit is 2.0 GB)",
+    "NotANumber": "the dose is not a number in 1 voxels",
+    "WrongGrid": "the grid asked for",
+    "Exit": "ended in the middle of its work, with exit status 3",
+    "Flood": "wrote more than 64 MB of messages",
+    "SaysCentiGray": "the dose is in 'cGy', not in Gy",
+}
+
+
+@pytest.mark.parametrize("name", HAPPENINGS)
+def test_whatever_a_backend_does_the_window_goes_on(window, qtbot, monkeypatch, name):
+    """Its event loop turns while the backend works; then there is the message, and case, view and engine list are as they were."""
+    hostile = replace(
+        Backend.here("dose", "test", f"{HOSTILE}:{name}"), time_s=3.0 if name == "Hang" else 120.0, memory_bytes=2 << 30
+    )
+    dialog = opened(window, qtbot, monkeypatch, hostile)
+    case, view = window.session.case, window.session.view
+    turns = []
+    timer = QTimer(dialog)
+    timer.timeout.connect(lambda: turns.append(dialog.compute.isEnabled()))
+    timer.start(0)
+    qtbot.mouseClick(dialog.compute, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.statements.text().startswith("✗"), timeout=150_000)
+    timer.stop()
+    assert turns.count(False) > 10, "the window stood still"
+    assert HAPPENINGS[name] in dialog.statements.text()
+    assert (window.session.case, window.session.view) == (case, view)
+    assert dialog.compute.isEnabled()
+
+
+def test_an_entry_point_that_leads_nowhere_is_grey(window, qtbot, monkeypatch):
+    dead = Backend.here("dose", "dead", "no_such_package.engine:Engine", "dead 1.0")
+    dialog = opened(window, qtbot, monkeypatch, dead, SCALED)
+    row = dialog.backends.findText("dead")
+    assert not dialog.backends.model().item(row).isEnabled()
+    assert "No module named 'no_such_package'" in dialog.backends.itemData(row, Qt.ItemDataRole.ToolTipRole)
+    assert dialog.backends.currentData() == SCALED
     assert dialog.compute.isEnabled()
 
 
