@@ -26,6 +26,7 @@ def in_cubes(  # type: ignore[no-untyped-def]
     running, words = np.zeros(OF_ROW), touched.view(np.uint64)
     known = weighted = 0.0
     minimum, maximum = np.inf, -np.inf
+    about = 1 + int(step / (2 * spacing.min()))
     for z in range(first[0], first[0] + layers):
         if not add_moments(
             moments, touched, pieces, cells, z * step, (z + 1) * step, borders, starts, segments, to_cells,
@@ -51,7 +52,9 @@ def in_cubes(  # type: ignore[no-untyped-def]
                 u = (first[2] + x + 0.5 + body[0]) * step
                 v = (first[1] + row + 0.5 + body[1]) * step
                 w = (z + 0.5 + body[2]) * step
-                dose, slope_u, slope_v, slope_w = _at(u, v, w, turn, shift, gray, origin, spacing, positions, slabs)
+                dose, slope_u, slope_v, slope_w, voxel = _at(
+                    u, v, w, turn, shift, gray, origin, spacing, positions, slabs
+                )
                 if not np.isfinite(dose):
                     continue
                 volume = min(integrals[0], 1.0)
@@ -60,6 +63,10 @@ def in_cubes(  # type: ignore[no-untyped-def]
                 spread = spread_of(body, slope_u * step, slope_v * step, slope_w * step)
                 if not np.isfinite(spread):
                     spread = 0.0
+                low, high = _extremes(gray, voxel, 0)
+                if dose - spread < low or dose + spread > high:  # a steep place need not be steep all over the cube
+                    low, high = _extremes(gray, voxel, about)
+                    spread = max(min(spread, high - dose, dose - low), 0.0)
                 minimum, maximum = min(minimum, dose - spread), max(maximum, dose + spread)
                 add(slopes, (dose - lowest) * per_level, spread * per_level, volume)
     return known, weighted, minimum, maximum
@@ -67,13 +74,13 @@ def in_cubes(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _at(u, v, w, turn, shift, gray, origin, spacing, positions, slabs):  # type: ignore[no-untyped-def]
-    """The dose at a point of the solid, NaN beyond the dose grid, and its slopes per mm along u, v, w."""
+    """The dose at a point of the solid, NaN beyond the dose grid, its slopes per mm along u, v, w, and the first of the voxels around."""
     dz, dy, dx = gray.shape
     x = (turn[0, 0] * u + turn[0, 1] * v + turn[0, 2] * w + shift[0] - origin[0]) / spacing[0]
     y = (turn[1, 0] * u + turn[1, 1] * v + turn[1, 2] * w + shift[1] - origin[1]) / spacing[1]
     h = turn[2, 0] * u + turn[2, 1] * v + turn[2, 2] * w + shift[2]
     if x < -0.5 or x > dx - 0.5 or y < -0.5 or y > dy - 0.5 or h < slabs[0] or h > slabs[dz]:
-        return np.nan, 0.0, 0.0, 0.0
+        return np.nan, 0.0, 0.0, 0.0, (0, 0, 0)
     k = min(max(np.searchsorted(positions, h) - 1, 0), max(dz - 2, 0))
     k2 = min(k + 1, dz - 1)
     gap = positions[k2] - positions[k] if k2 > k else 1.0
@@ -94,4 +101,20 @@ def _at(u, v, w, turn, shift, gray, origin, spacing, positions, slabs):  # type:
         slope_x * turn[0, 0] + slope_y * turn[1, 0] + slope_h * turn[2, 0],
         slope_x * turn[0, 1] + slope_y * turn[1, 1] + slope_h * turn[2, 1],
         slope_x * turn[0, 2] + slope_y * turn[1, 2] + slope_h * turn[2, 2],
+        (k, j, i),
     )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _extremes(gray, voxel, about):  # type: ignore[no-untyped-def]
+    """Lowest and highest of the eight voxels that begin with `voxel`, and of `about` more to all sides; what is not a number is neither."""
+    k, j, i = voxel
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    for z in range(max(k - about, 0), min(k + 2 + about, gray.shape[0])):
+        for y in range(max(j - about, 0), min(j + 2 + about, gray.shape[1])):
+            for x in range(max(i - about, 0), min(i + 2 + about, gray.shape[2])):
+                low, high = (
+                    (gray[z, y, x] if gray[z, y, x] < low else low),
+                    (gray[z, y, x] if gray[z, y, x] > high else high),
+                )
+    return low, high

@@ -233,6 +233,20 @@ def test_voxels_that_are_not_numbers_are_unknown(tilt):
     assert nothing.mean_gy is None
 
 
+@pytest.mark.parametrize("tilt", [0, 20])
+def test_a_noisy_dose_is_nowhere_more_than_its_hottest_voxel_nor_less_than_its_coldest(tilt):
+    """Linear interpolation stays between the voxels; a steep place carried on over a whole cell of a turned grid would not."""
+    body = sphere(planes_grid(np.arange(-30, 31, 3.0)), 25.0)
+    turn = np.deg2rad(tilt)
+    axes = np.array([[1, 0, 0], [0, np.cos(turn), np.sin(turn)], [0, -np.sin(turn), np.cos(turn)]])
+    dose = linear_dose(2.5, (0, 0, 0), axes=axes)
+    gray = np.random.default_rng(1).uniform(0, 60, dose.gray.shape).astype(np.float32)
+    found = dvh(body, Dose("noise", "noise", dose.grid, gray))
+    assert found.min_gy >= gray.min()
+    assert found.max_gy <= gray.max()
+    assert found.mean_gy == pytest.approx(30, abs=1)
+
+
 def test_negative_doses_count_as_they_are():
     body = sphere(planes_grid(np.arange(-15.0, 16.0)), 10)
     result = dvh(body, linear_dose(2.0, (0.5, 0, 0), at_origin=0.0))
