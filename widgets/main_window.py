@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import Problem
+from reviewer.case import Case, Problem
 from reviewer.errors import CancelledError, ReviewerError
 from reviewer.scene import ORIENTATIONS, Mode
 from reviewer.session import Session, with_dose_as_image
@@ -62,7 +62,7 @@ from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
 from .plans import PlanCommands
 from .saving import Saving
-from .theme import apply_theme, icon, theme, theme_changed
+from .theme import apply_theme, icon, styled_once, theme, theme_changed
 
 LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
 """Of the panel columns and what parts them, so that the views keep two thirds of 1280 pixels."""
@@ -78,10 +78,20 @@ DOSE_FOR_IMAGE = (
     "There is no image among these files: what is shown in grey is the dose grid itself, in Gy. "
     "Open it together with the series that it was made on."
 )
+ONLY_CINE = (
+    "There is a cine among these files, but no image to contour or to lay doses on: the cine is shown in Gating mode."
+)
 NO_IMAGE = (
     "There is no image among these files: contours and doses have nothing to lie on. "
     "Open them together with the series that they were made on."
 )
+
+
+def without_image(case: Case) -> str:
+    """What there is in a case without an image, and where it is shown."""
+    if case.doses:
+        return DOSE_FOR_IMAGE
+    return ONLY_CINE if case.cines else NO_IMAGE
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,17 @@ class MainWindow(QMainWindow):
         self._tool = "point"
         self._asked: Job | None = None
         self._opening: Any = None
+        self._make_rooms(remember)
+        with styled_once():
+            self._furnish()
+        self._draw()
+        self._restore()
+        self._show_recent()
+        self._arrange()
+        self._show_page()
 
+    def _make_rooms(self, remember: bool) -> None:
+        """Those who do the work of the window, and their commands."""
         self.strip = ErrorStrip()
         self.status = StatusStrip(self.session, self.jobs)
         self.actions_ = Actions(self, self.session)
@@ -154,6 +174,8 @@ class MainWindow(QMainWindow):
         )
         self._add_commands()
 
+    def _furnish(self) -> None:
+        """The panels, and where they stand."""
         menu_button = QToolButton()
         menu_button.setObjectName("banner.menu")
         menu_button.setProperty("role", "flat")
@@ -242,11 +264,6 @@ class MainWindow(QMainWindow):
         self._stopped.connect(self._reading_stopped)
         theme_changed.connect(self._draw)
         follow(self, self.session, self._refresh)
-        self._draw()
-        self._restore()
-        self._show_recent()
-        self._arrange()
-        self._show_page()
 
     # -- opening --------------------------------------------------------------------------------------------------------
 
@@ -281,7 +298,7 @@ class MainWindow(QMainWindow):
             self._keep_recent(request.paths)
         self._show_page()
         if not opening.case.images:
-            self.strip.tell(DOSE_FOR_IMAGE if opening.case.doses else NO_IMAGE)
+            self.strip.tell(without_image(opening.case))
         if any(not image.complete for image in opening.case.images):
             self._read_voxels(opening)
         self.opened.emit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -114,6 +116,19 @@ def apply_theme(app: QApplication, name: ThemeName) -> None:
     app.setStyleSheet(_style_sheet(_current))
     icon.cache_clear()
     theme_changed.emit(_current)
+
+
+@contextmanager
+def styled_once() -> Iterator[None]:
+    """Style what is built within at its end: else each widget is styled anew whenever it, or one around it, is put into another."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    sheet = app.styleSheet()
+    app.setStyleSheet("")
+    try:
+        yield
+    finally:
+        app.setStyleSheet(sheet)
 
 
 def body_font() -> QFont:
