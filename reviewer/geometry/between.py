@@ -8,7 +8,8 @@ Each plane's region is turned into a function of the plane that is negative insi
 
 and f is interpolated along w by a cubic through the four nearest planes. For discs f is rho^2 - r^2, a quadratic of w in every sphere,
 cylinder and cone, straight or slanted, so these are met exactly; so is every straight wall. A part without successor on the next plane
-ends in a cap that follows the parabola through its last three planes.
+ends in a cap that follows the parabola through its last three planes; there r is the radius of the largest disc within the part and s is +1
+throughout, so that a tube that lies in the planes, or a ring, closes as its thickness does.
 """
 
 from __future__ import annotations
@@ -34,13 +35,12 @@ Booleans = NDArray[np.bool_]
 Parts = tuple[Polygon, ...]
 Bounds = tuple[float, float, float, float]
 
-FINENESS_MM = ((25.0, 0.25, 0.5), (60.0, 0.5, 1.0), (250.0, 1.0, 1.0), (math.inf, 2.0, 1.0))
-"""Up to which size of a structure across the planes: its cells, and the largest distance between two levels at which the interpolation is
-evaluated. At a round end of radius r, levels h apart err by up to h^2 / 4 r^2 of the volume of a sphere, cells c by c^2 / 3 r^2."""
+STEP_MM = 1.0
+"""Largest distance between two levels at which the interpolation is evaluated."""
 
 FLAT = 0.25
-"""A cap is cut half-way to the next plane where its extrapolation still has this part (or more) of its depth there; the less it has,
-the farther out lies the cut, as far as the next plane for a cap that closes by itself."""
+"""A cap is cut half-way to the next plane where its extrapolation still has this part (or more) of its area there; the less it has, the
+farther out lies the cut, as far as the next plane for a cap that closes just there."""
 
 FARTHEST_MM = 40.0
 """Contours that lie farther from each other than this are joined half-way, as slabs would be."""
@@ -84,6 +84,11 @@ class Plane:
     reach_mm: float = 0.0
 
 
+def steps(length_mm: float, goes_on: bool) -> int:
+    """Into how many steps the distance of two planes is divided; at least two where not all there is in the one goes on in the other."""
+    return max(math.ceil(length_mm / STEP_MM - 1e-6), 1 if goes_on else 2)
+
+
 class Between:
     """Finds the layers between the planes of one structure.
 
@@ -91,10 +96,13 @@ class Between:
     """
 
     def __init__(self, bounds_mm: Floats) -> None:
-        """bounds_mm: lowest u, v and highest u, v of all planes. Smooth outlines are met to a few hundredths of a cell."""
+        """bounds_mm: lowest u, v and highest u, v of all planes.
+
+        A GTV is sought in cells of 0.5 mm, a liver in 1 mm, a body in 2 mm; smooth outlines are met to a few hundredths of a cell.
+        """
         extent = bounds_mm[2:] - bounds_mm[:2]
         size = math.sqrt(extent[0] * extent[1])
-        self.cell_mm, self.step_mm = next((cell, step) for limit, cell, step in FINENESS_MM if size < limit)
+        self.cell_mm = 0.5 if size < SMALL_MM else 1.0 if size < 250 else 2.0
         self._small = size < SMALL_MM
         low, high = self._rounded(bounds_mm[:2], math.floor), self._rounded(bounds_mm[2:], math.ceil)
         self._bounds: Bounds = (*low, *high)
@@ -107,20 +115,16 @@ class Between:
     @property
     def setting(self) -> Hashable:
         """What the layers between planes follow from, besides the planes."""
-        return (self.cell_mm, self.step_mm, self._bounds) if self._small else (self.cell_mm, self.step_mm)
+        return (self.cell_mm, self._bounds) if self._small else self.cell_mm
 
-    def steps(self, length_mm: float) -> int:
-        """Into how many steps the distance of two planes is divided."""
-        return math.ceil(length_mm / self.step_mm - 1e-6)
-
-    def layers(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> list[Layer]:
+    def layers(self, below: Sequence[Plane], above: Sequence[Plane], count: int, open_end: bool) -> list[Layer]:
         """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
 
         below:    the lower plane and up to two more downward; above: the upper plane and up to two more upward.
+        count:    into how many `steps` the distance of the two is divided.
         open_end: the grid ends here: one of the two planes is imagined one slice beyond, and nothing is known to be empty there.
         """
         start, length = below[0].w_mm, above[0].w_mm - below[0].w_mm
-        count = self.steps(length)
         if count < 2:
             return []
         lower, upper = below[0].parts, above[0].parts
@@ -130,8 +134,9 @@ class Between:
             edges, _ = segments_of([MultiPolygon(lower or upper)])
             return [Layer(start + low * length, start + high * length, edges)]
         filling = self._filling(below, above, open_end)
+        first, last = (0.5 / count if lower else 0.0), (1 - 0.5 / count if upper else 1.0)
         marks = {(i + 0.5) / count for i in range(count)} | {
-            c.cut for c in filling.caps + filling.hollows if 0.5 / count < c.cut < 1 - 0.5 / count
+            min(max(cap.cut, first), last) for cap in filling.caps + filling.hollows
         }
         found = []
         for low, high in pairwise(sorted(marks)):
@@ -246,7 +251,7 @@ class Between:
         place: _Place,
     ) -> _Cap:
         """The end of parts of the first of `planes` that have no successor on the other side."""
-        last = place.shape(parts, _to_the_middle(parts, planes[0]))
+        last = place.ending(parts, planes[0])
         f, d = last.f, last.d
         slope: Singles = np.zeros_like(f)
         curvature: Singles = np.zeros_like(f)
@@ -256,21 +261,18 @@ class Between:
             gap = abs(planes[1].w_mm - planes[0].w_mm)
             ended = _enclosed(ancestors, parts)
             ancestors = _filled(ancestors, ended)
-            before = place.shape(ancestors, _to_the_middle(ancestors, planes[1])).f
+            before = place.ending(ancestors, planes[1]).f
             slope = np.divide(f - before, gap, dtype=np.float32)
             older = _touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
             older = _filled(older, _ended(older, ancestors, ended))
             if older:
                 farther = abs(planes[2].w_mm - planes[1].w_mm)
-                oldest = place.shape(older, _to_the_middle(older, planes[2])).f
-                steeper = np.divide(before - oldest, farther, dtype=np.float32)
+                steeper = np.divide(before - place.ending(older, planes[2]).f, farther, dtype=np.float32)
                 curvature = np.divide(slope - steeper, gap + farther, dtype=np.float32)
         cap = _Cap(f, d, slope, curvature, gap, length, from_above, 1.0)
-        inside = d < 0
-        depth = float(f[inside].min()) if inside.any() else -1.0
-        left = float(cap.extrapolated(length)[inside].min()) / depth if inside.any() else 0.0
-        reach = 0.5 if open_end else 1 - 0.5 * min(max(left / FLAT, 0.0), 1.0)
-        return replace(cap, reach=reach)
+        left = np.count_nonzero(cap.at(0.0 if from_above else 1.0) < 0) / max(int(np.count_nonzero(d < 0)), 1)
+        reach = 1 - 0.5 * min(left / FLAT, 1.0) if left else cap.closing
+        return replace(cap, reach=min(reach, 0.5) if open_end else reach)
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,21 @@ class _Cap:
         """`reach` counted from the lower plane."""
         return 1 - self.reach if self.from_above else self.reach
 
-    def extrapolated(self, distance: float) -> Singles:
+    @property
+    def closing(self) -> float:
+        """From where on it is empty, as `reach`; 1 where it is not."""
+        inside = self.d < 0
+        f, slope, bend = (values[inside].astype(np.float64) for values in (self.f, self.slope, self.curvature))
+        rising = slope + self.gap_mm * bend
+        square = rising * rising - 4 * bend * f
+        with np.errstate(invalid="ignore"):
+            under = rising + np.sqrt(square)
+        closes = under > 0  # false, too, where there is no root
+        if not closes.all():
+            return 1.0
+        return min(float((-2 * f / under).max(initial=0.0)) / self.length_mm, 1.0)
+
+    def _extrapolated(self, distance: float) -> Singles:
         rising = np.float32(distance) * self.slope
         rising += np.float32(distance * (distance + self.gap_mm)) * self.curvature
         rising += self.f
@@ -320,7 +336,7 @@ class _Cap:
         beyond = 1 - t if self.from_above else t
         if beyond > self.reach:
             return np.full_like(self.f, OUTSIDE)
-        values = self.extrapolated(beyond * self.length_mm)
+        values = self._extrapolated(beyond * self.length_mm)
         values[self.d > self.length_mm / 2] = OUTSIDE
         return values
 
@@ -363,10 +379,14 @@ class _Shape:
     ring: NDArray[np.int32]
 
     @classmethod
-    def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float) -> _Shape:
+    def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float, ending: bool) -> _Shape:
         rings, part_of_ring = shapely.get_rings(np.asarray(parts, dtype=object), return_index=True)
-        radius = np.sqrt(shapely.area(shapely.polygons(rings)) / math.pi)
-        side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
+        if ending:
+            radius = np.array([_thickness(part) for part in parts])[part_of_ring]
+            side = np.ones(len(rings))
+        else:
+            radius = np.sqrt(shapely.area(shapely.polygons(rings)) / math.pi)
+            side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
         points, ring = shapely.get_coordinates(rings, return_index=True)
         points = points / cell - (lattice.x, lattice.y)
         same = ring[1:] == ring[:-1]
@@ -392,12 +412,18 @@ class _Place:
     lattice: Box
     box: Box
 
-    def shape(self, parts: Parts, reach_mm: float) -> _Shape:
+    def ending(self, parts: Parts, plane: Plane) -> _Shape:
+        """Of parts of a plane that end, or that they follow from: f by their thickness, known as far as their middle."""
+        radius = math.sqrt(max(part.area for part in parts) / math.pi)
+        to_the_middle = min(math.ceil(radius / REACH_STEP_MM) * REACH_STEP_MM, FARTHEST_MM)
+        return self.shape(parts, max(plane.reach_mm, to_the_middle), True)
+
+    def shape(self, parts: Parts, reach_mm: float, ending: bool = False) -> _Shape:
         """The same parts are asked for by the intervals to either side, and again after an edit of another plane."""
-        setting = (self.cell_mm, self.lattice, reach_mm)
+        setting = (self.cell_mm, self.lattice, reach_mm, ending)
         found = _shapes.get(parts, setting)
         if found is None:
-            found = _Shape.of(parts, self.lattice, self.cell_mm, reach_mm)
+            found = _Shape.of(parts, self.lattice, self.cell_mm, reach_mm, ending)
             found = _shapes.put(parts, found, self.lattice.rows * self.lattice.columns, setting)
         x, y = self.box.x - self.lattice.x, self.box.y - self.lattice.y
         there = slice(y, y + self.box.rows), slice(x, x + self.box.columns)
@@ -432,10 +458,9 @@ def reaches(regions: Sequence[Floats], apart_mm: Sequence[float], gaps_mm: Seque
     return found
 
 
-def _to_the_middle(parts: Parts, plane: Plane) -> float:
-    """`Plane.reach_mm` for parts whose cap is looked for: it closes in their middle."""
-    radius = math.sqrt(max(part.area for part in parts) / math.pi)
-    return max(plane.reach_mm, min(math.ceil(radius / REACH_STEP_MM) * REACH_STEP_MM, FARTHEST_MM))
+def _thickness(part: Polygon) -> float:
+    """Radius of the largest disc within a part, to a thousandth."""
+    return float(shapely.maximum_inscribed_circle(part, 1e-3 * math.sqrt(part.area)).length)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

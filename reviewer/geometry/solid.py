@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
 
-from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple
+from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
 from reviewer.geometry.memo import Memo, Recent
 from reviewer.geometry.region import Region, region_of_rings
@@ -187,14 +188,16 @@ def _build(stack: Stack) -> Solid:
         region = regions[k]
         return Plane(heights[k], () if region is None else _parts_of(region), reach[k])
 
+    goes_on = [_goes_on(*pair) for pair in pairwise(regions)]
+    counts = [steps(gap, whole) for gap, whole in zip(gaps.tolist(), goes_on, strict=True)]
     pieces: list[tuple[float, float, Floats, Region | None]] = []
     for k in occupied:
-        low = w[k] - gaps[k] / between.steps(gaps[k]) / 2
-        high = w[k] + gaps[k + 1] / between.steps(gaps[k + 1]) / 2
+        low = w[k] - gaps[k] / counts[k] / 2
+        high = w[k] + gaps[k + 1] / counts[k + 1] / 2
         pieces.append((float(low), float(high), edges[k], planes[k]))
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
         # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.
-        beyond = 1 if _goes_on(regions[k], regions[k + 1]) else 2
+        beyond = 1 if goes_on[k] else 2
         near = slice(max(k - beyond, 0), k + beyond + 2)
         open_end = k in (0, len(w))
         setting = (between.setting, open_end, k - near.start, tuple(heights[near]), reach[near])
@@ -203,16 +206,17 @@ def _build(stack: Stack) -> Solid:
             layers = between.layers(
                 [plane(j) for j in range(k, near.start - 1, -1)],
                 [plane(j) for j in range(k + 1, min(near.stop, len(heights)))],
+                counts[k],
                 open_end,
             )
             weight = 1 + sum(len(layer.segments) for layer in layers)
             _layers.put(regions[near], layers, weight, setting)
         pieces.extend((layer.low_mm, layer.high_mm, layer.segments, None) for layer in layers)
     pieces.sort(key=lambda piece: piece[0])
-    counts = np.array([0, *(len(piece[2]) for piece in pieces)], dtype=np.int64)
+    starts = np.cumsum([0, *(len(piece[2]) for piece in pieces)], dtype=np.int64)
     return Solid(
         np.array([piece[:2] for piece in pieces]),
-        np.cumsum(counts),
+        starts,
         np.concatenate([piece[2] for piece in pieces]),
         {n: piece[3] for n, piece in enumerate(pieces) if piece[3] is not None},
     )

@@ -84,7 +84,7 @@ def regions_between(grid: Grid, kept: dict[int, Region], wanted: Sequence[Gap]) 
         Plane(height, tuple(shapely.get_parts(kept[k]).tolist()), far)
         for height, k, far in zip(heights, numbers, reach, strict=True)
     ]
-    between = Between(shapely.total_bounds([kept[k] for k in numbers]), heights[-1] - heights[0])
+    between = Between(shapely.total_bounds([kept[k] for k in numbers]))
     found: dict[int, Region | None] = {}
     for gap in wanted:
         n = numbers.index(gap[0])
