@@ -498,6 +498,8 @@ def _open_volumes(
             if alike[volume.name] > 1:
                 volume = another(volume, alike[volume.name])
             named[name] = volume.name
+            if volume.doubt:
+                problems.append(Problem(name, "warning", volume.doubt))
             if volume.labels:
                 volumes.append(volume)
                 continue

@@ -40,7 +40,7 @@ LATTICE_TOLERANCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A file's voxels, (z, y, x), on a grid in a frame of its own. name: of its content, which is its id."""
+    """A file's voxels, (z, y, x), on a grid in a frame of its own. name: of its content, which is its id. doubt: a sentence about its place."""
 
     path: str
     name: str
@@ -48,6 +48,7 @@ class Volume:
     voxels: NDArray[np.generic]
     labels: bool
     reason: str
+    doubt: str = ""
 
 
 def is_volume(path: str) -> bool:
@@ -99,7 +100,10 @@ def read_volume(path: str) -> Volume:
         frame_of_volume(name), spacing[2],
     )  # fmt: skip
     labels, reason = _is_label_map(path, voxels)
-    return Volume(path, name, grid, voxels, labels, reason)
+    doubt = ""
+    if path.lower().endswith((".nii", ".nii.gz")):
+        doubt = _two_places(path, np.column_stack([direction * spacing, origin]), min(spacing))
+    return Volume(path, name, grid, voxels, labels, reason, doubt)
 
 
 def another(volume: Volume, number: int) -> Volume:
@@ -342,8 +346,47 @@ def _unpacked_length(path: str, enough: int) -> int:
     return length
 
 
-def _nifti_header(path: str) -> tuple[int, int] | None:
-    """Byte offset of the voxels and bits per voxel (vox_offset, bitpix) of a NIfTI-1 single file, None for another form."""
+def _two_places(path: str, taken: NDArray[np.float64], voxel_mm: float) -> str:
+    """What is to be said of a NIfTI-1 file whose qform and sform (codes above 0 both) put its voxels into different places; else nothing.
+
+    taken: (3, 4) map of voxel indices (x, y, z, 1) to LPS mm that SimpleITK made of the two. The quaternion's rotation is that of the
+    standard (nifti1.h, method 2), which counts in RAS.
+    """
+    found = _nifti_start(path)
+    if found is None:
+        return ""
+    header, order = found
+    codes = np.frombuffer(header, f"{order}i2", 2, 252)
+    if codes.min() <= 0:
+        return ""
+    b, c, d, *shift = np.frombuffer(header, f"{order}f4", 6, 256).astype(np.float64)
+    a = np.sqrt(max(1.0 - b * b - c * c - d * d, 0.0))
+    turn = np.array(
+        [
+            [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+            [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+            [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+        ]
+    )
+    steps = np.frombuffer(header, f"{order}f4", 4, 76).astype(np.float64)
+    by_quaternion = np.column_stack([turn * (steps[1], steps[2], steps[3] * (-1.0 if steps[0] < 0 else 1.0)), shift])
+    by_rows = np.frombuffer(header, f"{order}f4", 12, 280).reshape(3, 4).astype(np.float64)
+    last = np.frombuffer(header, f"{order}i2", 3, 42) - 1
+    corners = np.column_stack([np.array(list(np.ndindex(2, 2, 2))) * last, np.ones(8)])
+    ras = taken * np.array([[-1.0], [-1.0], [1.0]])
+
+    def apart_mm(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+        return float(np.linalg.norm(corners @ (one - other).T, axis=1).max())
+
+    apart = apart_mm(by_quaternion, by_rows)
+    if not apart > LATTICE_TOLERANCE * voxel_mm:
+        return ""
+    which = "sform" if apart_mm(ras, by_rows) < apart_mm(ras, by_quaternion) else "qform"
+    return f"its qform and its sform put it up to {apart:.1f} mm apart: it is shown where the {which} says"
+
+
+def _nifti_start(path: str) -> tuple[bytes, str] | None:
+    """The header of a NIfTI-1 file and its byte order as numpy writes it, None for another form."""
     opener = gzip.open if path.lower().endswith(".gz") else open
     try:
         with opener(path, "rb") as stream:
@@ -357,6 +400,15 @@ def _nifti_header(path: str) -> tuple[int, int] | None:
         return None
     if header[344:347] != b"n+1":
         raise InputError("it is not a NIfTI file (an Analyze file does not say how it lies in the patient)")
+    return header, order
+
+
+def _nifti_header(path: str) -> tuple[int, int] | None:
+    """Byte offset of the voxels and bits per voxel (vox_offset, bitpix) of a NIfTI-1 single file, None for another form."""
+    found = _nifti_start(path)
+    if found is None:
+        return None
+    header, order = found
     offset = float(np.frombuffer(header, f"{order}f4", 1, 108)[0])
     bits = int(np.frombuffer(header, f"{order}i2", 1, 72)[0])
     return (int(offset), bits) if 352 <= offset < 2**31 and bits > 0 else None

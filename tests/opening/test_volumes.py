@@ -172,3 +172,25 @@ def test_labels_of_a_plane_in_millimetres():
     regions = dict(regions_of_labels(plane, grid))
     assert regions[1].bounds == (9, 18.5, 13, 24.5)
     assert regions[2].bounds == (15, 21.5, 17, 24.5)
+
+
+@pytest.mark.parametrize(
+    "direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), (-1, 0, 0, 0, 0, 1, 0, 1, 0), (0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, -1)]
+)
+def test_a_nifti_file_that_says_two_places_is_told(tmp_path, direction):
+    """Its sform is moved by 20 mm along x; SimpleITK takes one of the two, without a word."""
+    path = tmp_path / "scan.nii"
+    write(path, np.arange(-12, 12, dtype=np.int16).reshape(2, 3, 4), direction)
+    assert all("qform" not in p.message for p in open_case([path]).problems)
+    header = bytearray(path.read_bytes())
+    codes = np.frombuffer(header, "<i2", 2, 252)
+    assert codes.min() > 0
+    moved = np.frombuffer(header, "<f4", 1, 292)[0] + 20
+    header[292:296] = np.float32(moved).tobytes()
+    path.write_bytes(header)
+    case = open_case([path])
+    (line,) = [p for p in case.problems if p.severity == "warning"]
+    assert "20.0 mm apart" in line.message
+    image = sitk.ReadImage(str(path))
+    which = "sform" if image.GetOrigin()[0] == pytest.approx(-moved) else "qform"
+    assert line.message.endswith(f"where the {which} says")
