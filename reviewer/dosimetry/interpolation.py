@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FAST = {"nnan", "nsz", "contract", "reassoc"}
-"""Where there are no NaN, loops may run through vector registers."""
+from reviewer.dosimetry.levels import FAST
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

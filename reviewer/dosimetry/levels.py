@@ -6,6 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+FAST = {"nnan", "nsz", "contract", "reassoc"}
+"""Where there are no NaN, loops may run through vector registers."""
+
 LEVELS = 8192
 """Dose levels of a curve, between about the lowest and the highest dose around the structure; values in between are interpolated."""
 
@@ -29,13 +32,29 @@ def add(slopes, level, spread, volume):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_row(slopes, doses, spreads, count, lowest, per_level, volume):  # type: ignore[no-untyped-def]
-    """Adds `volume` for each of `count` doses, as in `add`; returns the sum of the doses."""
+def add_row(slopes, rows, count, lowest, per_level, volume):  # type: ignore[no-untyped-def]
+    """Adds `volume` for each of `count` doses, as in `add`; returns the sum of the doses.
+
+    rows: single precision, in row 0 the doses and in row 1 their spreads; rows 2 and 3 are written over.
+    """
+    lows, highs = rows[2, :count], rows[3, :count]
+    _stretches(lows, highs, rows[0, :count], rows[1, :count], np.float32(lowest), np.float32(per_level))
     total = 0.0
     for n in range(count):
-        total += doses[n]
-        add(slopes, (doses[n] - lowest) * per_level, spreads[n] * per_level, volume)
+        low, high = np.float64(lows[n]), np.float64(highs[n])
+        _even(slopes, low, high, volume / (high - low))
+        total += rows[0, n]
     return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def _stretches(lows, highs, doses, spreads, lowest, per_level):  # type: ignore[no-untyped-def]
+    """Where among the levels, counted from half a level below the first, each dose begins and ends."""
+    half, none, last = np.float32(0.5), np.float32(0.0), np.float32(LEVELS - 1)
+    for n in range(len(lows)):
+        level = min(max((doses[n] - lowest) * per_level, none), last)
+        spread = max(min(spreads[n] * per_level, level, last - level), half)
+        lows[n], highs[n] = level - spread + half, level + spread + half
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -84,7 +84,7 @@ def in_voxels(  # type: ignore[no-untyped-def]
                                 minimum, maximum = min(minimum, lower), max(maximum, upper)
                             volume = part * size * px
                             known += volume * count
-                            weighted += volume * add_row(slopes, room[0], room[1], count, lowest, per_level, volume)
+                            weighted += volume * add_row(slopes, room, count, lowest, per_level, volume)
                             n += count * px
                             continue
                     n += 1
