@@ -119,6 +119,31 @@ def plastimatch(phantoms: dict[str, Job], work: Path) -> Peer:
     return peer
 
 
+def plastimatch_curves(
+    image: Path, structures: Path, dose: Path, rois: list[str], work: Path
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """ROI -> dose (Gy, steps of 0.01) and cc that receive at least that; nothing where it is not installed."""
+    if shutil.which("plastimatch") is None:
+        return {}
+    _run("plastimatch", "convert", "--input", image, "--output-img", work / "image.nrrd")
+    _run(
+        "plastimatch", "convert", "--input", structures, "--fixed", work / "image.nrrd", "--output-ss-img", work / "ss.nrrd",
+        "--output-ss-list", work / "ss.txt", "--output-prefix", work / "masks", "--prefix-format", "nrrd",
+    )  # fmt: skip
+    _run("plastimatch", "convert", "--input-dose-img", dose, "--output-dose-img", work / "dose.nrrd")
+    _run(
+        "plastimatch", "dvh", "--input-ss-img", work / "ss.nrrd", "--input-ss-list", work / "ss.txt",
+        "--input-dose", work / "dose.nrrd", "--output-csv", work / "dvh.csv", "--num-bins", "7000", "--bin-width", "0.01",
+    )  # fmt: skip
+    curves = _curves(work / "dvh.csv")
+    found = {}
+    for roi in rois:
+        mask = sitk.ReadImage(str(work / "masks" / f"{roi}.nrrd"))
+        volume = float(sitk.GetArrayViewFromImage(mask).sum()) * np.prod(mask.GetSpacing()) / 1000
+        found[roi] = curves[roi][0], curves[roi][1] * volume
+    return found
+
+
 def plastimatch_distances(mask: Path, output: Path) -> tuple[np.ndarray, float]:
     """Its distance map (Maurer) of a mask, mm, negative inside; and the volume of a voxel in mm3."""
     _run("plastimatch", "dmap", "--input", mask, "--output", output, "--algorithm", "maurer")

@@ -44,7 +44,10 @@ def main():
             for roi in rois:
                 try:
                     number = phantom["rois"][roi]
-                    found = values(dvhcalc.get_dvh(phantom["structures"], dose, number, **finer), job["questions"])
+                    curve = dvhcalc.get_dvh(phantom["structures"], dose, number, **finer)
+                    found = values(curve, job["questions"])
+                    if job.get("curves"):
+                        found["curve"] = [list(map(float, curve.bins[:-1])), list(map(float, curve.counts))]
                 except Exception as error:
                     found = {"failed": f"{type(error).__name__}: {error}"}
                 answers.setdefault(place, {}).setdefault(name, {})[roi] = found
