@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QLabel,
     QLineEdit,
+    QListWidget,
     QPushButton,
     QSlider,
     QTableView,
@@ -25,7 +26,7 @@ from PySide6.QtWidgets import (
 from reviewer_widgets.actions import GESTURES, VIEW_KEYS
 from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.dialogs.keys import as_markdown
-from reviewer_widgets.main_window import DOSE_FOR_IMAGE, MainWindow
+from reviewer_widgets.main_window import DOSE_FOR_IMAGE, MainWindow, without_image
 from reviewer_widgets.panels.structures_table import FILL, NAME, VISIBLE, VOLUME
 from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
@@ -293,7 +294,11 @@ def test_the_documentation_lists_the_same_keys(window):
 
 def test_the_palette_finds_and_carries_out(shown, qtbot):
     shown.actions_.trigger("help.palette")
-    field = find(shown, QLineEdit, "palette.field")
+    field, found = find(shown, QLineEdit, "palette.field"), find(shown, QListWidget, "palette.list")
+    qtbot.keyClicks(field, "decision")
+    assert found.item(0).text().startswith("Plans: Decision"), "its own words come before another's explanation"
+    assert found.count() > 1
+    field.clear()
     qtbot.keyClicks(field, "crossh show")
     assert shown.session.view.crosshair
     field.clear()
@@ -567,6 +572,12 @@ def test_a_dropped_folder_without_anything_usable_is_one_sentence(window, qtbot,
     assert len(window.strip.messages) == 1
     assert "Traceback" not in window.strip.messages[0]
     assert window.pages.currentWidget() is window.welcome
+
+
+def test_a_cine_without_image_is_said_to_be_there_and_where_it_is_shown():
+    cine = small_case().cines
+    assert "Gating" in without_image(Case(cines=cine))
+    assert "Gating" not in without_image(replace(small_case(), images=(), doses=(), cines=()))
 
 
 def test_a_dose_without_image_can_be_looked_at_and_the_strip_says_what_it_is(window, qtbot, tmp_path):

@@ -6,8 +6,10 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from ..actions import Actions, key_text
+from ..actions import Actions, Command, key_text
 from ..theme import RHYTHM
+
+NOT_AT_ALL = 9
 
 
 class CommandPalette(QDialog):
@@ -56,10 +58,11 @@ class CommandPalette(QDialog):
     def _fill(self, text: str) -> None:
         words = text.lower().split()
         self.list.clear()
-        for command in self._actions:
+        found = [(_likeness(c, words), c) for c in self._actions if c.name != "help.palette"]
+        for rank, command in sorted(found, key=lambda each: each[0]):
+            if rank == NOT_AT_ALL:
+                break
             name = f"{command.section}: {command.text.replace('…', '')}"
-            if command.name == "help.palette" or not all(w in f"{name} {command.tip}".lower() for w in words):
-                continue
             refusal = command.refusal()
             key = f"      {key_text(command.keys)}" if command.keys else ""
             item = QListWidgetItem(f"{name}{key}" if not refusal else f"{name}      ({refusal})")
@@ -76,3 +79,11 @@ class CommandPalette(QDialog):
             name = item.data(Qt.ItemDataRole.UserRole)
             self.close()
             self._actions.trigger(name)
+
+
+def _likeness(command: Command, words: list[str]) -> int:
+    """0 where the command's own words begin with what is typed, then where they hold it, its section does, its explanation."""
+    if command.text.lower().startswith(" ".join(words)):
+        return 0
+    places = (command.text, f"{command.section} {command.text}", f"{command.section} {command.text} {command.tip}")
+    return next((n for n, text in enumerate(places, 1) if all(w in text.lower() for w in words)), NOT_AT_ALL)
