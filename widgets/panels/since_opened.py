@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt
@@ -10,6 +10,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from reviewer.case import Structure
+from reviewer.geometry.memo import Memo
+from reviewer.geometry.region import Region
 from reviewer.session import Session
 
 from ..binding import Changes, follow
@@ -25,6 +27,9 @@ TIP = (
 
 
 LINES = 2
+
+KEPT = 1000
+"""How many states of structures are known again, after an undo."""
 
 
 class SinceOpened(QWidget):
@@ -45,7 +50,6 @@ class SinceOpened(QWidget):
         self._room = False
         self._session, self._numbers, self._drawing = session, numbers, drawing
         self._opened: dict[str, Structure] = {}
-        self._compared: tuple[Structure, Structure, str] | None = None
         numbers.follow(self._wanted)
         numbers.told.connect(self._show)
         follow(self, session, self._refresh)
@@ -54,6 +58,7 @@ class SinceOpened(QWidget):
 
     def _keep(self) -> None:
         self._opened = {s.id: s for s in self._session.case.structures}
+        self._known: Memo[str] = Memo(KEPT)
 
     def _refresh(self, changes: Changes) -> None:
         if changes.opened:
@@ -73,8 +78,7 @@ class SinceOpened(QWidget):
             return f"new since opened: {_count(now)}" if not now.empty else ""
         if now.empty:
             return "since opened: emptied"
-        known = self._compared
-        return known[2] if known is not None and known[0] is before and known[1].same_shape(now) else None
+        return self._known.get(*_key(before, now))
 
     def _wanted(self) -> Iterator[Want]:
         now = self._drawing.active
@@ -85,13 +89,17 @@ class SinceOpened(QWidget):
         def work(_: Progress) -> Any:
             return load("reviewer.comparison").change(before, now)
 
+        def say(text: str) -> None:
+            regions, rest = _key(before, now)
+            self._known.put(regions, text, rest=rest)
+
         def done(found: Any) -> None:
             shift = found.volume_cc[1] - found.volume_cc[0]
             hd95 = "" if found.hd95_mm is None else f" · HD95 {found.hd95_mm:.1f} mm"
-            self._compared = before, now, f"since opened: {shift:+.1f} cc · Dice {found.dice:.3f}{hd95}"
+            say(f"since opened: {shift:+.1f} cc · Dice {found.dice:.3f}{hd95}")
 
         def failed(error: Exception) -> None:
-            self._compared = before, now, f"since opened: not compared ({error})"
+            say(f"since opened: not compared ({error})")
 
         yield Want(("since opened", before, now), f"Comparing {now.name}", work, done, failed, long=True)
 
@@ -107,6 +115,11 @@ class SinceOpened(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._said.setGeometry(self.rect())
+
+
+def _key(before: Structure, now: Structure) -> tuple[tuple[Region, ...], Hashable]:
+    """What a comparison depends on: the regions of both, and where they lie."""
+    return (*before.planes.values(), *now.planes.values()), (now.id, tuple(before.planes), tuple(now.planes))
 
 
 def _count(structure: Structure) -> str:
