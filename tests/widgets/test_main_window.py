@@ -575,7 +575,7 @@ def test_a_dropped_folder_without_anything_usable_is_one_sentence(window, qtbot,
 
 
 def test_a_cine_without_image_is_said_to_be_there_and_where_it_is_shown():
-    cine = small_case().cines
+    cine = small_case(cine=True).cines
     assert "Gating" in without_image(Case(cines=cine))
     assert "Gating" not in without_image(replace(small_case(), images=(), doses=(), cines=()))
 
