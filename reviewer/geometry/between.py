@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
+# ruff: noqa: ANN001, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
 """What a structure is between two planes: shape-based interpolation (docs/decisions/0003-the-solid.md).
 
 Each plane's region is turned into a function of the plane that is negative inside and zero on the contour,
@@ -23,16 +23,25 @@ import numpy as np
 import shapely
 from numba import njit
 from numpy.typing import NDArray
-from shapely import MultiPolygon, Polygon
+from shapely import MultiPolygon
 
-from reviewer.geometry.edges import segments_of, square_distance
+from reviewer.geometry.edges import segments_of
 from reviewer.geometry.level import level_edges
-from reviewer.geometry.memo import Memo
+from reviewer.geometry.parts import (
+    Booleans,
+    Parts,
+    covered,
+    enclosed,
+    ended_in,
+    holes_of,
+    meeting,
+    pick,
+    touching,
+    without_holes,
+)
+from reviewer.geometry.shape import BLOCK, FAST, Box, Place, Shape, Singles
 
 Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-Booleans = NDArray[np.bool_]
-Parts = tuple[Polygon, ...]
 Bounds = tuple[float, float, float, float]
 
 STEP_MM = 1.0
@@ -42,25 +51,13 @@ FLAT = 0.25
 """A cap is cut half-way to the next plane where its extrapolation still has this part (or more) of its area there; the less it has, the
 farther out lies the cut, as far as the next plane for a cap that closes just there."""
 
-FARTHEST_MM = 40.0
-"""Contours that lie farther from each other than this are joined half-way, as slabs would be."""
-
 SMALL_MM = 60.0
 """A structure smaller than this across the planes is worked out around all of its planes at once."""
-
-BLOCK = 8
-"""Cells by which the lattice grows at a time."""
-
-REACH_STEP_MM = 5.0
-"""`Plane.reach_mm` comes in steps, so that a stroke on one plane leaves that of its neighbours alone."""
 
 ON_THE_EDGE = np.float32(1e-4)
 """mm2. Points of the lattice that lie on the surface itself count as this far outside, so that no two edges share a start."""
 
 OUTSIDE = np.float32(1e9)
-
-FAST = {"nnan", "nsz", "contract", "arcp"}
-"""There are no NaN in here, so that loops may run through vector registers."""
 
 
 @dataclass(frozen=True)
@@ -172,20 +169,20 @@ class Between:
     def _filling(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> _Filling:
         length = above[0].w_mm - below[0].w_mm
         lower, upper = below[0].parts, above[0].parts
-        met = _met(lower, upper)
-        pits, peaks = _enclosed(lower, upper), _enclosed(upper, lower)
+        met = meeting(lower, upper)
+        pits, peaks = enclosed(lower, upper), enclosed(upper, lower)
         # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
         # a stroke that pushes the outline over the border of a block leaves the others alone.
         near = [p.bounds for plane in (*below, *above) for p in plane.parts] if not self._small else [self._bounds]
         lattice = self._box(near, length / 2, BLOCK)
         box = self._box([p.bounds for p in lower + upper], length / 2)
-        place = _Place(self.cell_mm, lattice, box)
+        place = Place(self.cell_mm, lattice, box)
         pair = None
         if met.any():
-            going_on = _pick(lower, np.any(met, axis=1)), _pick(upper, np.any(met, axis=0))
+            going_on = pick(lower, np.any(met, axis=1)), pick(upper, np.any(met, axis=0))
             pair = self._pair(*going_on, pits, peaks, below, above, place)
-        caps = [self._cap((p,), below, length, False, open_end, place) for p in _pick(lower, ~np.any(met, axis=1))]
-        caps += [self._cap((p,), above, length, True, open_end, place) for p in _pick(upper, ~np.any(met, axis=0))]
+        caps = [self._cap((p,), below, length, False, open_end, place) for p in pick(lower, ~np.any(met, axis=1))]
+        caps += [self._cap((p,), above, length, True, open_end, place) for p in pick(upper, ~np.any(met, axis=0))]
         hollows = [self._cap((h,), _hollow(below), length, False, open_end, place) for h in pits]
         hollows += [self._cap((h,), _hollow(above), length, True, open_end, place) for h in peaks]
         return _Filling(pair, caps, hollows, box)
@@ -205,10 +202,10 @@ class Between:
         peaks: Parts,
         below: Sequence[Plane],
         above: Sequence[Plane],
-        place: _Place,
+        place: Place,
     ) -> _Pair:
         """The parts that go on from one plane to the next, without the holes that end: pits of the lower, peaks of the upper plane."""
-        lower, upper = _filled(lower, pits), _filled(upper, peaks)
+        lower, upper = without_holes(lower, pits), without_holes(upper, peaks)
         first, second = place.shape(lower, below[0].reach_mm), place.shape(upper, above[0].reach_mm)
         before, gap_before, follows = self._next(lower, pits, below, place)
         after, gap_after, goes_on = self._next(upper, peaks, above, place)
@@ -229,16 +226,16 @@ class Between:
         return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2)
 
     def _next(
-        self, parts: Parts, ended: Parts, planes: Sequence[Plane], place: _Place
-    ) -> tuple[_Shape | None, float, Booleans]:
+        self, parts: Parts, ended: Parts, planes: Sequence[Plane], place: Place
+    ) -> tuple[Shape | None, float, Booleans]:
         """Shape of the second of `planes` without what became of the holes `ended`, its distance from the first, and which rings of the first's
         `parts` go on there."""
         if len(planes) < 2 or not planes[1].parts:
             return None, 1.0, np.zeros(sum(1 + len(part.interiors) for part in parts), dtype=np.bool_)
-        there = _filled(planes[1].parts, _ended(planes[1].parts, parts, ended))
+        there = without_holes(planes[1].parts, ended_in(planes[1].parts, parts, ended))
         goes_on: list[bool] = []
         for part in parts:
-            goes_on += [bool(_met((part,), there).any()), *(not _covered(hole, there) for hole in _holes((part,)))]
+            goes_on += [bool(meeting((part,), there).any()), *(not covered(hole, there) for hole in holes_of((part,)))]
         return place.shape(there, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), np.array(goes_on)
 
     def _cap(
@@ -248,26 +245,26 @@ class Between:
         length: float,
         from_above: bool,
         open_end: bool,
-        place: _Place,
+        place: Place,
     ) -> _Cap:
         """The end of parts of the first of `planes` that have no successor on the other side."""
-        last = place.ending(parts, planes[0])
+        last = place.ending(parts, planes[0].reach_mm)
         f, d = last.f, last.d
         slope: Singles = np.zeros_like(f)
         curvature: Singles = np.zeros_like(f)
         gap = 0.0
-        ancestors = _touching(parts, planes[1].parts) if len(planes) > 1 else ()
+        ancestors = touching(parts, planes[1].parts) if len(planes) > 1 else ()
         if ancestors:
             gap = abs(planes[1].w_mm - planes[0].w_mm)
-            ended = _enclosed(ancestors, parts)
-            ancestors = _filled(ancestors, ended)
-            before = place.ending(ancestors, planes[1]).f
+            ended = enclosed(ancestors, parts)
+            ancestors = without_holes(ancestors, ended)
+            before = place.ending(ancestors, planes[1].reach_mm).f
             slope = np.divide(f - before, gap, dtype=np.float32)
-            older = _touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
-            older = _filled(older, _ended(older, ancestors, ended))
+            older = touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
+            older = without_holes(older, ended_in(older, ancestors, ended))
             if older:
                 farther = abs(planes[2].w_mm - planes[1].w_mm)
-                steeper = np.divide(before - place.ending(older, planes[2]).f, farther, dtype=np.float32)
+                steeper = np.divide(before - place.ending(older, planes[2].reach_mm).f, farther, dtype=np.float32)
                 curvature = np.divide(slope - steeper, gap + farther, dtype=np.float32)
         cap = _Cap(f, d, slope, curvature, gap, length, from_above, 1.0)
         left = np.count_nonzero(cap.at(0.0 if from_above else 1.0) < 0) / max(int(np.count_nonzero(d < 0)), 1)
@@ -360,76 +357,6 @@ class _Filling:
         return values
 
 
-@dataclass(frozen=True)
-class Box:
-    """Points of a lattice: the first column and row, which are multiples of the cell from the origin, and how many there are."""
-
-    x: int
-    y: int
-    columns: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """f and d of the module's docstring on the lattice, and the number of the ring that each point is nearest to."""
-
-    f: Singles
-    d: Singles
-    ring: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float, ending: bool) -> _Shape:
-        rings, part_of_ring = shapely.get_rings(np.asarray(parts, dtype=object), return_index=True)
-        if ending:
-            radius = np.array([_thickness(part) for part in parts])[part_of_ring]
-            side = np.ones(len(rings))
-        else:
-            radius = np.sqrt(shapely.area(shapely.polygons(rings)) / math.pi)
-            side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
-        points, ring = shapely.get_coordinates(rings, return_index=True)
-        points = points / cell - (lattice.x, lattice.y)
-        same = ring[1:] == ring[:-1]
-        ring = ring[:-1][same]
-        segments = np.hstack([points[:-1][same], points[1:][same]])
-        number = ring.astype(np.int32)
-        return cls(
-            *_distances(
-                segments, radius[ring], side[ring], number, lattice.rows, lattice.columns, cell, reach_mm / cell + 2
-            )
-        )
-
-
-_shapes: Memo[_Shape] = Memo(5_000_000)
-"""Shapes by their parts; the weight is the number of points, of 12 bytes each: 60 MB, about two livers."""
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where shapes are worked out, in all of the lattice near an interval, and the box of it that is asked for."""
-
-    cell_mm: float
-    lattice: Box
-    box: Box
-
-    def ending(self, parts: Parts, plane: Plane) -> _Shape:
-        """Of parts of a plane that end, or that they follow from: f by their thickness, known as far as their middle."""
-        radius = math.sqrt(max(part.area for part in parts) / math.pi)
-        to_the_middle = min(math.ceil(radius / REACH_STEP_MM) * REACH_STEP_MM, FARTHEST_MM)
-        return self.shape(parts, max(plane.reach_mm, to_the_middle), True)
-
-    def shape(self, parts: Parts, reach_mm: float, ending: bool = False) -> _Shape:
-        """The same parts are asked for by the intervals to either side, and again after an edit of another plane."""
-        setting = (self.cell_mm, self.lattice, reach_mm, ending)
-        found = _shapes.get(parts, setting)
-        if found is None:
-            found = _Shape.of(parts, self.lattice, self.cell_mm, reach_mm, ending)
-            found = _shapes.put(parts, found, self.lattice.rows * self.lattice.columns, setting)
-        x, y = self.box.x - self.lattice.x, self.box.y - self.lattice.y
-        there = slice(y, y + self.box.rows), slice(x, x + self.box.columns)
-        return _Shape(found.f[there], found.d[there], found.ring[there])
-
-
 def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
     """Whether all the planes that bear on the interval show the same region: then so does everything between, and a cap is flat."""
     reach = 2 if below[0].parts and above[0].parts else 3
@@ -438,189 +365,9 @@ def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
     return all(len(s) == len(first) and bool(shapely.equals_exact(s, first, 0.0).all()) for s in shown[1:])
 
 
-def reaches(regions: Sequence[Floats], apart_mm: Sequence[float], gaps_mm: Sequence[float]) -> list[float]:
-    """`Plane.reach_mm` of successive planes, from their edges; those of empty planes have no rows.
-
-    apart_mm: `apart` of each plane and the next, 0 where one of them is empty.
-    """
-    apart = [0.0, 0.0, *apart_mm, 0.0, 0.0]
-    empty = [True] * 3 + [not len(edges) for edges in regions] + [True] * 3
-    found = []
-    for k, edges in enumerate(regions):
-        if empty[k + 3]:
-            found.append(0.0)
-            continue
-        reach = max(apart[k] + apart[k + 1], apart[k + 2] + apart[k + 3])
-        if any(empty[k : k + 7]):  # a cap is near: its extrapolation looks into the middle of the region
-            reach = max(reach, math.sqrt(_area(edges) / math.pi))
-        reach = math.ceil(reach / REACH_STEP_MM) * REACH_STEP_MM
-        found.append(min(reach, FARTHEST_MM) + max(gaps_mm[k : k + 2]) / 2)
-    return found
-
-
-def _thickness(part: Polygon) -> float:
-    """Radius of the largest disc within a part, to a thousandth."""
-    return float(shapely.maximum_inscribed_circle(part, 1e-3 * math.sqrt(part.area)).length)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _area(edges):  # type: ignore[no-untyped-def]
-    doubled = 0.0
-    for m in range(len(edges)):
-        doubled += edges[m, 0] * edges[m, 3] - edges[m, 2] * edges[m, 1]
-    return abs(doubled) / 2
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def apart(some, others):  # type: ignore[no-untyped-def]
-    """About the Hausdorff distance of two contours: of about fifty points of each from the other."""
-    farthest = 0.0
-    for one, other in ((some, others), (others, some)):
-        for m in range(0, len(one), len(one) // 50 + 1):
-            square = np.inf
-            for n in range(len(other)):
-                square = min(square, square_distance(other, n, one[m, 0], one[m, 1]))
-            farthest = max(farthest, square)
-    return np.sqrt(farthest)
-
-
-def simple(lower: Parts, upper: Parts) -> bool:
-    """Whether all parts of two planes go on from the one to the other, and no hole ends: then no third plane bears on what lies between."""
-    met = _met(lower, upper)
-    if not met.size or not (met.any(axis=1).all() and met.any(axis=0).all()):
-        return False
-    return not _enclosed(lower, upper) and not _enclosed(upper, lower)
-
-
-def _met(some: Parts, others: Parts) -> Booleans:
-    """(len(some), len(others)) which overlap."""
-    if not some or not others:
-        return np.zeros((len(some), len(others)), dtype=np.bool_)
-    met: Booleans = shapely.intersects(
-        np.asarray(some, dtype=object)[:, None], np.asarray(others, dtype=object)[None, :]
-    )
-    return met
-
-
-def _pick(parts: Parts, chosen: Booleans) -> Parts:
-    return parts if chosen.all() else tuple(p for p, wanted in zip(parts, chosen, strict=True) if wanted)
-
-
-def _touching(parts: Parts, others: Parts) -> Parts:
-    """Those of `others` that overlap any of `parts`."""
-    return _pick(others, np.asarray(_met(parts, others).any(axis=0)))
-
-
-def _enclosed(parts: Parts, others: Parts) -> Parts:
-    """Holes of `parts` that lie wholly in the solid of `others`: they end between the two planes."""
-    holes = _holes(parts)
-    return tuple(hole for hole in holes if _covered(hole, others))
-
-
-def _covered(hole: Polygon, parts: Parts) -> bool:
-    return any(part.covers(hole) for part in parts)
-
-
-def _holes(parts: Parts) -> Parts:
-    return tuple(Polygon(ring) for part in parts for ring in part.interiors)
-
-
 def _hollow(planes: Sequence[Plane]) -> list[Plane]:
     """The planes of the holes instead of the parts."""
-    return [Plane(p.w_mm, _holes(p.parts), p.reach_mm) for p in planes]
-
-
-def _ended(parts: Parts, nearer: Parts, ended: Parts) -> Parts:
-    """Holes of `parts` that end before the `nearer` plane, or go on in holes of it that have `ended` themselves."""
-    return (*_enclosed(parts, nearer), *_touching(ended, _holes(parts)))
-
-
-def _filled(parts: Parts, holes: Parts) -> Parts:
-    """The parts without those of their holes, and without what lies in these."""
-    if not holes:
-        return parts
-    closed = [hole.exterior for hole in holes]
-    whole = [
-        Polygon(part.exterior, [ring for ring in part.interiors if not any(ring.equals(other) for other in closed)])
-        for part in parts
-    ]
-    return tuple(part for part in whole if not any(hole.covers(part) for hole in holes))
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
-    """f, d (mm) and the ring of the nearest segment at every lattice point; segments in cells, (m, 4).
-
-    radius, side, ring_of: of each segment. Farther from the contour than `reach` cells, d and f are those at that distance.
-    """
-    nearest = np.full((ny, nx), -1, dtype=np.int32)
-    square = np.full((ny, nx), np.float32(reach * reach))
-    inside = np.zeros((ny, nx), dtype=np.bool_)
-    none, one = np.float32(0.0), np.float32(1.0)
-    count = len(segments)
-    x0, y0 = segments[:, 0].astype(np.float32), segments[:, 1].astype(np.float32)
-    ex, ey = (segments[:, 2] - segments[:, 0]).astype(np.float32), (segments[:, 3] - segments[:, 1]).astype(np.float32)
-    inverse, away = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
-    for m in range(count):
-        length = ex[m] * ex[m] + ey[m] * ey[m]
-        inverse[m] = one / length if length > none else none
-    # Block by block: the segments that can be nearest to any of its points are those hardly farther from its middle than the nearest.
-    radius_of_block = (BLOCK - 1) / np.sqrt(2.0)
-    for top in range(0, ny, BLOCK):
-        for left in range(0, nx, BLOCK):
-            middle_x, middle_y = np.float32(left + (BLOCK - 1) / 2), np.float32(top + (BLOCK - 1) / 2)
-            closest = np.float32(np.inf)
-            for m in range(count):
-                px, py = middle_x - x0[m], middle_y - y0[m]
-                t = min(max((px * ex[m] + py * ey[m]) * inverse[m], none), one)
-                dx, dy = px - t * ex[m], py - t * ey[m]
-                away[m] = dx * dx + dy * dy
-                closest = min(closest, away[m])
-            limit = np.sqrt(closest) + 2 * radius_of_block + 0.01
-            if np.sqrt(closest) - radius_of_block > reach:
-                continue
-            limit = np.float32(limit * limit)
-            bottom, right = min(top + BLOCK, ny), min(left + BLOCK, nx)
-            for m in range(count):
-                if away[m] > limit:
-                    continue
-                number, start, slope_x, slope_y, per = np.int32(m), np.float32(left) - x0[m], ex[m], ey[m], inverse[m]
-                for row in range(top, bottom):
-                    py = np.float32(row) - y0[m]
-                    there, whose = square[row, left:right], nearest[row, left:right]
-                    for n in range(len(there)):
-                        px = start + np.float32(n)
-                        t = min(max((px * slope_x + py * slope_y) * per, none), one)
-                        dx, dy = px - t * slope_x, py - t * slope_y
-                        s = dx * dx + dy * dy
-                        whose[n] = number if s < there[n] else whose[n]
-                        there[n] = min(s, there[n])
-    # Even-odd: every point to the right of a crossing changes sides.
-    for m in range(count):
-        xa, ya, xb, yb = segments[m]
-        for row in range(max(int(np.ceil(min(ya, yb))), 0), min(int(np.ceil(max(ya, yb))), ny)):
-            column = max(int(np.ceil(xa + (row - ya) / (yb - ya) * (xb - xa))), 0)
-            if column < nx:
-                inside[row, column] = not inside[row, column]
-    widest = radius.max()
-    f = np.empty((ny, nx), dtype=np.float32)
-    d = np.empty((ny, nx), dtype=np.float32)
-    for y in range(ny):
-        odd = False
-        for x in range(nx):
-            odd = odd != inside[y, x]
-            distance = np.sqrt(np.float64(square[y, x])) * cell
-            if odd:
-                distance = -distance
-            d[y, x] = distance
-            m = nearest[y, x]
-            if m < 0:
-                nearest[y, x] = ring_of[0]
-                f[y, x] = 2 * widest * distance
-            else:
-                nearest[y, x] = ring_of[m]
-                f[y, x] = 2 * radius[m] * distance + side[m] * distance * distance
-    return f, d, nearest
+    return [Plane(p.w_mm, holes_of(p.parts), p.reach_mm) for p in planes]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)

@@ -15,9 +15,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import shapely
 
-from reviewer.geometry.between import Between, Layer, Parts, Plane, apart, reaches, simple, steps
+from reviewer.geometry.between import Between, Layer, Plane, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
 from reviewer.geometry.memo import Memo, Recent
+from reviewer.geometry.parts import Parts, simple
+from reviewer.geometry.reach import apart, reaches
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.stack import Stack
 

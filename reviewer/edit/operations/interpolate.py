@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from reviewer.edit.operations.outline import simplified
 from reviewer.edit.operations.planes import Changes, differing, slice_name
 from reviewer.errors import InputError
-from reviewer.geometry.between import Between, Plane, apart, reaches
+from reviewer.geometry.between import Between, Plane
 from reviewer.geometry.edges import rings_of_segments, segments_of
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.memo import Memo
+from reviewer.geometry.reach import apart, reaches
 from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.stack import Stack
 
