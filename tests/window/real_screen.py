@@ -15,7 +15,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 SIZE = 1280, 800
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 
 
 def need(program: str) -> str:
