@@ -81,9 +81,9 @@ class Plane:
     reach_mm: float = 0.0
 
 
-def steps(length_mm: float, goes_on: bool) -> int:
-    """Into how many steps the distance of two planes is divided; at least two where not all there is in the one goes on in the other."""
-    return max(math.ceil(length_mm / STEP_MM - 1e-6), 1 if goes_on else 2)
+def steps(length_mm: float) -> int:
+    """Into how many steps the distance of two planes is divided."""
+    return math.ceil(length_mm / STEP_MM - 1e-6)
 
 
 class Between:

