@@ -83,7 +83,7 @@ class Ground:
                 return None
             other = self._limit(number, limit, plane)
             if other is not None:
-                kept = region_of((shapely.intersection if limit.inside else shapely.difference)(kept, other))
+                kept = region_of((shared if limit.inside else without)(kept, other))
             elif limit.inside:
                 return None
         return kept if kept is None or self._target.values is None else self._in_range(plane, kept)

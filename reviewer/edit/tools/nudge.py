@@ -9,6 +9,7 @@ import shapely
 from reviewer.edit.tools.setting import checked, setting
 from reviewer.edit.tools.sweep import SweepStroke
 from reviewer.edit.tools.tool import Draft, Pen, Target, changed, settled
+from reviewer.geometry.overlay import united, without
 from reviewer.geometry.region import Region, region_of
 
 SMALLEST_FILL_MM2 = 0.02
@@ -95,4 +96,4 @@ class NudgeStroke(SweepStroke):
         allowed = {} if filling is None else self._ground.allowed({plane: filling})
         if plane not in allowed:
             return region
-        return settled((shapely.difference if self.erasing else shapely.union)(region, allowed[plane]))
+        return settled((without if self.erasing else united)(region, allowed[plane]))
