@@ -60,7 +60,7 @@ def test_an_edit_works_out_only_what_it_reaches(monkeypatch):
     monkeypatch.setattr(
         solids.Between,
         "layers",
-        lambda self, below, above, end: computed.append(below[0].w_mm) or layers(self, below, above, end),
+        lambda self, below, above, *rest: computed.append(below[0].w_mm) or layers(self, below, above, *rest),
     )
     changed = affinity.scale(structure.planes[6], 0.9, 0.9)
     solid(replace(structure, planes={**structure.planes, 6: changed}))
@@ -114,7 +114,7 @@ def test_an_outline_across_the_border_of_a_lattice_leaves_far_planes_alone(monke
     monkeypatch.setattr(
         solids.Between,
         "layers",
-        lambda self, below, above, end: computed.append(below[0].w_mm) or layers(self, below, above, end),
+        lambda self, below, above, *rest: computed.append(below[0].w_mm) or layers(self, below, above, *rest),
     )
     solid(replace(structure, planes={**structure.planes, 12: structure.planes[12].union(box(0, 0, 70, 3))}))
     assert computed
