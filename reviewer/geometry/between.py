@@ -23,7 +23,7 @@ import numpy as np
 import shapely
 from numba import njit
 from numpy.typing import NDArray
-from shapely import MultiPolygon
+from shapely import MultiPolygon, Polygon
 
 from reviewer.geometry.edges import segments_of
 from reviewer.geometry.level import level_edges
@@ -181,9 +181,20 @@ class Between:
         if met.any():
             going_on = pick(lower, np.any(met, axis=1)), pick(upper, np.any(met, axis=0))
             pair = self._pair(*going_on, pits, peaks, below, above, place)
-        caps = [self._cap((p,), below, length, False, open_end, place) for p in pick(lower, ~np.any(met, axis=1))]
-        caps += [self._cap((p,), above, length, True, open_end, place) for p in pick(upper, ~np.any(met, axis=0))]
-        hollows = [self._cap((h,), _hollow(below), length, False, open_end, place) for h in pits]
+        caps: list[_Cap] = []
+        hollows: list[_Cap] = []
+        for parts, planes, from_above in (
+            (pick(lower, ~np.any(met, axis=1)), below, False),
+            (pick(upper, ~np.any(met, axis=0)), above, True),
+        ):
+            for part in parts:
+                young = _young(part, planes)
+                (whole,) = without_holes((part,), young)
+                caps.append(self._cap((whole,), planes, length, from_above, open_end, place))
+                hollows += [
+                    replace(self._cap((h,), planes[:1], length, from_above, open_end, place), reach=1.0) for h in young
+                ]
+        hollows += [self._cap((h,), _hollow(below), length, False, open_end, place) for h in pits]
         hollows += [self._cap((h,), _hollow(above), length, True, open_end, place) for h in peaks]
         return _Filling(pair, caps, hollows, box)
 
@@ -363,6 +374,14 @@ def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
     shown = [p.parts for side in (below, above) for p in takewhile(lambda p: bool(p.parts), side[:reach])]
     first = shown[0]
     return all(len(s) == len(first) and bool(shapely.equals_exact(s, first, 0.0).all()) for s in shown[1:])
+
+
+def _young(part: Polygon, planes: Sequence[Plane]) -> Parts:
+    """Holes of a part of the first of `planes` that have only just begun, as the dent does that an organ cuts into the end of a target: beyond
+    the plane the part closes as if they were not there, less what they take of it. A hole that holds another part is none of them."""
+    before = planes[1].parts if len(planes) > 1 else ()
+    others = tuple(p for p in planes[0].parts if p is not part)
+    return tuple(hole for hole in enclosed((part,), before) if not touching((hole,), others))
 
 
 def _hollow(planes: Sequence[Plane]) -> list[Plane]:

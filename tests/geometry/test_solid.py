@@ -232,3 +232,26 @@ def test_contours_that_pass_through_lattice_points_give_whole_floors():
     found = solid(body)
     for prism, area in enumerate(found.areas_mm2):
         assert found.floor(prism).area == pytest.approx(area, rel=1e-6)
+
+
+@pytest.mark.parametrize("slices", [1.0, 2.0, 2.5, 3.0])
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_target_whose_end_an_organ_dents(slices, side):
+    """A sphere of 17 mm less one of 20 mm whose centre lies 30 mm away along the stack: the ring at its end is on one or two planes only.
+
+    Common volume of two spheres: pi (a + b - d)^2 (d^2 + 2 d (a + b) - 3 (a - b)^2) / 12 d.
+    """
+    a, b, d = 17.0, 20.0, 30.0
+    truth = 4 / 3 * math.pi * a**3 - math.pi * (a + b - d) ** 2 * (d**2 + 2 * d * (a + b) - 3 * (a - b) ** 2) / (12 * d)
+    grid = planes_grid((np.arange(41) - 20) * slices)
+
+    for offset in np.arange(8) / 8 * slices:
+
+        def rings(w, offset=offset):
+            along = side * (w - offset)
+            outer, dent = a**2 - along**2, b**2 - (along - d) ** 2
+            if outer <= max(dent, 0.0):
+                return None
+            return [circle(math.sqrt(outer)), *([circle(math.sqrt(dent))] if dent > 0 else [])]
+
+        assert volume_cc(stack(grid, rings)) * 1000 == pytest.approx(truth, rel=0.015)
