@@ -1,108 +1,113 @@
-"""Contouring from end to end, as a person does it: draw on five slices, interpolate, leave, come back, compare with what was opened."""
+"""Contouring the demo as a person does it: redraw the stomach on five slices, interpolate, PTVopt follows, leave, come back, compare."""
 
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import subprocess
 import sys
-import time
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from real_screen import SIZE, Screen, save, until
-from shapely import Point
-
-from reviewer.case import Case, Image, Patient, Structure, StructureSet
-from reviewer.dicom.write import write_case
-from reviewer.geometry.grid import Grid
 
 pytestmark = [pytest.mark.window, pytest.mark.slow]
 
-UID = "1.2.826.0.1.3680043.10.2"
-FIRST, MIDDLE = 4, (503, 405)
-"""Plane that the stomach is drawn on as it is opened; the middle of the axial view on the screen."""
+CONTOUR, STOMACH = (968, 19), (565, 330)
+"""On the screen: the mode, and a place in the stomach on the slice that the demo opens with."""
 
-MM_PER_PIXEL = 0.3
-"""About, with an image of 160 mm fitted into the axial view."""
+DAY = ("--set", 1, "--with-set", 1, "-s", "PTV_1", "-s", "Stomach")
+"""The structures of the day, for the comparison."""
 
+NAME, FORMULA = (240, 29), (240, 59)
+"""In the dialogue of a formula."""
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A CT, a GTV of 20 mm radius, a stomach beside it on one slice, and a PTVopt that keeps off the stomach by a formula."""
-    grid = Grid.from_directions(
-        (1, 0, 0), (0, 1, 0), [(-80.0, -80.0, 4.0 * k) for k in range(20)], (2.5, 2.5), (64, 64), f"{UID}.9"
-    )
-    image = Image(
-        f"{UID}.1",
-        "CT",
-        "even",
-        grid,
-        np.full((20, 64, 64), 40, np.int16),
-        study_uid=f"{UID}.8",
-        patient_position="HFS",
-    )
-    planes = {k: Point(0, 0).buffer(20) for k in range(4, 16)}
-    gtv = Structure("gtv", "GTV", grid, planes, "GTV", (255, 0, 0), image.id, 2)
-    stomach = Structure("s", "Stomach", grid, {FIRST: Point(30, 0).buffer(8)}, "ORGAN", (0, 255, 0), image.id, 1)
-    opt = replace(gtv, id="o", name="PTVopt", type="PTV", number=3, formula="GTV - (Stomach + 3 mm)", frozen=True)
-    case = Case(
-        Patient("DRAWN^TEST", "W2", "O"),
-        (image,),
-        (StructureSet(f"{UID}.2", "drawn", (stomach, gtv, opt), image.id, f"{UID}.9"),),
-    )
-    where = tmp_path / "case"
-    where.mkdir()
-    write_case(case, where)
-    return where
+WHICH, TAKE_IT = (168, 298), (14, 412)
+"""The field of the slices that are cleared, and the edge of the button, with no tool in the hand."""
+
+START, END = (505, 350), (405, 375)
+"""A way from beside the stomach into PTV_1; the picture stays where it is from slice to slice."""
 
 
-def started(screen: Screen, tmp_path: Path, path: Path) -> subprocess.Popen[str]:
-    environment = {
-        **screen.environment,
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-    }
-    program = subprocess.Popen(
-        [sys.executable, "-m", "reviewer", "open", str(path)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    until(lambda: "DRAWN TEST" in screen.xdotool("search", "--name", "DRAWN TEST", "getwindowname"), "no window")
-    window = screen.xdotool("search", "--name", "DRAWN TEST").splitlines()[0]
-    screen.xdotool("windowmove", window, 0, 0)
-    screen.xdotool("windowsize", window, *SIZE)
-    screen.xdotool("windowfocus", window)
-    until(lambda: red(screen, tmp_path) > 50, "the contour does not appear")
-    return program
+class Desk:
+    """The window on its screen, and hands. What has come of them is read from the workspace, so that nothing is waited for by the clock."""
 
+    def __init__(self, screen: Screen, folder: Path) -> None:
+        self.screen, self.folder = screen, folder
 
-def red(screen: Screen, tmp_path: Path) -> int:
-    """How many pixels of the axial view have the GTV's colour."""
-    view = screen.picture(tmp_path)[100:700, 225:780]
-    return int(((view[:, :, 0] > 150) & (view[:, :, 1] < 110) & (view[:, :, 2] < 110)).sum())
+    def open(self, *words: object) -> subprocess.Popen[str]:
+        environment = {
+            **self.screen.environment,
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+        }
+        program = subprocess.Popen(
+            [sys.executable, "-m", "reviewer", *map(str, words)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.window("HEPAR DEMO")
+        window = self.screen.xdotool("search", "--name", "HEPAR DEMO").splitlines()[0]
+        self.screen.xdotool("windowmove", window, 0, 0)
+        self.screen.xdotool("windowsize", window, *SIZE)
+        until(lambda: self.colours(*STOMACH) > 100, "no image appears")
+        return program
 
+    def colours(self, x: int, y: int) -> int:
+        """The largest value about a place of the screen."""
+        return int(self.screen.picture(self.folder)[y - 10 : y + 10, x - 10 : x + 10].max())
 
-def key(screen: Screen, *names: str) -> None:
-    for name in names:
-        screen.xdotool("key", name)
-        time.sleep(0.15)
+    def blue(self, x: int, y: int) -> bool:
+        """Whether a button that can be pressed is there."""
+        red, _, blue = self.screen.picture(self.folder)[y, x]
+        return bool(blue > 150 and blue > 2 * red)
 
+    def window(self, title: str) -> str:
+        """Wait for it, and let it have the keyboard: there is no window manager here."""
+        until(lambda: bool(self.screen.xdotool("search", "--onlyvisible", "--name", title)), f"no window {title}")
+        found = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()[-1]
+        self.screen.xdotool("windowfocus", "--sync", found)
+        return found
 
-def drag(screen: Screen, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """From one place of the slice to another, mm."""
-    places = [np.array(start) + (np.array(end) - start) * share for share in np.linspace(0, 1, 12)]
-    pixels = [(round(MIDDLE[0] + x / MM_PER_PIXEL), round(MIDDLE[1] + y / MM_PER_PIXEL)) for x, y in places]
-    screen.xdotool("mousemove", *pixels[0])
-    screen.xdotool("mousedown", 1)
-    for pixel in pixels[1:]:
-        screen.xdotool("mousemove", *pixel)
-        time.sleep(0.02)
-    screen.xdotool("mouseup", 1)
-    time.sleep(0.3)
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.screen.xdotool("key", key)
+
+    def type(self, text: str) -> None:
+        self.screen.xdotool("type", "--delay", "30", text)
+
+    def click(self, x: int, y: int) -> None:
+        self.screen.xdotool("mousemove", x, y, "click", 1)
+
+    def command(self, name: str) -> None:
+        """By the palette."""
+        self.press("ctrl+k")
+        self.type(name)
+        self.press("Return")
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        way = np.linspace(start, end, 12).round().astype(int).tolist()
+        moves = [word for x, y in way[1:] for word in ("mousemove", x, y, "sleep", 0.02)]
+        self.screen.xdotool("mousemove", *way[0], "mousedown", 1, *moves, "mouseup", 1)
+
+    @property
+    def done(self) -> list[str]:
+        """What the journal on the disk holds: the labels of all edits."""
+        kept = list(self.folder.rglob("*.reviewer"))
+        if not kept:
+            return []
+        with closing(sqlite3.connect(f"file:{kept[0]}?mode=ro", uri=True)) as file:
+            if not file.execute("SELECT name FROM sqlite_master WHERE name = 'entry'").fetchall():
+                return []  # just being made
+            return [label for (label,) in file.execute("SELECT label FROM entry WHERE kind = 'edit' ORDER BY number")]
+
+    def until_done(self, *labels: str) -> None:
+        until(lambda: self.done[-len(labels) :] == list(labels), f"the journal lacks {labels}: {self.done}")
 
 
 def told(*words: object) -> dict:
@@ -114,59 +119,75 @@ def told(*words: object) -> dict:
     return json.loads(done.stdout)
 
 
-def workspaces(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "data").rglob("*.reviewer"))
+def of_the_day(info: dict) -> dict[str, dict]:
+    """The structures of the last set, by name."""
+    return {s["name"]: s for s in info["structures"]}
 
 
-def test_draw_on_five_slices_interpolate_leave_and_come_back(screen: Screen, folder: Path, tmp_path: Path):
-    before = {s["name"]: s for s in told("info", folder)["structures"]}
-    program = started(screen, tmp_path, folder)
+def source_of(workspace: Path) -> Path:
+    """The folder of the files that a workspace refers to."""
+    with closing(sqlite3.connect(f"file:{workspace}?mode=ro", uri=True)) as file:
+        paths = [Path(path) for (path,) in file.execute("SELECT path FROM source")]
+    return Path(os.path.commonpath(paths))
+
+
+def left(desk: Desk, program: subprocess.Popen[str]) -> None:
+    desk.press("ctrl+q")
+    assert program.wait(60) == 0
+    said = program.stdout.read() if program.stdout else ""
+    assert "Traceback" not in said, said
+
+
+def test_redraw_the_stomach_on_five_slices_interpolate_leave_and_come_back(screen: Screen, tmp_path: Path):
+    desk = Desk(screen, tmp_path)
+    program = desk.open("demo")
     try:
-        screen.xdotool("mousemove", 970, 19, "click", 1)  # Contour
-        time.sleep(1.0)
-        screen.xdotool("mousemove", *MIDDLE, "click", 1)
-        key(screen, "Tab", "shift+Tab")  # the stomach, then from it back to the last one, PTVopt
-        key(screen, "ctrl+k")
-        screen.xdotool("type", "--delay", "40", "freeze")
-        key(screen, "Return")
-        time.sleep(1.0)
-        screen.xdotool("mousemove", *MIDDLE)
-        key(screen, "Tab", "b")  # the stomach, on its only slice
-        for _ in range(5):
-            key(screen, "Prior", "Prior")
-            drag(screen, (12.0, 0.0), (40.0, 0.0))
+        desk.click(*CONTOUR)
+        desk.command("new derived")
+        dialog = desk.window("New derived structure")
+        for place, text in ((NAME, "PTVopt"), (FORMULA, "PTV_1 - (Stomach + 5 mm) ")):
+            screen.xdotool("mousemove", "--window", dialog, *place, "click", "--repeat", 3, 1)
+            desk.type(text)
+        until(lambda: desk.press("ctrl+Return") or "Build PTVopt" in desk.done, "PTVopt is not made")
+        desk.window("HEPAR DEMO")
+
+        screen.xdotool("mousemove", *STOMACH)
+        desk.press("q")
+        desk.command("clear slices")
+        desk.window("HEPAR DEMO")
+        until(lambda: desk.blue(*TAKE_IT), "the slices to clear are not proposed")
+        desk.click(*WHICH)
+        desk.press("a", "Return", "Return")
+        desk.until_done("Clear slices Stomach")
+        screen.xdotool("mousemove", *START)
+        desk.press("b")
+        for slices in range(5):
+            desk.drag(START, END)
+            desk.until_done(*["Brush on Stomach"] * (slices + 1))
+            desk.press("Prior", "Prior")
         save(screen.picture(tmp_path), tmp_path / "drawn.png")
-        key(screen, "i")
-        time.sleep(1.5)
-        key(screen, "Return")
-        time.sleep(1.5)
+        desk.press("i", "Return")
+        desk.until_done("Interpolate Stomach")
         save(screen.picture(tmp_path), tmp_path / "interpolated.png")
-        key(screen, "ctrl+s")
-        key(screen, "ctrl+q")
-        assert program.wait(60) == 0
-        said = program.stdout.read() if program.stdout else ""
-        assert "Traceback" not in said, said
+        desk.press("ctrl+s")
+        left(desk, program)
+        (kept,) = tmp_path.rglob("*.reviewer")
+        demo, after = source_of(kept), of_the_day(told("info", kept))
+        before = of_the_day(told("info", demo))
+        assert after["Stomach"]["planes"] == 9, "five slices, and four between them"
+        assert after["PTV_1"]["volume_cc"] == pytest.approx(before["PTV_1"]["volume_cc"])
+        # The strokes of 16 mm end in the middle of PTV_1, and PTVopt keeps off them by 5 mm.
+        assert after["PTVopt"]["volume_cc"] < before["PTV_1"]["volume_cc"] - 1.0
+        compared = {s["name"]: s for s in told("compare", kept, "--with", demo, *DAY)["structures"]}
+        assert compared["PTV_1"]["dice"] == pytest.approx(1.0)
+        assert compared["Stomach"]["dice"] < 0.1
+
+        program = desk.open("open", kept)
+        desk.window("HEPAR DEMO")
+        left(desk, program)
+        assert of_the_day(told("info", kept)) == after
     finally:
+        save(screen.picture(tmp_path), tmp_path / "last.png")
         if program.poll() is None:
             program.kill()
             program.wait(20)
-
-    (kept,) = workspaces(tmp_path)
-    after = {s["name"]: s for s in told("info", kept)["structures"]}
-    assert after["Stomach"]["planes"] == 11, "five slices, the one that was there, and five between them"
-    assert after["GTV"]["volume_cc"] == pytest.approx(before["GTV"]["volume_cc"])
-    # The brush went 8 mm deep into the GTV, and PTVopt keeps off it by 3 mm.
-    assert after["PTVopt"]["volume_cc"] < before["PTVopt"]["volume_cc"] - 1.0
-    compared = {s["name"]: s for s in told("compare", kept, "--with", folder)["structures"]}
-    assert compared["GTV"]["dice"] == pytest.approx(1.0)
-    assert compared["Stomach"]["dice"] < 0.5
-
-    program = started(screen, tmp_path, kept)
-    try:
-        key(screen, "ctrl+q")
-        assert program.wait(60) == 0
-    finally:
-        if program.poll() is None:
-            program.kill()
-            program.wait(20)
-    assert {s["name"]: s for s in told("info", kept)["structures"]} == after
