@@ -10,7 +10,15 @@ import shiboken6
 from PySide6.QtCore import QObject, QSignalBlocker, Qt, QTimer
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QSlider
 
-from reviewer.changes import CaseOpened, Change, DosesChanged, ImagesChanged, StructuresChanged, ViewChanged
+from reviewer.changes import (
+    ApprovalChanged,
+    CaseOpened,
+    Change,
+    DosesChanged,
+    ImagesChanged,
+    StructuresChanged,
+    ViewChanged,
+)
 from reviewer.session import Session
 
 
@@ -100,7 +108,7 @@ def couple_combo(combo: QComboBox, session: Session, field: str, choices: Callab
         combo.setEnabled(any(not e.refusal and e.value is not None for e in entries))
 
     def refresh(changes: Changes) -> None:
-        if changes.view(field, "base") or changes.edited or changes.any(DosesChanged, ImagesChanged):
+        if changes.view(field, "base") or changes.edited or changes.any(DosesChanged, ImagesChanged, ApprovalChanged):
             show()
 
     def pick(row: int) -> None:

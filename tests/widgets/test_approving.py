@@ -85,6 +85,8 @@ def test_the_story_from_opening_to_paper(window, tmp_path, qtbot):
     qtbot.waitUntil(
         lambda: window.banner.approval.whole().startswith("✓ approved by Dupont^Marie"), timeout=PATIENCE_MS
     )
+    sets = window.structures.set_combo
+    qtbot.waitUntil(lambda: sets.itemText(sets.currentIndex()) == "Fraction 3 of 5 ✓", timeout=PATIENCE_MS)
     duodenum = next(s for s in group.structures if s.name == "Duodenum")
     edit = Edit.of("Rename", session.case, duodenum, replace(duodenum, name="Other"))
     with pytest.raises(InputError, match="approved by"):
@@ -115,6 +117,7 @@ def test_the_story_from_opening_to_paper(window, tmp_path, qtbot):
 
     window.actions_.trigger("review.reopen")
     sign(window, "Dupont^Marie", "radiation oncologist", "the stomach has filled")
+    qtbot.waitUntil(lambda: sets.itemText(sets.currentIndex()) == "Fraction 3 of 5", timeout=PATIENCE_MS)
     session.apply(edit)
     qtbot.waitUntil(lambda: not window.banner.approval.isVisible(), timeout=PATIENCE_MS)
     assert session.judging_refusal == ""
