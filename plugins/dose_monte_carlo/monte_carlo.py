@@ -8,17 +8,15 @@ its own, which has pyRadMC and numpy and no Reviewer; the host lends it `reviewe
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from numpy.typing import NDArray
 
 from reviewer.backends.aperture import openings
 from reviewer.backends.contract import BackendInfo, DoseJob, DoseResult, Floats, Lattice, Progress, Segment, Setting
+from reviewer.backends.photons import DEFAULT_BEAM, PUBLISHED_AT_MM, PhotonBeam, beams, table, why_not
 
 TABLES_MEV = 7.0
 """Up to here the multiple scattering of electrons is tabulated: one table, which takes minutes to make and is kept, does for every beam."""
@@ -38,8 +37,6 @@ LEAST_DENSITY = 0.05
 """Within the body. In real gas so little energy is left in so little mass that single electrons would be doses."""
 AIR = 0.001
 CM = 0.1
-DEFAULT_BEAM = "6 MV FFF"
-PUBLISHED_AT_MM = 1000.0
 
 BATCH = 500_000
 FEWEST_BATCHES = 12
@@ -54,45 +51,6 @@ CENTRE_MM, CENTRE_SHARE = 32.0, 0.85
 SCORED_MM = (20.0, 20.0, 6.0)
 
 MeV_PER_G = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class PhotonBeam:
-    """One of resources/photons, the beams of the pencil beam: quality, course across the field, blur of the focal spot, part from the head."""
-
-    name: str
-    energy_mv: float
-    tpr_20_10: float
-    focal_sigma_mm: float
-    extra_focal: float
-    extra_focal_sigma_mm: float
-    radius_mm: Floats
-    off_axis: Floats
-
-
-@cache
-def _table() -> bytes:
-    root = Path(__file__).parents[2]
-    folder = next(folder for folder in (root / "resources", root / "reviewer_resources") if folder.is_dir())
-    return (folder / "photons" / "beams.json").read_bytes()
-
-
-@cache
-def beams() -> Mapping[str, PhotonBeam]:
-    """By name; the off-axis radii are at 1000 mm from the source."""
-    return {
-        b["name"]: PhotonBeam(
-            b["name"],
-            b["energy_mv"],
-            b["tpr_20_10"],
-            b["focal_fwhm_mm"] / np.sqrt(8 * np.log(2)),
-            b["extra_focal"],
-            b["extra_focal_sigma_mm"],
-            np.array(b["radius_mm"], dtype=np.float64),
-            np.array(b["off_axis"], dtype=np.float64),
-        )
-        for b in json.loads(_table())["beams"]
-    }
 
 
 class MonteCarlo:
@@ -111,7 +69,7 @@ class MonteCarlo:
             "Apache-2.0",
             statistical=True,
             needs=("beams", "density"),
-            data_sha256=hashlib.sha256(_table()).hexdigest(),
+            data_sha256=hashlib.sha256(table()).hexdigest(),
         )
 
     def settings(self) -> Sequence[Setting]:
@@ -145,12 +103,7 @@ class MonteCarlo:
             version("warp-lang")
         except PackageNotFoundError as missing:
             return f"{missing.name} is not in its environment; `reviewer backends --install monte-carlo` makes one"
-        if job is not None and not job.beams:
-            return "the plan has no beams"
-        energies = sorted({b.energy_mv for b in job.beams if b.energy_mv is not None}) if job is not None else []
-        if any(not 4.0 <= e <= 8.0 for e in energies):
-            return f"the plan has beams of {', '.join(f'{e:g}' for e in energies)} MV; the beam data are of 6 and 7 MV"
-        return None
+        return why_not(job) if job is not None else None
 
     def compute(self, job: DoseJob, progress: Progress) -> DoseResult:
         beam = beams()[str(job.settings["beam"])]

@@ -2,11 +2,12 @@
 
 The pencil kernel follows from the beam's quality (`kernel`) and is a sum of a few depth curves, each with a lateral kernel of its own. So per
 beam as many convolutions of the fluence in the isocentre plane, and in each voxel as many values looked up along its ray, at its
-radiological depth. Fluence: aperture, course across the field, blur of the focal spot, and the wide part from the head (`beam`).
+radiological depth. Fluence: aperture, course across the field, blur of the focal spot, and the wide part from the head (`reviewer.backends.photons`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -27,8 +28,9 @@ from reviewer.backends.contract import (
     Setting,
     Value,
 )
+from reviewer.backends.photons import DEFAULT_BEAM, PhotonBeam, beams, table, why_not
 
-from .beam import PhotonBeam, beams, data_sha256
+from . import kernel
 from .kernel import DEPTH_STEP_MM, PIXEL_MM, REACH_MM, components, index_of
 from .rays import collect, trace
 
@@ -40,7 +42,6 @@ SSD_STEP_MM = 5.0
 SAME_DIRECTION = 1e-9
 REFERENCE_FIELD_MM = 100.0
 THREADS = 2
-DEFAULT_BEAM = "6 MV FFF"
 
 
 class PencilBeam:
@@ -54,7 +55,7 @@ class PencilBeam:
             "2.0",
             "Apache-2.0",
             needs=("beams", "density"),
-            data_sha256=data_sha256(),
+            data_sha256=hashlib.sha256(kernel.table() + table()).hexdigest(),
         )
 
     def settings(self) -> Sequence[Setting]:
@@ -78,12 +79,7 @@ class PencilBeam:
         )  # fmt: skip
 
     def available(self, job: DoseJob | None) -> str | None:
-        if job is not None and not job.beams:
-            return "the plan has no beams"
-        energies = sorted({b.energy_mv for b in job.beams if b.energy_mv is not None}) if job is not None else []
-        if any(not 4.0 <= e <= 8.0 for e in energies):
-            return f"the plan has beams of {', '.join(f'{e:g}' for e in energies)} MV; the beam data are of 6 and 7 MV"
-        return None
+        return why_not(job) if job is not None else None
 
     def compute(self, job: DoseJob, progress: Progress) -> DoseResult:
         settings = job.settings
@@ -239,9 +235,9 @@ def convolved(
     out = np.empty((len(pixels), ny, nx), dtype=np.float32)
     half = pixels.shape[1] // 2
     places = np.arange(-half, half + 1)
-    for n, kernel in enumerate(pixels):
+    for n, lateral in enumerate(pixels):
         weights = np.zeros(size)
-        weights[np.ix_(places % size[0], places % size[1])] = kernel
+        weights[np.ix_(places % size[0], places % size[1])] = lateral
         out[n] = np.fft.irfft2(spectrum * np.fft.rfft2(weights), size)[:ny, :nx]
     return out
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from reviewer_plugins.dose_pencil_beam import PencilBeam, kernel
-from reviewer_plugins.dose_pencil_beam.beam import beams
 
 from reviewer.backends.beams import TABLE_TO_PATIENT, beam_axes, beams_of, patient_matrix
 from reviewer.backends.contract import BeamInput, DoseJob, Lattice, Leaves, Segment
+from reviewer.backends.photons import beams
 from reviewer.case import Aperture, Beam, ControlPoint, Plan
 
 

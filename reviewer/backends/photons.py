@@ -1,20 +1,21 @@
-"""What is known of a treatment beam: its quality, its fluence across the field, and the blur of its edges."""
+"""What is known of a treatment beam (resources/photons): its quality, its fluence across the field, and the blur of its edges.
+
+Imports nothing that an environment of an engine's own, which has numpy and is lent `reviewer.backends`, may lack.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
-from reviewer.backends.contract import Floats
+from reviewer.backends.contract import DoseJob, Floats
 
-from . import kernel
-
+DEFAULT_BEAM = "6 MV FFF"
 PUBLISHED_AT_MM = 1000.0
 """Distance from the source at which the fluence across the field is given: elsewhere it is that of the same angle."""
 SIGMA_OF_FWHM = 1 / np.sqrt(8 * np.log(2))
@@ -41,8 +42,11 @@ class PhotonBeam:
 
 
 @cache
-def _table() -> bytes:
-    return files("reviewer_resources").joinpath("photons", "beams.json").read_bytes()
+def table() -> bytes:
+    """resources/photons/beams.json, found beside this package: the resources are no package where the engine has an environment of its own."""
+    root = Path(__file__).parents[2]
+    folder = next(folder for folder in (root / "resources", root / "reviewer_resources") if folder.is_dir())
+    return (folder / "photons" / "beams.json").read_bytes()
 
 
 @cache
@@ -60,10 +64,15 @@ def beams() -> Mapping[str, PhotonBeam]:
             np.array(b["off_axis"], dtype=np.float64),
             b["source"],
         )
-        for b in json.loads(_table())["beams"]
+        for b in json.loads(table())["beams"]
     }
 
 
-@cache
-def data_sha256() -> str:
-    return hashlib.sha256(kernel.table() + _table()).hexdigest()
+def why_not(job: DoseJob) -> str | None:
+    """Why these beams cannot stand for those of a plan."""
+    if not job.beams:
+        return "the plan has no beams"
+    energies = sorted({b.energy_mv for b in job.beams if b.energy_mv is not None})
+    if any(not 4.0 <= e <= 8.0 for e in energies):
+        return f"the plan has beams of {', '.join(f'{e:g}' for e in energies)} MV; the beam data are of 6 and 7 MV"
+    return None
