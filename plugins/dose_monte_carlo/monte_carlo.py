@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 
 from reviewer.backends.aperture import openings
 from reviewer.backends.contract import BackendInfo, DoseJob, DoseResult, Floats, Lattice, Progress, Segment, Setting
-from reviewer.backends.photons import DEFAULT_BEAM, PUBLISHED_AT_MM, PhotonBeam, beams, table, why_not
+from reviewer.backends.photons import (
+    PUBLISHED_AT_MM,
+    PhotonBeam,
+    beams,
+    machine_settings,
+    machine_statements,
+    table,
+    why_not,
+)
 
 TABLES_MEV = 7.0
 """Up to here the multiple scattering of electrons is tabulated: one table, which takes minutes to make and is kept, does for every beam."""
@@ -78,22 +86,7 @@ class MonteCarlo:
                 "uncertainty", "Statistical uncertainty", "number", 1.5, "%", 0.3, 10.0, (),
                 "One standard deviation in voxels above half of the highest dose; half of it takes four times as long",
             ),
-            Setting(
-                "beam", "Beam", "choice", DEFAULT_BEAM, choices=tuple(beams()),
-                tooltip="FFF: without flattening filter, as both MR-linacs are",
-            ),
-            Setting(
-                "tpr_20_10", "TPR20,10", "number", 0.0, "", 0.0, QUALITY[-1], (),
-                "Beam quality by TRS-398, as measured at the machine; 0 for that of the beam chosen",
-            ),
-            Setting(
-                "gray_per_100_mu", "Calibration", "number", 1.0, "Gy", 0.1, 10.0, (),
-                "Dose of 100 MU in water, 10 × 10 cm² field, in a point at the isocentre",
-            ),
-            Setting(
-                "calibration_depth_mm", "Depth of the calibration", "number", 13.0, "mm", 10.0, 300.0, (),
-                "Depth in water of that point",
-            ),
+            *machine_settings(highest_tpr=QUALITY[-1]),
             Setting("seed", "Seed", "integer", 1, "", 0, 2**31 - 1, (), "The same seed gives the same dose again"),
         )  # fmt: skip
 
@@ -138,20 +131,16 @@ class MonteCarlo:
             gray += dose
             variance += np.square(per_unit * answer.sigma).transpose(2, 1, 0) + np.square(share * dose)
             histories += answer.histories
-        energies = {b.energy_mv for b in job.beams if b.energy_mv is not None} - {beam.energy_mv}
-        statements: tuple[str, ...] = (
+        statements = (
             f"generic {beam.name} beam (TPR20,10 {quality:.3f}), no magnetic field, not commissioned",
             "an independent Monte Carlo: not a substitute for that of the treatment planning system",
             "dose to water: every tissue is water of its electron density, also lung and bone",
             f"gas within the body is taken as {100 * LEAST_DENSITY:g} % of water",
             "one spectrum in the whole field, no electrons from the treatment head: the first 15 mm may lack dose",
             "leaves are opaque and sharp: no leakage, rounded ends or tongue and groove",
-            f"monitor units: {float(job.settings['gray_per_100_mu']):g} Gy per 100 MU for 10 × 10 cm² at the isocentre in "
-            f"{depth:g} mm of water; not calibrated to the machine",
             f"{histories / 1e6:.0f} million photons",
+            *machine_statements(job, beam),
         )
-        if energies:
-            statements += (f"the plan's beams have {', '.join(f'{e:g}' for e in sorted(energies))} MV",)
         inside = body.astype(np.float32)
         return DoseResult(gray.astype(np.float32) * inside, statements, np.sqrt(variance).astype(np.float32) * inside)
 

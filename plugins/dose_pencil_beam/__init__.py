@@ -28,7 +28,7 @@ from reviewer.backends.contract import (
     Setting,
     Value,
 )
-from reviewer.backends.photons import DEFAULT_BEAM, PhotonBeam, beams, table, why_not
+from reviewer.backends.photons import PhotonBeam, beams, machine_settings, machine_statements, table, why_not
 
 from . import kernel
 from .kernel import DEPTH_STEP_MM, PIXEL_MM, REACH_MM, components, index_of
@@ -59,24 +59,7 @@ class PencilBeam:
         )
 
     def settings(self) -> Sequence[Setting]:
-        return (
-            Setting(
-                "beam", "Beam", "choice", DEFAULT_BEAM, choices=tuple(beams()),
-                tooltip="FFF: without flattening filter, as both MR-linacs are",
-            ),
-            Setting(
-                "tpr_20_10", "TPR20,10", "number", 0.0, "", 0.0, 0.745, (),
-                "Beam quality by TRS-398, as measured at the machine; 0 for that of the beam chosen",
-            ),
-            Setting(
-                "gray_per_100_mu", "Calibration", "number", 1.0, "Gy", 0.1, 10.0, (),
-                "Dose of 100 MU in water, 10 × 10 cm² field, in a point at the isocentre",
-            ),
-            Setting(
-                "calibration_depth_mm", "Depth of the calibration", "number", 13.0, "mm", 5.0, 300.0, (),
-                "Depth in water of that point (the maximum is 12 to 16 mm deep)",
-            ),
-        )  # fmt: skip
+        return machine_settings(highest_tpr=0.745)
 
     def available(self, job: DoseJob | None) -> str | None:
         return why_not(job) if job is not None else None
@@ -95,17 +78,13 @@ class PencilBeam:
             for n, (field, (beam, _)) in enumerate(zip(fields, groups, strict=True)):
                 out += field.result() * np.float32(_calibration(settings, photons, index, beam.sad_mm))
                 progress((n + 1) / len(groups), beam.name)
-        energies = {b.energy_mv for b in job.beams if b.energy_mv is not None} - {photons.energy_mv}
-        statements: tuple[str, ...] = (
+        statements = (
             f"generic {photons.name} beam (TPR20,10 {quality:.3f}), no magnetic field, not commissioned",
             "an independent pencil beam: not a substitute for the Monte Carlo of the treatment planning system",
             "scatter is scaled with the depth only: less accurate in and near lung, bone and gas, and in the first 10 mm",
             "leaves are opaque and sharp: no leakage, rounded ends or tongue and groove",
-            f"monitor units: {float(settings['gray_per_100_mu']):g} Gy per 100 MU for 10 × 10 cm² at the isocentre in "
-            f"{float(settings['calibration_depth_mm']):g} mm of water; not calibrated to the machine",
+            *machine_statements(job, photons),
         )
-        if energies:
-            statements += (f"the plan's beams have {', '.join(f'{e:g}' for e in sorted(energies))} MV",)
         return DoseResult(out, statements)
 
 

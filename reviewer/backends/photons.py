@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reviewer.backends.contract import DoseJob, Floats
+from reviewer.backends.contract import DoseJob, Floats, Setting
 
 DEFAULT_BEAM = "6 MV FFF"
 PUBLISHED_AT_MM = 1000.0
@@ -66,6 +66,40 @@ def beams() -> Mapping[str, PhotonBeam]:
         )
         for b in json.loads(table())["beams"]
     }
+
+
+def machine_settings(highest_tpr: float) -> tuple[Setting, ...]:
+    """What is asked about the machine, whichever way the dose of its beam is computed. highest_tpr: the last that the engine has data for."""
+    return (
+        Setting(
+            "beam", "Beam", "choice", DEFAULT_BEAM, choices=tuple(beams()),
+            tooltip="FFF: without flattening filter, as both MR-linacs are",
+        ),
+        Setting(
+            "tpr_20_10", "TPR20,10", "number", 0.0, "", 0.0, highest_tpr, (),
+            "Beam quality by TRS-398, as measured at the machine; 0 for that of the beam chosen",
+        ),
+        Setting(
+            "gray_per_100_mu", "Calibration", "number", 1.0, "Gy", 0.1, 10.0, (),
+            "Dose of 100 MU in water, 10 × 10 cm² field, in a point at the isocentre",
+        ),
+        Setting(
+            "calibration_depth_mm", "Depth of the calibration", "number", 13.0, "mm", 10.0, 300.0, (),
+            "Depth in water of that point (the maximum is 12 to 16 mm deep)",
+        ),
+    )  # fmt: skip
+
+
+def machine_statements(job: DoseJob, beam: PhotonBeam) -> tuple[str, ...]:
+    """What a result has to say about its monitor units, and about a plan whose beams are others."""
+    settings = job.settings
+    units = (
+        f"monitor units: {float(settings['gray_per_100_mu']):g} Gy per 100 MU for 10 × 10 cm² at the isocentre in "
+        f"{float(settings['calibration_depth_mm']):g} mm of water; not calibrated to the machine"
+    )
+    energies = {b.energy_mv for b in job.beams if b.energy_mv is not None} - {beam.energy_mv}
+    others = f"the plan's beams have {', '.join(f'{e:g}' for e in sorted(energies))} MV"
+    return (units, others) if energies else (units,)
 
 
 def why_not(job: DoseJob) -> str | None:
