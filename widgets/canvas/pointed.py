@@ -45,8 +45,13 @@ class Pointed:
         return "  ".join(parts)
 
 
-def pointed_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outlines, complete: bool) -> Pointed | None:
-    """What is at plane coordinates of a view; None without an image. complete: see `Outlines.of`."""
+def pointed_at(
+    plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outlines | None, complete: bool
+) -> Pointed | None:
+    """What is at plane coordinates of a view; None without an image. outlines: None while a hand is at work, which waits for no names.
+
+    complete: see `Outlines.of`.
+    """
     base, overlay, dose = scene.base, scene.overlay, scene.dose
     if base is None:
         return None
@@ -59,7 +64,7 @@ def pointed_at(plane_mm: Pair, scene: Scene, port: Viewport, outlines: Outlines,
         None if overlay is None else _value(overlay, point),
         "" if overlay is None else overlay.image.unit,
         None if dose is None else _finite(value_at(dose.dose.gray, dose.dose.grid, dose.to_layer, point)),
-        _structures_at(plane_mm, scene, port, outlines, complete),
+        () if outlines is None else _structures_at(plane_mm, scene, port, outlines, complete),
         "Gy" if dose is None or dose.dose.type == "PHYSICAL" else f"Gy {dose.dose.type.lower()}",
     )
 

@@ -54,9 +54,6 @@ from .window_editor import WindowEditor
 
 WHEEL_STEP = 120
 
-BEHIND_MS: dict[Orientation, int] = {"axial": 30, "sagittal": 34, "coronal": 39}
-"""How long after a move of the hand in another view this one follows; not all at once."""
-
 REST_MS = 200
 """After so long without a move of the hand, what is sketched of its stroke is cut from the solid."""
 
@@ -108,10 +105,6 @@ class SliceView(QWidget):
             ]
         )
         self._follower = Follower(self, session, self._refresh)
-        self._behind = QTimer(self)
-        self._behind.setSingleShot(True)
-        self._behind.setInterval(BEHIND_MS[orientation])
-        self._behind.timeout.connect(self.update)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -155,9 +148,8 @@ class SliceView(QWidget):
     def _refresh(self, changes: Changes) -> None:
         if changes.view("stroke"):
             self._rest.start() if self._session.view.stroke is not None else self._rest.stop()
-        if self._only_a_stroke_elsewhere(changes):
-            if not self._behind.isActive():
-                self._behind.start()
+        if self._drawing is not None and self._only_a_stroke_elsewhere(self._drawing, changes):
+            self._drawing.turns.ask(self)
             return
         if self._session.view.mode == "contour" and self._drawing is not None:
             late.load_tools()
@@ -174,12 +166,11 @@ class SliceView(QWidget):
             return
         self.update()
 
-    def _only_a_stroke_elsewhere(self, changes: Changes) -> bool:
-        """Whether a stroke in another view moved on, and nothing else: then this view follows at its own pace, and the hand does not wait."""
+    def _only_a_stroke_elsewhere(self, drawing: Drawing, changes: Changes) -> bool:
+        """Whether a stroke in another view moved on, and nothing else: then this view follows in its turn, and the hand does not wait."""
         return (
-            self._drawing is not None
-            and self._session.view.stroke is not None
-            and not self._drawing.in_hand_of(self)
+            self._session.view.stroke is not None
+            and not drawing.in_hand_of(self)
             and all(isinstance(m, ViewChanged) and m.fields == {"stroke"} for m in changes.messages)
         )
 
@@ -498,11 +489,8 @@ class SliceView(QWidget):
     def _look_under(self, pixel: Pair) -> None:
         self._cursor = pixel
         port, scene = self.viewport_now, self._session.scene
-        seen = (
-            None
-            if port is None
-            else pointed_at(port.plane_mm(pixel), scene, port, self._painting.outlines, late.ready())
-        )
+        named = self._painting.outlines if self._interaction.held is None else None
+        seen = None if port is None else pointed_at(port.plane_mm(pixel), scene, port, named, late.ready())
         if seen is None:
             return
         if seen != self._pointed:

@@ -1,0 +1,36 @@
+"""`Turns`: widgets that may be painted a moment later are painted one at a time, so that no frame pays for two of them."""
+
+from __future__ import annotations
+
+import shiboken6
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QWidget
+
+STEP_MS = 16
+"""From one to the next."""
+
+
+class Turns(QObject):
+    """A queue of widgets; each is in it once, however often it asks."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: list[QWidget] = []
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(STEP_MS)
+        self._timer.timeout.connect(self._next)
+
+    def ask(self, widget: QWidget) -> None:
+        """Update a widget when its turn has come."""
+        if widget not in self._waiting:
+            self._waiting.append(widget)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _next(self) -> None:
+        self._waiting = [widget for widget in self._waiting if shiboken6.isValid(widget) and widget.isVisible()]
+        if self._waiting:
+            self._waiting.pop(0).update()
+        if self._waiting:
+            self._timer.start()
