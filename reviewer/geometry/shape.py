@@ -20,6 +20,8 @@ Singles = NDArray[np.float32]
 BLOCK = 8
 """Cells by which the lattice grows at a time."""
 
+POINTS = BLOCK * BLOCK
+
 FAST = {"nnan", "nsz", "contract", "arcp"}
 """There are no NaN in here, so that loops may run through vector registers."""
 
@@ -100,11 +102,24 @@ def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: i
 
     radius, side, ring_of: of each segment. Farther from the contour than `reach` cells, d and f are those at that distance.
     """
-    nearest = np.full((ny, nx), -1, dtype=np.int32)
-    square = np.full((ny, nx), np.float32(reach * reach))
+    f = np.empty((ny, nx), dtype=np.float32)
+    d = np.empty((ny, nx), dtype=np.float32)
+    ring = np.empty((ny, nx), dtype=np.int32)
     inside = np.zeros((ny, nx), dtype=np.bool_)
-    none, one = np.float32(0.0), np.float32(1.0)
-    count = len(segments)
+    none, one, farthest = np.float32(0.0), np.float32(1.0), np.float32(reach * reach)
+    count, widest = len(segments), radius.max()
+    # Even-odd: every point to the right of a crossing changes sides.
+    for m in range(count):
+        xa, ya, xb, yb = segments[m]
+        for row in range(max(int(np.ceil(min(ya, yb))), 0), min(int(np.ceil(max(ya, yb))), ny)):
+            column = max(int(np.ceil(xa + (row - ya) / (yb - ya) * (xb - xa))), 0)
+            if column < nx:
+                inside[row, column] = not inside[row, column]
+    for y in range(ny):
+        odd = False
+        for x in range(nx):
+            odd = odd != inside[y, x]
+            inside[y, x] = odd
     x0, y0 = segments[:, 0].astype(np.float32), segments[:, 1].astype(np.float32)
     ex, ey = (segments[:, 2] - segments[:, 0]).astype(np.float32), (segments[:, 3] - segments[:, 1]).astype(np.float32)
     inverse, away = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
@@ -112,7 +127,12 @@ def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: i
         length = ex[m] * ex[m] + ey[m] * ey[m]
         inverse[m] = one / length if length > none else none
     # Block by block: the segments that can be nearest to any of its points are those hardly farther from its middle than the nearest.
+    # A block's points stand in one row of a length known beforehand, which vector registers take in without a remainder.
     radius_of_block = (BLOCK - 1) / np.sqrt(2.0)
+    across, along = np.empty(POINTS, dtype=np.float32), np.empty(POINTS, dtype=np.float32)
+    for n in range(POINTS):
+        across[n], along[n] = n % BLOCK, n // BLOCK
+    square, nearest = np.empty(POINTS, dtype=np.float32), np.empty(POINTS, dtype=np.int32)
     for top in range(0, ny, BLOCK):
         for left in range(0, nx, BLOCK):
             middle_x, middle_y = np.float32(left + (BLOCK - 1) / 2), np.float32(top + (BLOCK - 1) / 2)
@@ -123,48 +143,34 @@ def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: i
                 dx, dy = px - t * ex[m], py - t * ey[m]
                 away[m] = dx * dx + dy * dy
                 closest = min(closest, away[m])
-            limit = np.sqrt(closest) + 2 * radius_of_block + 0.01
-            if np.sqrt(closest) - radius_of_block > reach:
-                continue
-            limit = np.float32(limit * limit)
-            bottom, right = min(top + BLOCK, ny), min(left + BLOCK, nx)
-            for m in range(count):
-                if away[m] > limit:
-                    continue
-                number, start, slope_x, slope_y, per = np.int32(m), np.float32(left) - x0[m], ex[m], ey[m], inverse[m]
-                for row in range(top, bottom):
-                    py = np.float32(row) - y0[m]
-                    there, whose = square[row, left:right], nearest[row, left:right]
-                    for n in range(len(there)):
-                        px = start + np.float32(n)
+            square[:], nearest[:] = farthest, -1
+            if np.sqrt(closest) - radius_of_block <= reach:
+                limit = np.sqrt(closest) + 2 * radius_of_block + 0.01
+                limit = np.float32(limit * limit)
+                for m in range(count):
+                    if away[m] > limit:
+                        continue
+                    number, start, under = np.int32(m), np.float32(left) - x0[m], np.float32(top) - y0[m]
+                    slope_x, slope_y, per = ex[m], ey[m], inverse[m]
+                    for n in range(POINTS):
+                        px, py = start + across[n], under + along[n]
                         t = min(max((px * slope_x + py * slope_y) * per, none), one)
                         dx, dy = px - t * slope_x, py - t * slope_y
                         s = dx * dx + dy * dy
-                        whose[n] = number if s < there[n] else whose[n]
-                        there[n] = min(s, there[n])
-    # Even-odd: every point to the right of a crossing changes sides.
-    for m in range(count):
-        xa, ya, xb, yb = segments[m]
-        for row in range(max(int(np.ceil(min(ya, yb))), 0), min(int(np.ceil(max(ya, yb))), ny)):
-            column = max(int(np.ceil(xa + (row - ya) / (yb - ya) * (xb - xa))), 0)
-            if column < nx:
-                inside[row, column] = not inside[row, column]
-    widest = radius.max()
-    f = np.empty((ny, nx), dtype=np.float32)
-    d = np.empty((ny, nx), dtype=np.float32)
-    for y in range(ny):
-        odd = False
-        for x in range(nx):
-            odd = odd != inside[y, x]
-            distance = np.sqrt(np.float64(square[y, x])) * cell
-            if odd:
-                distance = -distance
-            d[y, x] = distance
-            m = nearest[y, x]
-            if m < 0:
-                nearest[y, x] = ring_of[0]
-                f[y, x] = 2 * widest * distance
-            else:
-                nearest[y, x] = ring_of[m]
-                f[y, x] = 2 * radius[m] * distance + side[m] * distance * distance
-    return f, d, nearest
+                        nearest[n] = number if s < square[n] else nearest[n]
+                        square[n] = min(s, square[n])
+            for y in range(top, min(top + BLOCK, ny)):
+                for x in range(left, min(left + BLOCK, nx)):
+                    n = (y - top) * BLOCK + x - left
+                    distance = np.sqrt(np.float64(square[n])) * cell
+                    if inside[y, x]:
+                        distance = -distance
+                    d[y, x] = distance
+                    m = nearest[n]
+                    if m < 0:
+                        ring[y, x] = ring_of[0]
+                        f[y, x] = 2 * widest * distance
+                    else:
+                        ring[y, x] = ring_of[m]
+                        f[y, x] = 2 * radius[m] * distance + side[m] * distance * distance
+    return f, d, ring
