@@ -43,7 +43,8 @@ def some_edit(case: Case, draw) -> Edit:
     kind = draw(st.sampled_from(("add", "delete", "rename", "draw", "set", "several")))
     groups = case.structure_sets
     group = draw(st.sampled_from(groups))
-    fresh = structure(1000 + sum(len(g.structures) for g in groups) + draw(st.integers(0, 10**9)))
+    taken = [*(s.number for s in case.structures), *(int(g.id.removeprefix("own")) for g in groups if g.id != "set")]
+    fresh = structure(1 + max(taken, default=0) + draw(st.integers(0, 10**9)))
     if kind == "set":
         own = StructureSet(f"own{fresh.number}", "Own", (), "image", "frame")
         return Edit("New set", (Swap(own.id, None, fresh),), added=(own,))
