@@ -26,6 +26,7 @@ from reviewer.edit.tools.tool import (
 )
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.nearby import combined
+from reviewer.geometry.overlay import united
 from reviewer.geometry.region import Region, region_of
 
 ROUND_MM = 0.01
@@ -114,7 +115,9 @@ class Painting:
     def add(self, footprints: dict[int, Region]) -> None:
         for k, footprint in footprints.items():
             before = self._areas.get(k)
-            area = footprint if before is None else region_of(combined(shapely.union, before, footprint))
+            if before is not None and shapely.covers(before, footprint):
+                continue
+            area = footprint if before is None else region_of(combined(united, before, footprint))
             if area is not None:
                 self._areas[k] = area
                 self._pieces[k] = self._pieces.get(k, 0) + 1
@@ -148,13 +151,16 @@ class Painting:
         return self._draft
 
     def _further(self, plane: int, footprints: list[Region]) -> Region | None:
-        """The draft of a plane with some more footprints."""
+        """The draft of a plane with some more footprints; the very region before where they change nothing. Not checked as the areas are:
+        it is for the eye."""
         region = self._draft[plane] if plane in self._draft else self._structure.planes.get(plane)
         for footprint in footprints:
-            if region is not None:
-                region = settled(combined(shapely.difference if self._erase else shapely.union, region, footprint))
-            elif not self._erase:
-                region = settled(footprint)
+            if region is None:
+                region = None if self._erase else settled(footprint)
+            elif self._erase and shapely.intersects(region, footprint):
+                region = settled(combined(shapely.difference, region, footprint))
+            elif not self._erase and not shapely.covers(region, footprint):
+                region = settled(combined(shapely.union, region, footprint))
         return region
 
 
