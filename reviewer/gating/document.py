@@ -47,12 +47,17 @@ def document_of(traces: Sequence[Trace]) -> dict[str, Any]:
             {
                 "backend": other.track.backend,
                 "with": track.backend,
-                "centroids_apart_mm": _distances(apart(other, first)),
+                "centroids_apart_mm": _between(other, first),
                 "same_beam_percent": same_beam_percent(other, first),
             }
             for other in others
         ],
     }
+
+
+def _between(other: Trace, first: Trace) -> dict[str, float | None]:
+    found = apart(other, first)
+    return {"mean": found.mean_mm, "percentile_95": found.percentile_95_mm, "largest": found.largest_mm}
 
 
 def json_of(traces: Sequence[Trace]) -> str:

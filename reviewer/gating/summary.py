@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reviewer.gating.agreement import Agreement, agreement
 from reviewer.gating.trace import Trace
 
 
@@ -20,9 +19,23 @@ class Line:
     values: tuple[str, ...]
 
 
-def apart(trace: Trace, first: Trace) -> Agreement:
-    """A track against that of another backend, on the frames on which both have the target."""
-    return agreement(trace.track.regions, first.track.regions, first.track.target.reference)
+@dataclass(frozen=True)
+class Apart:
+    """Distance of two tracks' centroids, mm, over the frames on which both have the target; None where there is none."""
+
+    mean_mm: float | None
+    percentile_95_mm: float | None
+    largest_mm: float | None
+
+
+def apart(trace: Trace, first: Trace) -> Apart:
+    """A track against that of another backend; the reference frame, on which the target was given, does not count."""
+    distances = np.linalg.norm(trace.track.shift_mm - first.track.shift_mm, axis=1)
+    distances[first.track.target.reference] = np.nan
+    distances = distances[np.isfinite(distances)]
+    if not len(distances):
+        return Apart(None, None, None)
+    return Apart(float(distances.mean()), float(np.percentile(distances, 95)), float(distances.max()))
 
 
 def same_beam_percent(trace: Trace, first: Trace) -> float:
@@ -108,8 +121,8 @@ def _between(traces: Sequence[Trace]) -> Rows:
     against = [apart(trace, first) for trace in others]
     name = first.track.backend
     meaning = f"Distance of the centroid from that of {name}, mean over the frames on which both track"
-    yield "Centroids apart", meaning, ("–", *(_mm(a.centroid_mean_mm) for a in against))
-    yield "Most apart", "The largest of these distances", ("–", *(_mm(a.centroid_percentile_mm(100)) for a in against))
+    yield "Centroids apart", meaning, ("–", *(_mm(a.mean_mm) for a in against))
+    yield "Most apart", "The largest of these distances", ("–", *(_mm(a.largest_mm) for a in against))
     meaning = f"Frames on which the beam is wanted or held as by {name}"
     yield "Same beam", meaning, ("–", *(_percent(same_beam_percent(t, first)) for t in others))
 

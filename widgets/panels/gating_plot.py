@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
@@ -41,56 +43,70 @@ class GatingPlot(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._view)
-        self._drawn: list[tuple[pg.PlotItem, object]] = []
+        self._limit = pg.InfiniteLine(angle=0)
+        self._shades: list[pg.BarGraphItem] = []
+        self._curves: list[pg.PlotCurveItem] = []
         theme_changed.connect(self._dress)
         self._dress(theme())
 
     def show_traces(self, traces: list[Trace]) -> None:
-        """The first in full, the others dashed; the shading is of the first."""
+        """The first in full, the others dashed; the shading is of the first. What is drawn stays and takes the new numbers: a slider asks often."""
+        if _kind(traces) != _kind(self._traces):
+            self._clear()
         self._traces = traces
-        for plot, item in self._drawn:
-            plot.removeItem(item)
-        self._drawn = []
         if not traces:
             return
-        t, first = theme(), traces[0]
+        if not self._curves:
+            self._draw(traces)
+        first = traces[0]
+        for bars in self._shades:
+            bars.setVisible(len(first.beam) > 0)
+            if len(first.beam):
+                bars.setOpts(x0=first.beam[:, 0], x1=first.beam[:, 1], y0=-TALL, height=2 * TALL)
+        self._limit.setValue(first.rule.outside_percent)
+        for curve, values in zip(self._curves, _values(traces), strict=True):
+            curve.setData(first.times_s, values)
+        top = max(20.0, *(float(np.nanmax(trace.outside_percent, initial=0.0)) for trace in traces))
+        self._plots[0].setYRange(0, min(top, 100.0), padding=0.04)
+        self._plots[0].setXRange(float(first.times_s[0]), first.end_s, padding=0.0)
+
+    def _draw(self, traces: list[Trace]) -> None:
+        """All that is drawn of so many traces, still without numbers."""
+        t = theme()
         shade = pg.mkColor(t.good)
         shade.setAlpha(46)
         for plot in self._plots:
-            if len(first.beam):
-                bars = pg.BarGraphItem(
-                    x0=first.beam[:, 0], x1=first.beam[:, 1], y0=np.full(len(first.beam), -TALL),
-                    height=np.full(len(first.beam), 2 * TALL), brush=shade, pen=pg.mkPen(None),
-                )  # fmt: skip
-                bars.setZValue(-10)
-                self._add(plot, bars, ignore=True)
-        limit = pg.InfiniteLine(
-            first.rule.outside_percent, angle=0, pen=pg.mkPen(t.caution, style=Qt.PenStyle.DashLine)
-        )
-        self._add(self._plots[0], limit, ignore=True)
-        if first.labelled_percent is not None:
-            self._curve(self._plots[0], first, first.labelled_percent, t.muted, Qt.PenStyle.DotLine)
-        for trace, style in zip(reversed(traces), reversed(_styles(len(traces))), strict=True):
-            self._curve(self._plots[0], trace, trace.outside_percent, t.text, style)
-            for motion, colour in zip(trace.motion, (t.accent, t.caution), strict=True):
-                self._curve(self._plots[1], trace, motion.mm, colour, style)
-        top = max(20.0, *(float(np.nanmax(trace.outside_percent, initial=0.0)) for trace in traces))
-        self._plots[0].setYRange(0, min(top, 100.0), padding=0.04)
+            bars = pg.BarGraphItem(x0=[0.0], x1=[0.0], y0=0.0, height=0.0, brush=shade, pen=pg.mkPen(None))
+            bars.setZValue(-10)
+            plot.addItem(bars, ignoreBounds=True)
+            self._shades.append(bars)
+        self._limit.setPen(pg.mkPen(t.caution, style=Qt.PenStyle.DashLine))
+        self._plots[0].addItem(self._limit, ignoreBounds=True)
+        if traces[0].labelled_percent is not None:
+            self._curve(self._plots[0], t.muted, Qt.PenStyle.DotLine)
+        for style in reversed(_styles(len(traces))):
+            self._curve(self._plots[0], t.text, style)
+            for colour in (t.accent, t.caution):
+                self._curve(self._plots[1], colour, style)
         self._plots[1].enableAutoRange(y=True)
-        self._plots[0].setXRange(float(first.times_s[0]), first.end_s, padding=0.0)
-        self._titles()
+        self._titles(traces)
+
+    def _clear(self) -> None:
+        for plot in self._plots:
+            for item in (*self._shades, *self._curves, self._limit):
+                if item in plot.items:
+                    plot.removeItem(item)
+        self._shades, self._curves = [], []
 
     def point(self, time_s: float) -> None:
         for cursor in self._cursors:
             cursor.setValue(time_s)
 
-    def _curve(self, plot: pg.PlotItem, trace: Trace, values: np.ndarray, colour: str, style: Qt.PenStyle) -> None:
+    def _curve(self, plot: pg.PlotItem, colour: str, style: Qt.PenStyle) -> None:
         pen = pg.mkPen(colour, width=1.6 if style == Qt.PenStyle.SolidLine else 1.2, style=style)
-        self._add(plot, pg.PlotCurveItem(trace.times_s, values, pen=pen, connect="finite", antialias=True))
-
-    def _add(self, plot: pg.PlotItem, item: pg.GraphicsObject, ignore: bool = False) -> None:
-        plot.addItem(item, ignoreBounds=ignore)
-        self._drawn.append((plot, item))
+        curve = pg.PlotCurveItem(pen=pen, connect="finite", antialias=True)
+        plot.addItem(curve)
+        self._curves.append(curve)
 
     def _clicked(self, event: object) -> None:
         at = event.scenePos()  # type: ignore[attr-defined]
@@ -98,11 +114,11 @@ class GatingPlot(QWidget):
             if plot.sceneBoundingRect().contains(QPointF(at)):
                 self.chosen.emit(float(plot.getViewBox().mapSceneToView(at).x()))
 
-    def _titles(self) -> None:
+    def _titles(self, traces: list[Trace]) -> None:
         t = theme()
-        labelled = bool(self._traces) and self._traces[0].labelled_percent is not None
+        labelled = bool(traces) and traces[0].labelled_percent is not None
         self._plots[0].setLabel("left", "outside %", color=t.muted)
-        names = [motion.way.name for motion in self._traces[0].motion] if self._traces else ["SI", "AP"]
+        names = [motion.way.name for motion in traces[0].motion] if traces else ["SI", "AP"]
         html = " ".join(
             f'<span style="color:{c}">{n}</span>' for n, c in zip(names, (t.accent, t.caution), strict=True)
         )
@@ -117,9 +133,24 @@ class GatingPlot(QWidget):
                 plot.getAxis(side).setPen(pg.mkPen(t.muted))
                 plot.getAxis(side).setTextPen(pg.mkPen(t.muted))
             cursor.setPen(pg.mkPen(t.text, width=1))
-        self._titles()
+        self._titles(self._traces)
+        self._clear()
         self.show_traces(self._traces)
 
 
 def _styles(count: int) -> list[Qt.PenStyle]:
     return [Qt.PenStyle.SolidLine, *[Qt.PenStyle.DashLine] * (count - 1)]
+
+
+def _kind(traces: list[Trace]) -> tuple[object, ...]:
+    """What decides which curves there are, and what the axes are called."""
+    return tuple((t.labelled_percent is not None, *(motion.way.name for motion in t.motion)) for t in traces)
+
+
+def _values(traces: list[Trace]) -> Iterator[np.ndarray]:
+    """Of the curves, in the order in which they are drawn: the first trace last, above the others."""
+    if traces[0].labelled_percent is not None:
+        yield traces[0].labelled_percent
+    for trace in reversed(traces):
+        yield trace.outside_percent
+        yield from (motion.mm for motion in trace.motion)
