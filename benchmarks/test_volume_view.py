@@ -9,10 +9,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 import pytest
 import shapely
-from reviewer_widgets.canvas.volume_orbit import Orbit
-from reviewer_widgets.canvas.volume_shot import Look, Piece, Shot
-from reviewer_widgets.canvas.volume_stage import Stage
-from reviewer_widgets.canvas.volume_surface import structure_mesh
+from reviewer_widgets.canvas.volume.orbit import Orbit
+from reviewer_widgets.canvas.volume.shot import Look, Piece, Shot
+from reviewer_widgets.canvas.volume.stage import Stage
+from reviewer_widgets.canvas.volume.surface import structure_mesh
 
 from reviewer.case import Structure
 from reviewer.geometry.grid import Grid

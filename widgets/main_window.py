@@ -389,7 +389,7 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, self._load_volume)
 
     def _load_volume(self) -> None:
-        volume_view = import_module(".canvas.volume_view", __package__)
+        volume_view = import_module(".canvas.volume.view", __package__)
         view = volume_view.VolumeView(self.session, self.jobs)
         view.setObjectName("views.volume")
         self._place("volume", view)

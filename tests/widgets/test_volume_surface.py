@@ -10,9 +10,9 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from reviewer_widgets.canvas.volume_mesh import Mesh, distance_to_hit
-from reviewer_widgets.canvas.volume_orbit import STANDARD_VIEWS, Orbit
-from reviewer_widgets.canvas.volume_surface import isodose_meshes, structure_mesh
+from reviewer_widgets.canvas.volume.mesh import Mesh, distance_to_hit
+from reviewer_widgets.canvas.volume.orbit import STANDARD_VIEWS, Orbit
+from reviewer_widgets.canvas.volume.surface import isodose_meshes, structure_mesh
 
 from reviewer.case import Dose, Structure
 from reviewer.errors import CancelledError
@@ -194,7 +194,7 @@ def test_a_ray_hits_one_triangle_where_it_should():
     assert distance_to_hit(mesh, np.array([2.1, 2.1, 0.0]), down) is None  # in the box, beside the triangle
 
 
-@pytest.mark.parametrize("module", ["canvas.volume_view", "panels.dvh"])
+@pytest.mark.parametrize("module", ["canvas.volume.view", "panels.dvh"])
 def test_what_the_window_imports_at_start_is_light(module):
     heavy = "('vtk', 'vtkmodules', 'numba', 'pyqtgraph', 'SimpleITK', 'pydicom')"
     code = f"import sys, reviewer_widgets.{module}; print([m for m in {heavy} if m in sys.modules])"

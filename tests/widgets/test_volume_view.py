@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
-from reviewer_widgets.canvas.volume_view import VolumeView
+from reviewer_widgets.canvas.volume.view import VolumeView
 from reviewer_widgets.jobs import Jobs
 
 from reviewer.case import Case, Dose, Image, Structure, StructureSet

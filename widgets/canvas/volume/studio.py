@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from ..loading import load
-from .volume_shot import Shot
+from ...loading import load
+from .shot import Shot
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Studio(QObject):
         try:
             if self._stage is None:
                 # VTK takes a third of a second to import: after the window stands, and beside it.
-                self._stage = load(".volume_stage", __package__).Stage()
+                self._stage = load(".stage", __package__).Stage()
             pixels = self._stage.draw(shot)
         except Exception as e:
             log.exception("3D view")

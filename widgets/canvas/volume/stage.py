@@ -19,9 +19,9 @@ from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 from vtkmodules.vtkRenderingCore import vtkActor, vtkCamera, vtkPolyDataMapper, vtkRenderer, vtkRenderWindow
 
-from .volume_mesh import Mesh
-from .volume_orbit import VIEW_ANGLE_DEG, Orbit
-from .volume_shot import Crosshair, Piece, Shot
+from .mesh import Mesh
+from .orbit import VIEW_ANGLE_DEG, Orbit
+from .shot import Crosshair, Piece, Shot
 
 PEELS = 4
 """Layers of translucent surfaces that are sorted exactly when the camera rests."""

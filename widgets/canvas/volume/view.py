@@ -27,16 +27,16 @@ from reviewer.case import Dose, Structure
 from reviewer.scene import Drawn, Matrix, Scene
 from reviewer.session import Session
 
-from ..binding import Changes, follow
-from ..jobs import Jobs, Progress
-from ..loading import load
-from ..theme import RHYTHM, theme
-from ..wording import dose_title, structure_set_title
-from .volume_cube import cube_faces, paint_cube
-from .volume_mesh import Mesh, distance_to_hit, mapped
-from .volume_orbit import SIDE_NAMES, STANDARD_VIEWS, Orbit
-from .volume_shot import Crosshair, Look, Piece, Shot
-from .volume_studio import Studio
+from ...binding import Changes, follow
+from ...jobs import Jobs, Progress
+from ...loading import load
+from ...theme import RHYTHM, theme
+from ...wording import dose_title, structure_set_title
+from .cube import cube_faces, paint_cube
+from .mesh import Mesh, distance_to_hit, mapped
+from .orbit import SIDE_NAMES, STANDARD_VIEWS, Orbit
+from .shot import Crosshair, Look, Piece, Shot
+from .studio import Studio
 
 REST_MS = 180
 HOVER_MS = 60
@@ -563,13 +563,13 @@ class VolumeView(QWidget):
 
 def _structure_mesh(structure: Structure, progress: Progress) -> Mesh:
     # In the job's thread: the first call imports VTK and the geometry that is compiled on use.
-    surfaces = load(".volume_surface", __package__)
+    surfaces = load(".surface", __package__)
     mesh: Mesh = surfaces.structure_mesh(structure, progress.cancelled)
     return mesh
 
 
 def _isodose_meshes(dose: Dose, levels: tuple[float, ...]) -> Mapping[float, Mesh]:
-    surfaces = load(".volume_surface", __package__)
+    surfaces = load(".surface", __package__)
     meshes: Mapping[float, Mesh] = surfaces.isodose_meshes(dose, levels)
     return meshes
 

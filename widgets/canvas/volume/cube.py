@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF, QTransform
 
-from .volume_orbit import Orbit
+from .orbit import Orbit
 
 # Side -> outward normal, and the directions to the right and downwards of the letter on it (LPS).
 _FACES: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {

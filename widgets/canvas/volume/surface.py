@@ -22,7 +22,7 @@ from reviewer.errors import CancelledError
 from reviewer.geometry.coverage import coverage
 from reviewer.geometry.grid import Grid
 
-from .volume_mesh import Mesh
+from .mesh import Mesh
 
 Floats = NDArray[np.float32]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from reviewer.case import Colour
 from reviewer.scene import Matrix, Point
 
-from .volume_mesh import Mesh
-from .volume_orbit import Orbit
+from .mesh import Mesh
+from .orbit import Orbit
 
 
 @dataclass(frozen=True)
