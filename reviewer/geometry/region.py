@@ -84,7 +84,10 @@ def region_of(geometry: shapely.Geometry) -> Region | None:
     """The areas of a geometry, without lines, points and parts below SMALLEST_PART_MM2; None when nothing is left."""
     if isinstance(geometry, Polygon):  # most are, and this is asked for at every move of a hand
         return geometry if geometry.area > SMALLEST_PART_MM2 else None
-    parts = shapely.get_parts(shapely.get_parts(geometry))
+    parts = shapely.get_parts(geometry)
+    if isinstance(geometry, MultiPolygon) and len(parts) > 1 and (shapely.area(parts) > SMALLEST_PART_MM2).all():
+        return geometry
+    parts = shapely.get_parts(parts)
     parts = parts[
         (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > SMALLEST_PART_MM2)
     ]

@@ -64,7 +64,7 @@ class NudgeStroke(SweepStroke):
         if self._painting is None or self.target.plane is None:  # strips across the slices have corners by nature
             return raw
         if raw is not self._raw:
-            areas = self._painting.areas
+            areas = self._areas
             rounded = {k: None if region is None else self._rounded(k, region, areas[k]) for k, region in raw.items()}
             self._raw, self._smooth = raw, dict(changed(self.target.structure, rounded))
         return self._smooth

@@ -96,63 +96,33 @@ def _unit_disk(corners: int) -> Floats:
 
 
 class Painting:
-    """Footprints gathered plane by plane, and what they make of a structure; each plane is worked out once after it was touched."""
+    """What footprints make of a structure, plane by plane: at once while the hand moves, and in the end all of them together."""
 
     def __init__(self, structure: Structure, *, erase: bool) -> None:
         self._structure = structure
         self._erase = erase
-        self._areas: dict[int, Region] = {}
-        self._pieces: dict[int, int] = {}
         self._new: dict[int, list[Region]] = {}
-        self._anew: set[int] = set()
-        self._draft: dict[int, Region | None] = {}
-
-    @property
-    def areas(self) -> dict[int, Region]:
-        """What was covered so far, plane -> region."""
-        return self._areas
+        self._draft: Draft = {}
 
     def add(self, footprints: dict[int, Region]) -> None:
         for k, footprint in footprints.items():
-            before = self._areas.get(k)
-            if before is not None and shapely.covers(before, footprint):
-                continue
-            area = footprint if before is None else region_of(combined(united, before, footprint))
-            if area is not None:
-                self._areas[k] = area
-                self._pieces[k] = self._pieces.get(k, 0) + 1
-                self._new.setdefault(k, []).append(footprint)
+            self._new.setdefault(k, []).append(footprint)
 
-    def straighten(self, speck_mm2: float) -> None:
-        """Take corners away from the outlines of what was covered, by at most STRAIGHT_MM, and specks and pinholes below an area; a single
-        footprint without specks stays as it is."""
-        for k, area in list(self._areas.items()):
-            moved = self._pieces[k] > 1
-            simple = shapely.simplify(area, STRAIGHT_MM, preserve_topology=True) if moved else area
-            kept = settled(simple, speck_mm2)
-            if kept is None:
-                del self._areas[k]
-            else:
-                self._areas[k] = kept
-            self._anew.add(k)
+    def finish(self, areas: dict[int, Region]) -> None:
+        """areas: all that was covered; what was added before is a part of it."""
+        self._draft, self._new = painted(self._structure, areas, erase=self._erase), {}
 
     @property
     def draft(self) -> Draft:
-        """While the hand moves, what is new is added to the draft before; in the end it is what all of the areas make of the structure."""
-        touched = self._anew | self._new.keys()
-        if touched:
-            found = dict(
-                painted(self._structure, {k: self._areas[k] for k in self._anew if k in self._areas}, erase=self._erase)
-            )
-            moved = {k: self._further(k, footprints) for k, footprints in self._new.items() if k not in self._anew}
-            self._draft = {k: r for k, r in self._draft.items() if k not in touched} | found
-            self._draft |= changed(self._structure, moved)
-            self._new, self._anew = {}, set()
+        if self._new:
+            moved = {k: self._further(k, footprints) for k, footprints in self._new.items()}
+            rest = {k: region for k, region in self._draft.items() if k not in moved}
+            self._draft, self._new = {**rest, **changed(self._structure, moved)}, {}
         return self._draft
 
     def _further(self, plane: int, footprints: list[Region]) -> Region | None:
-        """The draft of a plane with some more footprints; the very region before where they change nothing. Not checked as the areas are:
-        it is for the eye."""
+        """The draft of a plane with some more footprints; the very region before where they change nothing. These overlays are for the eye,
+        and not checked as those of `finish` are."""
         region = self._draft[plane] if plane in self._draft else self._structure.planes.get(plane)
         for footprint in footprints:
             if region is None:
@@ -164,8 +134,16 @@ class Painting:
         return region
 
 
+PANE = -1
+"""In place of a plane: what a disk covers, in pane coordinates."""
+
+
 class SweepStroke(Stroke):
-    """A round tool on its way. Subclasses say at the press whether it takes away."""
+    """A round tool on its way. Subclasses say at the press whether it takes away.
+
+    What it covers is gathered on the pane, that of a ball on each plane; cut to the slices and to where it may change anything it is the
+    area of the finished stroke.
+    """
 
     def __init__(self, target: Target, radius_mm: float, *, ball: bool = False) -> None:
         super().__init__(target)
@@ -173,6 +151,8 @@ class SweepStroke(Stroke):
         self._ball = ball
         self._ground = Ground(target)
         self._painting: Painting | None = None
+        self._covered: dict[int, Region] = {}
+        self._moved: set[int] = set()
         self._last: Place | None = None
 
     def hover(self, pen: Pen) -> None:
@@ -186,9 +166,12 @@ class SweepStroke(Stroke):
         if self._painting is None:
             return
         self.drag(pen)
-        self._painting.straighten(self._ground.speck_mm2)
+        self._covered = {k: self._straight(k, area) for k, area in self._covered.items()}
+        kept = {k: settled(area, self._ground.speck_mm2) for k, area in self._areas.items()}
+        areas = {k: area for k, area in kept.items() if area is not None}
+        self._painting.finish(areas)
         self.finished = True
-        if not self._painting.areas:
+        if not areas:
             self.note = self._ground.why_nothing(pen.at_mm)
 
     @property
@@ -201,6 +184,11 @@ class SweepStroke(Stroke):
             return ()
         return (Guide("cursor", circle(self._last, self._radius), closed=True),)
 
+    @property
+    def _areas(self) -> dict[int, Region]:
+        """What was covered so far of where the stroke may change anything, plane -> region."""
+        return self._ground.allowed(self._covered) if self._ball else self._ground.footprints(self._covered[PANE])
+
     def _begin(self, pen: Pen, *, erase: bool) -> None:
         self.erasing = erase
         self._painting = Painting(self.target.structure, erase=erase)
@@ -208,11 +196,26 @@ class SweepStroke(Stroke):
 
     def _cover(self, painting: Painting, start: Place, end: Place) -> None:
         self._last = end
-        if not self._ball:
-            painting.add(self._ground.footprints(capsule(start, end, self._radius)))
-            return
-        grid = self.target.structure.grid
-        ends = self.target.uvw_mm(np.array([start, end]))
-        if self.target.plane is not None:
-            ends[:, 2] = grid.positions_mm[self.target.plane]
-        painting.add(self._ground.allowed(ball_footprints(grid, ends[0], ends[1], self._radius)))
+        if self._ball:
+            grid = self.target.structure.grid
+            ends = self.target.uvw_mm(np.array([start, end]))
+            if self.target.plane is not None:
+                ends[:, 2] = grid.positions_mm[self.target.plane]
+            pieces = ball_footprints(grid, ends[0], ends[1], self._radius)
+            painting.add(self._ground.allowed(pieces))
+        else:
+            pieces = {PANE: capsule(start, end, self._radius)}
+            painting.add(self._ground.footprints(pieces[PANE]))
+        for k, piece in pieces.items():
+            before = self._covered.get(k)
+            if before is None:
+                self._covered[k] = piece
+            elif not shapely.covers(before, piece):
+                self._covered[k] = region_of(combined(united, before, piece)) or before
+                self._moved.add(k)
+
+    def _straight(self, plane: int, area: Region) -> Region:
+        """Without corners that the outline does not need, by STRAIGHT_MM; a single piece stays as it is."""
+        if plane not in self._moved:
+            return area
+        return settled(shapely.simplify(area, STRAIGHT_MM, preserve_topology=True)) or area
