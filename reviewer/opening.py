@@ -6,6 +6,7 @@ A workspace among them brings the files that it builds on, and what was edited.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -30,11 +31,17 @@ from reviewer.volumes import Volume, another, image_of, is_volume, read_volume, 
 ARRIVED_EVERY = 8
 """Planes between two messages that some have arrived; the first plane is told at once."""
 
+DIRECTORY = "1.2.840.10008.1.3.10"
+"""A DICOMDIR lists files that are found anyway."""
+
 EXPECTED_SUFFIXES = (".dcm", ".dicom", ".ima")
 """A file of such a name that is not DICOM is a problem; of another name it is only left alone."""
 
 NAMED = 5
 """Files that are left alone are named up to this many."""
+
+OF_A_FILE = ("it ", "the image was not opened", "the folder was not searched")
+"""What is said of a file as a whole, rather than of something in it, begins so."""
 
 Progress = Callable[[float, str], None]
 Cancelled = Callable[[], bool]
@@ -290,6 +297,7 @@ def _begin(
     if not (images or sets or found.doses or found.plans or found.registrations or cines):
         raise _nothing_usable(paths, total, problems)
     say(1.0, "Opened")
+    problems = _gathered(problems)
     case = Case(
         patient=patient_of(chosen),
         images=tuple(images),
@@ -317,7 +325,8 @@ def _nothing_usable(paths: Sequence[Path | str], total: int, problems: Sequence[
     if total == 0:
         return InputError("the folder is empty" if len(paths) == 1 else "the folders are empty", where=where)
     if len(errors) == 1:
-        return InputError(f"nothing usable was found: {errors[0].message}", where=errors[0].file)
+        said = errors[0].message.removeprefix("it was not opened: ")
+        return InputError(f"nothing usable was found: {said}", where=errors[0].file)
     if errors:
         return InputError(
             f"nothing usable was found in {total} files; the first problem is that {errors[0].message}", where=where
@@ -328,23 +337,36 @@ def _nothing_usable(paths: Sequence[Path | str], total: int, problems: Sequence[
 # -- files ----------------------------------------------------------------------------------------------------------------
 
 
-def _files(paths: Sequence[Path | str]) -> list[str]:
-    """All files, each once, folders searched recursively, in a stable order."""
+def _files(paths: Sequence[Path | str], problems: list[Problem]) -> list[str]:
+    """All files, each once, folders searched recursively, in a stable order. What hides files from the search becomes a problem."""
     if not paths:
         raise InputError("no file or folder was given")
     found: dict[str, str] = {}
+    searched = [os.path.realpath(given) for given in paths]
+
+    def closed(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), "error", f"the folder was not searched: {error.strerror}"))
+
     for given in paths:
         path = Path(given)
         if not path.exists():
             raise InputError("there is no such file or folder", where=str(path))
+        listed = [str(path)]
         if path.is_dir():
-            names = (os.path.join(folder, name) for folder, _, files in os.walk(path) for name in sorted(files))
-            listed = sorted(names)
-        else:
-            listed = [str(path)]
+            listed = []
+            for folder, folders, files in os.walk(path, onerror=closed):
+                listed += (os.path.join(folder, name) for name in files)
+                for link in filter(os.path.islink, (os.path.join(folder, name) for name in folders)):
+                    target = os.path.realpath(link)
+                    if not any(Path(target).is_relative_to(place) for place in searched):
+                        said = "it is a link to a folder elsewhere, which was not searched: give that folder too"
+                        problems.append(Problem(link, "warning", said))
+            listed.sort()
         for name in listed:
             if os.path.isfile(name):
                 found.setdefault(os.path.realpath(name), name)
+            elif os.path.islink(name):
+                problems.append(Problem(name, "error", "it was not opened: it is a link that leads to no file"))
     return list(found.values())
 
 
@@ -352,11 +374,12 @@ def _scan(
     paths: Sequence[Path | str], problems: list[Problem], say: Progress, check: Callable[[], None]
 ) -> tuple[list[DicomFile], list[str], list[str]]:
     """DICOM files, volume files, and others. Unreadable ones become problems."""
-    names = _files(paths)
+    names = _files(paths, problems)
     raw_beside = {os.path.splitext(name)[0] for name in names if name.lower().endswith(".mhd")}
     dicom: list[DicomFile] = []
     volumes: list[str] = []
     others: list[str] = []
+    directories: list[str] = []
     for n, name in enumerate(names):
         check()
         if n % 20 == 0:
@@ -376,7 +399,9 @@ def _scan(
         except OSError as error:
             problems.append(Problem(name, "error", f"it was not opened: {error.strerror or 'it cannot be read'}"))
         else:
-            if file is not None:
+            if file is not None and file.sop_class_uid == DIRECTORY:
+                directories.append(name)
+            elif file is not None:
                 dicom.append(file)
             elif suffix.lower() in EXPECTED_SUFFIXES:
                 problems.append(
@@ -384,7 +409,26 @@ def _scan(
                 )
             else:
                 others.append(name)
+    if directories and not dicom and not volumes:
+        said = "it was not opened: a DICOMDIR only lists other files; open the folder that it lies in"
+        problems.append(Problem(directories[0], "error", said))
     return dicom, volumes, others
+
+
+def _gathered(problems: Sequence[Problem]) -> list[Problem]:
+    """One line for many files of which the same is to be said, but for the numbers in it; up to NAMED files have a line each."""
+    alike: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        if problem.message.startswith(OF_A_FILE):
+            alike[re.sub(r"\d+", "0", problem.message)].append(problem)
+    many = {id(p): group for group in alike.values() if len({p.file for p in group}) > NAMED for p in group}
+    lines = []
+    for problem in problems:
+        group = many.get(id(problem), [problem])
+        if problem is group[0]:
+            more = f" (and {len(group) - 1} more files alike)" if len(group) > 1 else ""
+            lines.append(replace(problem, message=f"{problem.message}{more}"))
+    return lines
 
 
 def _folder(names: Sequence[str]) -> str:

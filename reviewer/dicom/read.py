@@ -26,9 +26,6 @@ from reviewer.errors import ReviewerError
 OBJECTS = (SPATIAL_REGISTRATION, RT_STRUCTURE_SET, RT_DOSE, RT_PLAN, RT_ION_PLAN)
 """Opened one by one, after the images, in this order."""
 
-DIRECTORY = "1.2.840.10008.1.3.10"
-"""A DICOMDIR lists files that are found anyway."""
-
 
 @dataclass(slots=True)
 class Found:
@@ -174,9 +171,10 @@ def _read_images(files: Sequence[DicomFile], found: Found, check: Callable[[], N
     for (_, reason), paths in refused.items():
         more = f" (and {len(paths) - 1} more files of the series)" if len(paths) > 1 else ""
         found.report(paths[0], "error", f"the image was not opened: {reason}{more}")
-    times_met = Counter(head.series_uid for head, _ in series.values())
-    numbered: Counter[str] = Counter()
-    for head, planes in series.values():
+    met: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for part, (head, _) in series.items():
+        met[head.series_uid].append(part)
+    for part, (head, planes) in series.items():
         check()
         if not head.series_uid:
             head = replace(head, series_uid=stand_in_uid("series", *sorted(p.sop_uid + p.pixels.path for p in planes)))
@@ -185,14 +183,14 @@ def _read_images(files: Sequence[DicomFile], found: Found, check: Callable[[], N
                 "note",
                 f"the {head.modality} series has no series instance UID: it was grouped by folder",
             )
-        elif times_met[head.series_uid] > 1:
-            numbered[head.series_uid] += 1
+        elif len(met[head.series_uid]) > 1:
+            number = sorted(met[head.series_uid]).index(part) + 1  # not in the order met: names of folders may change
             found.report(
                 planes[0].pixels.path,
                 "warning",
                 "one series instance UID, but several frames of reference or studies: it was split",
             )
-            head = replace(head, series_uid=f"{head.series_uid}#{numbered[head.series_uid]}")
+            head = replace(head, series_uid=f"{head.series_uid}#{number}")
         if not head.frame_uid:
             head = replace(head, frame_uid=stand_in_uid("frame", head.series_uid))
             found.report(
@@ -240,11 +238,7 @@ def _refuse_the_rest(files: Sequence[DicomFile], found: Found) -> None:
     """One line for each kind of object and series that this program does not open."""
     rest: dict[tuple[str, str], list[DicomFile]] = defaultdict(list)
     for file in files:
-        if (
-            file.sop_class_uid not in IMAGE_CLASSES
-            and file.sop_class_uid not in OBJECTS
-            and file.sop_class_uid != DIRECTORY
-        ):
+        if file.sop_class_uid not in IMAGE_CLASSES and file.sop_class_uid not in OBJECTS:
             rest[file.kind, file.series_uid].append(file)
     for (kind, _), group in rest.items():
         what = (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, pairwise
+from math import inf
 from os.path import commonpath
 from statistics import median
 
@@ -92,7 +93,7 @@ def _shifted(
 def open_series(head: Head, planes: Sequence[Plane], report: Report) -> tuple[list[Load], list[Cine]]:
     """The images and cines of one series. Problems go to `report`; what cannot be opened without a guess is left out."""
     label = _label(head, planes)
-    parts = _by_geometry(planes)
+    parts = _by_geometry(sorted(planes, key=_by_number))
     if len(parts) > 1:
         report(_place(planes), "note", f"{label} has {len(parts)} orientations or formats; each is an image of its own")
     stacks: list[tuple[str, list[Plane]]] = []
@@ -146,6 +147,11 @@ def _place(planes: Sequence[Plane]) -> str:
         return paths[0]
 
 
+def _by_number(plane: Plane) -> tuple[int, str, int]:
+    """An order that does not depend on how files and folders are called: parts of a series are known by their place in it."""
+    return plane.instance, plane.sop_uid, plane.frame
+
+
 def _by_geometry(planes: Sequence[Plane]) -> list[list[Plane]]:
     """Planes of one orientation, size and pixel spacing together, in the order in which they are met."""
     parts: list[list[Plane]] = []
@@ -170,7 +176,7 @@ def _by_geometry(planes: Sequence[Plane]) -> list[list[Plane]]:
 def _positions(planes: Sequence[Plane]) -> list[list[Plane]]:
     """Planes in the same place together, by rising position along the first one's normal."""
     axes = planes[0].axes
-    order = sorted(planes, key=lambda p: (float(_in(axes, p)[2]), p.instance, p.pixels.path, p.frame))
+    order = sorted(planes, key=lambda p: (float(_in(axes, p)[2]), *_by_number(p), p.pixels.path))
     places: list[list[Plane]] = []
     for plane in order:
         if places and _in(axes, plane)[2] - _in(axes, places[-1][0])[2] <= POSITION_TOLERANCE_MM:
@@ -305,10 +311,19 @@ def _values(plane: Plane) -> NDArray[np.generic] | None:
 def _partition(
     planes: Sequence[Plane], key: Callable[[Plane], tuple[tuple[str, str], ...]]
 ) -> dict[tuple[tuple[str, str], ...], list[Plane]]:
+    """Parts by their marks, in rising order of these, 2 before 10."""
     parts = defaultdict(list)
     for plane in planes:
         parts[key(plane)].append(plane)
-    return dict(parts)
+    return dict(sorted(parts.items(), key=lambda part: [_natural(value) for _, value in part[0]]))
+
+
+def _natural(value: str) -> tuple[float, str]:
+    """Numbers by their size, before words by their letters."""
+    try:
+        return float(value), ""
+    except ValueError:
+        return inf, value
 
 
 def _repeats(planes: Sequence[Plane]) -> int:

@@ -393,3 +393,24 @@ def test_damaged_files_never_raise_anything_but_an_input_error(tmp_path_factory,
         return
     for volume in case.images:
         assert np.isfinite(volume.grid.positions_mm).all()
+
+
+@pytest.mark.parametrize("apart", ["acquisition", "orientation", "frame"])
+def test_parts_of_a_series_keep_their_ids_when_folders_are_renamed(tmp_path, apart):
+    found = []
+    for folders in (("a", "b"), ("b", "a")):
+        root = tmp_path / "".join(folders)
+        for part, folder in enumerate(folders, start=1):
+            second = {
+                "acquisition": {"AcquisitionNumber": 10 * part - 8},
+                "orientation": {"orientation": (0, 1, 0, 0, 0, -1), "position": (3.0, 0, 0)} if part == 2 else {},
+                "frame": {"FrameOfReferenceUID": f"1.2.{part}"},
+            }[apart]
+            (root / folder).mkdir(parents=True)
+            values = np.full((6, 8), part, np.int16)
+            save(image(0.0, values, InstanceNumber=1, SOPInstanceUID=f"1.3.{part}", **second), root / folder / "x.dcm")
+        found.append({i.id: int(i.voxels[0, 0, 0]) for i in open_case([root]).images})
+    assert found[0] == found[1]
+    assert sorted(found[0].values()) == [1, 2]
+    if apart == "acquisition":  # 2 and 12: by number
+        assert found[0][f"{SERIES}#1"] == 1

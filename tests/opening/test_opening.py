@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from dicom_samples import CT, base, image, save, square, structure_set, write_stack
+from dicom_samples import CT, base, change, image, save, square, structure_set, write_stack
 
 from reviewer.errors import CancelledError, InputError
-from reviewer.opening import SeveralPatientsError, begin, middle_out, open_case
+from reviewer.opening import DIRECTORY, SeveralPatientsError, begin, middle_out, open_case
 
 
 def test_files_and_folders_mix_and_are_searched_recursively(tmp_path):
@@ -160,3 +161,45 @@ def test_one_slice_is_an_image_of_its_thickness(tmp_path):
     save(image(5.0), tmp_path / "x.dcm")
     (volume,) = open_case([tmp_path]).images
     assert volume.grid.thickness_mm == 3.0
+
+
+def test_a_dicomdir_is_an_index_and_alone_says_what_to_open(tmp_path):
+    write_stack(tmp_path, [0.0, 3.0])
+    save(change(base(DIRECTORY, "OT"), PatientID=None), tmp_path / "DICOMDIR")
+    assert open_case([tmp_path]).problems == ()
+    with pytest.raises(InputError, match="open the folder"):
+        open_case([tmp_path / "DICOMDIR"])
+
+
+def test_many_files_with_the_same_fault_are_one_line(tmp_path):
+    whole = write_stack(tmp_path, [0.0, 3.0])[0].read_bytes()
+    for k in range(40):
+        (tmp_path / f"x{k:02d}.dcm").write_bytes(b"rubbish %d" % k)
+        (tmp_path / f"y{k:02d}.dcm").write_bytes(whole[: len(whole) - 2 * k - 2])
+    lines = open_case([tmp_path]).problems
+    assert [Path(p.file).name for p in lines] == ["x00.dcm", "y00.dcm"]
+    assert all("39 more files" in p.message for p in lines)
+
+
+def test_what_the_search_does_not_reach_is_told(tmp_path):
+    write_stack(tmp_path / "a", [0.0, 3.0])
+    write_stack(tmp_path / "elsewhere", [6.0])
+    (tmp_path / "a" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "a" / "gone.dcm").symlink_to(tmp_path / "nothing.dcm")
+    told = {Path(p.file).name: p.message for p in open_case([tmp_path / "a"]).problems}
+    assert "not searched" in told["linked"]
+    assert "leads to no file" in told["gone.dcm"]
+    assert len(open_case([tmp_path / "a", tmp_path / "elsewhere"]).problems) == 1
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    write_stack(tmp_path, [0.0, 3.0])
+    walk = os.walk
+
+    def refused(path, onerror):
+        onerror(PermissionError(13, "Permission denied", str(tmp_path / "private")))
+        return walk(path)
+
+    monkeypatch.setattr("os.walk", refused)
+    (problem,) = open_case([tmp_path]).problems
+    assert (Path(problem.file).name, problem.severity) == ("private", "error")
