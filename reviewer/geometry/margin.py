@@ -42,6 +42,9 @@ NOTHING = np.float32(1e6)
 SAG_MM = 0.03
 """By how much the outline may run inside of the arc that it stands for: how large cells may be where a margin rounds what it grows."""
 
+THINNEST_MM = 0.01
+"""What a side without a margin gets beside sides that have one: the body that is summed must not be flat."""
+
 LARGE = 200_000
 """Lattice points from which on the work is shared by two threads."""
 
@@ -190,7 +193,7 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     starts = body.starts[first : last + 2]
     edges = ((body.segments[starts[0] : starts[-1]] - np.tile(corner, 2)) / cell).astype(np.float32)
     equal = bool(np.ptp(across) < 1e-6)
-    axes = np.maximum(across, 0.05) / cell
+    axes = np.maximum(across, THINNEST_MM) / cell
     prisms, points = last - first + 1, int(shape[0] * shape[1])
     memory = _memory((prisms + len(kept)) * points)
     fields = memory[: prisms * points].reshape(prisms, shape[1], shape[0])
@@ -216,13 +219,15 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
             borders,
             w[some] / cell,
             band,
-            max(length, 0.05) / cell,
+            max(length, THINNEST_MM) / cell,
             down / cell,
             up / cell,
             sign,
             whole,
         )
         for n in range(some.start, some.stop):
+            if not equal:
+                _from_outside(values[n])
             if sign > 0:
                 np.negative(values[n], out=values[n])
             rings = level_rings(values[n], 0.0)
@@ -258,16 +263,18 @@ def _measure(fields, spans, edges, starts, axes, equal, band, sign):  # type: ig
     """Signed planar distance to the region of each prism (negative inside, turned around for sign -1), in cells.
 
     equal: Euclidean; else the gauge of the four ellipse quarters with the semi-axes `axes` (-u, +u, -v, +v), times the longest of them.
-    Beyond `band` the field is NOTHING outside and -band inside. spans: (prisms, ny, 2) columns that hold all of a row that is not NOTHING.
+    Beyond `band` (unequal sides: three cells beyond the shortest) the field is NOTHING outside and minus that inside.
+    spans: (prisms, ny, 2) columns that hold all of a row that is not NOTHING.
     """
     prisms, ny, nx = fields.shape
     longest = axes.max()
     left, right, back, front = band, band, band, band
-    widest = np.float32(band)
+    # In units of the longest side the way across a short one is long: two cells beyond it are needed, too.
+    widest = np.float32(band if equal else max(band, longest * (1 + 3 / axes.min())))
     inside = np.empty((ny, nx), dtype=np.bool_)
     for n in range(prisms):
         field = fields[n]
-        field[:] = NOTHING
+        field[:] = NOTHING * NOTHING
         inside[:] = False
         for e in range(starts[n], starts[n + 1]):
             ax, ay, bx, by = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
@@ -514,6 +521,30 @@ def _half(value, look, lower, upper, d0, d1, low, high, length, along):  # type:
                 rest = d * stretch
                 v = a + slope * (d - start) - np.sqrt(max(radius * radius - rest * rest, none))
                 row[x] = min(row[x], v if abs(slope) <= steep else NOTHING)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _from_outside(value):  # type: ignore[no-untyped-def]
+    """Makes V of the points inside next to the outline what it would be if it went on as it comes from outside.
+
+    Unequal sides make V rise steeply outside of a short side and hardly fall inside of it: a straight line between the two would put the
+    outline too far in, by up to a cell.
+    """
+    ny, nx = value.shape
+    for y in range(ny):
+        for x in range(nx):
+            if value[y, x] > 0:
+                continue
+            beyond = -np.inf
+            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+                y1, x1, y2, x2 = y + dy, x + dx, y + 2 * dy, x + 2 * dx
+                if not (0 <= y2 < ny and 0 <= x2 < nx):
+                    continue
+                near, far = value[y1, x1], value[y2, x2]
+                if 0 < near < far < NOTHING:
+                    beyond = max(beyond, min(2 * near - far, -1e-3))
+            if beyond > -np.inf:
+                value[y, x] = beyond
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -147,6 +147,25 @@ def test_only_sideways_leaves_the_ends_and_the_other_sides_alone() -> None:
         np.testing.assert_allclose(region.bounds, [-10, -8, 15, 8], atol=0.06)
 
 
+@pytest.mark.parametrize("short", [0.0, 1.0])
+def test_a_side_much_shorter_than_another_is_as_long_as_it_should_be(short: float) -> None:
+    """A disc of radius r pushed to the left by L: r^2 pi + 2 r L; with 1 mm elsewhere the sum of support functions (mixed areas).
+
+    The outline of the disc itself must stay inside: a target with a margin on one side only never loses a part of the tumour.
+    """
+    r, long = 12.0, 10.0
+    body = stack(planes_grid(positions(3.0, 1.5)), lambda w: [circle(r, (0.13, -0.21))] if abs(w) < 12 else None)
+    middle = body.grid.nearest_plane(1.0)
+    grown = margin(body, Sides(long, short, short, short, 0, 0), body.grid)[middle]
+    angles = np.linspace(0, 2 * np.pi, 200_000, endpoint=False)
+    towards = np.where(np.cos(angles) > 0, long, short)
+    support = np.hypot(towards * np.cos(angles), short * np.sin(angles))
+    halves = math.pi / 4 * (long + short) * 2 * short
+    expected = math.pi * r**2 + r * support.mean() * 2 * math.pi + halves
+    assert grown.area == pytest.approx(expected, rel=0.003)
+    assert body.planes[middle].difference(grown).area < 0.05
+
+
 def test_mixed_signs_grow_first_and_shrink_then() -> None:
     body = stack(planes_grid(positions(3.0, 1.5)), lambda w: [rectangle(-10, -8, 10, 8)] if abs(w) < 12 else None)
     moved = margin(body, Sides(left=5, right=-5, ant=0, post=0, sup=0, inf=0), body.grid)
