@@ -50,7 +50,7 @@ class Solid:
 
     @cached_property
     def by_u(self) -> tuple[Integers, Floats]:
-        """Rows of `segments`, in each prism in the order of their u, and the (b, 4) least u, v and greatest u, v of each EDGES_TO_A_BOX rows."""
+        """Rows of `segments`, in each prism about by their u, and the (b, 4) least u, v and greatest u, v of each EDGES_TO_A_BOX rows."""
         return self._boxed(0)
 
     @cached_property
@@ -62,8 +62,13 @@ class Solid:
         rows = np.arange(len(self.segments), dtype=np.int64)
         # Regions themselves go round from edge to edge; what is between planes need not.
         if len(self.drawn) < len(self.borders_mm):
-            prism = np.repeat(np.arange(len(self.borders_mm)), np.diff(self.starts))
-            rows = np.lexsort((self.segments[:, axis], prism))
+            count = len(self.borders_mm)
+            prism = np.repeat(np.arange(count, dtype=np.min_scalar_type(count)), np.diff(self.starts))
+            # 65536 steps are order enough for boxes, and such short numbers are sorted in no time.
+            along = self.segments[:, axis]
+            steps_along = (along - along.min()) * (65535 / max(float(np.ptp(along)), 1e-9))
+            rows = np.argsort(steps_along.astype(np.uint16), kind="stable")
+            rows = rows[np.argsort(prism[rows], kind="stable")]
         ordered = self.segments[rows]
         first = np.arange(0, len(ordered), EDGES_TO_A_BOX)
         low, high = np.minimum.reduceat(ordered, first), np.maximum.reduceat(ordered, first)
