@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ from reviewer.errors import CancelledError, ReviewerError
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+SWITCH_S = 0.0005
+"""So long a thread at work keeps the interpreter while another wants it. Python's 5 ms are a third of a frame, many times in each frame."""
 
 
 class Progress:
@@ -69,6 +73,7 @@ class Jobs(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        sys.setswitchinterval(SWITCH_S)
         self._pool = ThreadPoolExecutor(max_workers=max(3, os.cpu_count() or 1), thread_name_prefix="job")
         self._jobs: list[Job] = []
         self._report_pending = False
