@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reviewer.case import Structure
 from reviewer.comparison.overlap import common_mm3
 from reviewer.comparison.surface import Surface, cell_for, drawn
-from reviewer.geometry.solid import Solid, prisms_between, solid
+from reviewer.geometry.solid import Solid, prisms_between, solid, unlike
 from reviewer.threads import shared
 
 Floats = NDArray[np.float64]
@@ -44,37 +44,14 @@ def change(before: Structure, after: Structure) -> Change:
     empty = [not len(body.borders_mm) for body in (one, other)]
     if any(empty):
         return Change(volumes, None if all(empty) else 0.0, None)
-    low, high = _moved(one, other)
-    if low >= high:
+    moved = unlike(one, other)
+    if moved is None:
         return Change(volumes, 1.0, 0.0)
+    low, high = moved
     some, others = (_part(body, low, high) for body in (one, other))
     common = one.volume_mm3 - some.volume_mm3 + common_mm3(some, others)
     dice = min(2 * common / (one.volume_mm3 + other.volume_mm3), 1.0)
     return Change(volumes, dice, _hd95(one, other, low, high))
-
-
-def _moved(one: Solid, other: Solid) -> tuple[float, float]:
-    """Lowest and highest w of what is not the same in both; low is not below high where all is."""
-    below = _alike(one, other, 1)
-    above = min(_alike(one, other, -1), min(len(one.borders_mm), len(other.borders_mm)) - below)
-    rest = [body.borders_mm[below : len(body.borders_mm) - above] for body in (one, other)]
-    return (
-        min((float(borders[0, 0]) for borders in rest if len(borders)), default=np.inf),
-        max((float(borders[-1, 1]) for borders in rest if len(borders)), default=-np.inf),
-    )
-
-
-def _alike(one: Solid, other: Solid, way: int) -> int:
-    """How many prisms are the same in both, from below (way 1) or from above (-1)."""
-    sizes, others = (np.diff(body.starts)[::way] for body in (one, other))
-    count = min(len(sizes), len(others))
-    same = (one.borders_mm[::way][:count] == other.borders_mm[::way][:count]).all(axis=1)
-    same &= sizes[:count] == others[:count]
-    alike = count if same.all() else int(same.argmin())
-    ends = np.cumsum(sizes[:alike])
-    length = int(ends[-1]) if alike else 0
-    differ = (one.segments[::way][:length] != other.segments[::way][:length]).any(axis=1)
-    return int(np.searchsorted(ends, differ.argmax(), side="right")) if differ.any() else alike
 
 
 def _part(body: Solid, low: float, high: float) -> Solid:

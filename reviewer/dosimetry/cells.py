@@ -25,8 +25,11 @@ CELLS = 6_000
 FINEST_MM = 0.5
 """No cell need be smaller, however small the structure."""
 
-LAYERS = 8
-"""Layers of cells whose share is kept as one."""
+MOST_LAYERS = 8
+"""Layers of cells whose share is kept as one, at most."""
+
+BLOCKS = 8
+"""Into about how many such shares a structure is divided that has fewer layers: an edit of one plane leaves half of them alone."""
 
 Box = tuple[slice, slice, slice]
 
@@ -79,24 +82,27 @@ class Voxels:
         origin, spacing = np.array(dose.grid.origin_uv_mm), np.array(dose.grid.spacing_uv_mm)
         self._to_cells = affine(turn[:2, :2], shift[:2], origin - spacing / 2, spacing / self._parts[:2])
         self._area = float(np.prod(spacing))
-        self.blocks = range(z.start // LAYERS, (z.stop - 1) // LAYERS + 1)
-        self.setting = (self._parts, everywhere)
+        self._layers = _layers(z.stop - z.start)
+        self.blocks = range(z.start // self._layers, (z.stop - 1) // self._layers + 1)
+        self.setting = (self._parts, everywhere, self._layers)
 
     def between_mm(self, block: int) -> tuple[float, float]:
         """Lowest and highest w of a block in the solid's own coordinates."""
-        ends = self._between[[block * LAYERS, min((block + 1) * LAYERS, len(self._between) - 1)]].tolist()
+        first = block * self._layers
+        ends = self._between[[first, min(first + self._layers, len(self._between) - 1)]].tolist()
         return min(ends), max(ends)
 
     def share(self, block: int, lowest: float, width: float) -> Share:
         """lowest, width: of the levels, in Gy."""
         room, prisms = _room(self._shape), prisms_between(self._body, *self.between_mm(block))
+        first = block * self._layers
         sums = in_voxels(
             room.slopes,
             lowest,
             width,
-            (block * LAYERS, *self._first),
+            (first, *self._first),
             self._shape,
-            self._borders[block * LAYERS : (block + 1) * LAYERS + 1],
+            self._borders[first : first + self._layers + 1],
             self._prisms[prisms],
             self._body.starts[prisms.start : prisms.stop + 1],
             self._body.segments,
@@ -126,12 +132,15 @@ class Cubes:
         columns, rows, layers = (np.ceil(high / self._step).astype(np.int64) - self._low).tolist()
         self._shape = rows, columns, stride_for(columns)
         self._to_cells = affine(np.eye(2), np.zeros(2), np.zeros(2), np.full(2, self._step))
-        self.blocks = range(int(self._low[2]) // LAYERS, int(self._low[2] + layers - 1) // LAYERS + 1)
-        self.setting = (self._step,)
+        first = int(self._low[2])
+        self._layers = _layers(layers)
+        self.blocks = range(first // self._layers, (first + layers - 1) // self._layers + 1)
+        self.setting = (self._step, self._layers)
 
     def between_mm(self, block: int) -> tuple[float, float]:
         """Lowest and highest w of a block."""
-        return block * LAYERS * self._step, (block + 1) * LAYERS * self._step
+        thickness = self._layers * self._step
+        return block * thickness, (block + 1) * thickness
 
     def share(self, block: int, lowest: float, width: float) -> Share:
         """lowest, width: of the levels, in Gy."""
@@ -140,8 +149,8 @@ class Cubes:
             room.slopes,
             lowest,
             width,
-            (block * LAYERS, int(self._low[1]), int(self._low[0])),
-            LAYERS,
+            (block * self._layers, int(self._low[1]), int(self._low[0])),
+            self._layers,
             self._shape,
             self._step,
             self._body.borders_mm[prisms],
@@ -176,6 +185,11 @@ def voxels_around(grid: Grid, low: Floats, high: Floats) -> Box | None:
     y = slice(max(int(first[1]), 0), min(int(stop[1]), grid.size_uv[1]))
     x = slice(max(int(first[0]), 0), min(int(stop[0]), grid.size_uv[0]))
     return (z, y, x) if z.start < z.stop and y.start < y.stop and x.start < x.stop else None
+
+
+def _layers(count: int) -> int:
+    """How many of `count` layers share one share: a power of two, so that an edit seldom changes it."""
+    return int(min(2 ** max(round(np.log2(count / BLOCKS)), 0), MOST_LAYERS))
 
 
 def _odd(ratio: float) -> int:

@@ -18,7 +18,7 @@ from reviewer.dosimetry.levels import LEVELS, scale_of
 from reviewer.errors import CancelledError
 from reviewer.geometry.coverage import PARALLEL_TOLERANCE, plane_transform
 from reviewer.geometry.edges import Floats
-from reviewer.geometry.solid import Solid, alike, solid
+from reviewer.geometry.solid import Solid, solid, unlike
 from reviewer.threads import shared
 
 SHARED = 5_000
@@ -148,11 +148,13 @@ def _known(total: _Sum, earlier: _Sum | None, cells: Voxels | Cubes) -> dict[int
         return {}
     if not np.array_equal(earlier.to_dose, total.to_dose):
         return {}
-    return {
-        n: earlier.shares[n]
-        for n in cells.blocks
-        if n in earlier.shares and alike(earlier.body, total.body, *cells.between_mm(n))
-    }
+    low, high = unlike(earlier.body, total.body) or (np.inf, -np.inf)
+
+    def untouched(block: int) -> bool:
+        bottom, top = cells.between_mm(block)
+        return top <= low or bottom >= high
+
+    return {n: earlier.shares[n] for n in cells.blocks if n in earlier.shares and untouched(n)}
 
 
 def _curve(name: str, volume: float, total: _Sum, lowest: float, width: float) -> Dvh | None:

@@ -6,8 +6,10 @@ again only what those can reach: the same planes through a boolean, the planes w
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import sub
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +28,7 @@ from reviewer.geometry.overlay import either, shared, united, without
 from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.reslice import PlaneSampling, reslice
 from reviewer.geometry.section import section
+from reviewer.geometry.solid import Solid, solid, unlike
 from reviewer.geometry.stack import Stack
 
 Planes = dict[int, Region]
@@ -114,9 +117,12 @@ class Evaluation:
         self.text, self.node, self.grid = text, node, grid
         self.sources = sources
         self._all = frozenset(range(len(grid.positions_mm)))
+        self._w: list[float] = grid.positions_mm.tolist()
+        self._solid_mm = 3 * max(map(sub, self._w[1:], self._w), default=0.0)
         self._known: dict[Node, Planes] = {}
         self._held: dict[Node, frozenset[int]] = {}
         self._stacks: dict[Node, Stack] = {}
+        self._grown: dict[tuple[Node, Node], Solid] = {}
         self._warnings: dict[Node, str] = {}
         self._moved: dict[Node, Moved] = {}
         self._results: Memo[tuple[Region | None]] = Memo(REMEMBERED)
@@ -164,7 +170,7 @@ class Evaluation:
                     self._bring(child, moved, self._all)
         affected = None
         if node in self._known:
-            affected = self._affected(node, [self._moved[part] for part in _made_of(node)], moved)
+            affected = self._affected(node, [self._moved[part] for part in _made_of(node)], moved, wanted)
         if affected is None or affected:
             self._stacks.pop(node, None)
         if affected is None:
@@ -209,7 +215,7 @@ class Evaluation:
         near = sorted(self._within(frozenset((k,)), _own_reach_mm(node)))
         return tuple(self._known[part].get(j) for part in _made_of(node) for j in near)
 
-    def _affected(self, node: Node, below: list[Moved], moved: Mapping[str, Moved]) -> Moved:
+    def _affected(self, node: Node, below: list[Moved], moved: Mapping[str, Moved], wanted: frozenset[int]) -> Moved:
         match node:
             case Name(name):
                 planes = moved.get(name, NONE_MOVED)
@@ -221,17 +227,35 @@ class Evaluation:
             case _:
                 if any(m is None for m in below):
                     return None
-                planes = frozenset(k for m in below if m for k in m)
-                return self._within(planes, _own_reach_mm(node))
+                planes = self._within(frozenset(k for m in below if m for k in m), _own_reach_mm(node))
+                # Whether it is worth a look at the solids themselves, which would only be made for it, depends on who asks.
+                return planes & self._reached(node, planes) if planes & wanted else planes
 
     def _within(self, planes: frozenset[int], mm: float) -> frozenset[int]:
-        """The planes that a change of `planes` reaches: a cap begins one plane beyond the last three, which shape it."""
+        """The planes that a change of `planes` can reach at most: a cap begins one plane beyond the last three, which shape it."""
         if not planes or mm == 0:
             return planes
-        w = self.grid.positions_mm
-        solid = 3 * float(np.diff(w).max()) if len(w) > 1 else 0.0
-        low, high = w[min(planes)] - mm - solid, w[max(planes)] + mm + solid
-        return frozenset(int(k) for k in np.flatnonzero((w >= low) & (w <= high)))
+        return self._from_to(self._w[min(planes)] - mm - self._solid_mm, self._w[max(planes)] + mm + self._solid_mm)
+
+    def _from_to(self, low: float, high: float) -> frozenset[int]:
+        return frozenset(range(bisect_left(self._w, low), bisect_right(self._w, high)))
+
+    def _reached(self, node: Node, planes: frozenset[int]) -> frozenset[int]:
+        """Those of `planes` that the solids of what a margin is made from reach where they are not as they were; all where that is not known."""
+        if not isinstance(node, (Margin, Ring)):
+            return planes
+        found: frozenset[int] = frozenset()
+        mm = _own_reach_mm(node)
+        for part in _made_of(node):
+            before = self._grown.get((node, part))
+            if before is None:
+                return planes
+            differing = unlike(
+                before, solid(self._stack(part)), beyond=1
+            )  # margins are drawn across the borders of prisms
+            if differing is not None:
+                found |= self._from_to(differing[0] - mm, differing[1] + mm)
+        return found
 
     def _computed(self, node: Node, planes: frozenset[int]) -> Planes:
         match node:
@@ -242,10 +266,10 @@ class Evaluation:
             case Boolean(operator, left, right):
                 return self._combined(operator, self._known[left], self._known[right], planes)
             case Margin(of, mm):
-                return self._with_margin(of, Sides(**dict(mm)), planes)
+                return self._with_margin(node, of, Sides(**dict(mm)), planes)
             case Ring(of, inner, outer):
-                wide = self._with_margin(of, Sides.all_around(outer), planes)
-                near = self._with_margin(of, Sides.all_around(inner), planes)
+                wide = self._with_margin(node, of, Sides.all_around(outer), planes)
+                near = self._with_margin(node, of, Sides.all_around(inner), planes)
                 return self._combined("-", wide, near, planes)
             case IsodoseVolume():
                 return self._isodose(node, planes)
@@ -262,10 +286,13 @@ class Evaluation:
             self._stacks[node] = Layered(self.grid, self._known[node])
         return self._stacks[node]
 
-    def _with_margin(self, of: Node, sides: Sides, planes: frozenset[int]) -> Planes:
+    def _with_margin(self, node: Node, of: Node, sides: Sides, planes: frozenset[int]) -> Planes:
         if not sides.reach_mm:
             return _picked(self._known[of], planes)
-        first, *others = (margin(self._stack(part), sides, self.grid, planes) for part in _united(of, sides))
+        parts = _united(of, sides)
+        if sides in (sides.grown, sides.shrunk):  # else it is the grown solid that is shrunk
+            self._grown.update(((node, part), solid(self._stack(part))) for part in parts)
+        first, *others = (margin(self._stack(part), sides, self.grid, planes) for part in parts)
         for other in others:
             first = self._combined("|", first, other, planes)
         return first
@@ -369,8 +396,8 @@ def _both(operator: str, left: Region | None, right: Region | None) -> Region | 
             return left if right is None else right
         case "&" if left is None or right is None:
             return None
-        case "-" if left is None or right is None:
-            return left
+        case "-" if left is None or right is None or shapely.disjoint(left, right):
+            return left  # the very same, so that what is known of it holds for the result
         case "|":
             return region_of(united(left, right))
         case "&":

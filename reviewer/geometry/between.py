@@ -34,6 +34,7 @@ from reviewer.geometry.parts import (
     enclosed,
     ended_in,
     holes_of,
+    hollow,
     meeting,
     pick,
     touching,
@@ -159,18 +160,16 @@ class Between:
         return [self._edges(filling, share) for share in shares]
 
     def _edges(self, filling: _Filling, t: float) -> Floats:
-        values = filling.at(t)
-        _turn(values)
-        edges, _ = level_edges(values, 0.0)
-        corner = np.array([filling.box.x, filling.box.y] * 2)
-        found: Floats = (edges + corner) * self.cell_mm
+        found: Floats = _outline(filling.at(t), filling.box.x, filling.box.y, self.cell_mm)
         return found
 
     def _filling(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> _Filling:
         length = above[0].w_mm - below[0].w_mm
         lower, upper = below[0].parts, above[0].parts
         met = meeting(lower, upper)
-        pits, peaks = enclosed(lower, upper), enclosed(upper, lower)
+        # Most structures have no holes, and are looked at no further for what becomes of them.
+        plain = not any(hollow(p.parts) for side in (below, above) for p in side[:2])
+        pits, peaks = ((), ()) if plain else (enclosed(lower, upper), enclosed(upper, lower))
         # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
         # a stroke that pushes the outline over the border of a block leaves the others alone.
         near = [p.bounds for plane in (*below, *above) for p in plane.parts] if not self._small else [self._bounds]
@@ -181,6 +180,8 @@ class Between:
         if met.any():
             going_on = pick(lower, np.any(met, axis=1)), pick(upper, np.any(met, axis=0))
             pair = self._pair(*going_on, pits, peaks, below, above, place)
+        if plain and met.any(axis=0).all() and met.any(axis=1).all():
+            return _Filling(pair, [], [], box)
         caps: list[_Cap] = []
         hollows: list[_Cap] = []
         for parts, planes, from_above in (
@@ -243,11 +244,18 @@ class Between:
         `parts` go on there."""
         if len(planes) < 2 or not planes[1].parts:
             return None, 1.0, np.zeros(sum(1 + len(part.interiors) for part in parts), dtype=np.bool_)
+        gap = abs(planes[1].w_mm - planes[0].w_mm)
+        if not hollow(parts) and not hollow(planes[1].parts):
+            return (
+                place.shape(planes[1].parts, planes[1].reach_mm),
+                gap,
+                np.asarray(meeting(parts, planes[1].parts).any(axis=1)),
+            )
         there = without_holes(planes[1].parts, ended_in(planes[1].parts, parts, ended))
         goes_on: list[bool] = []
         for part in parts:
             goes_on += [bool(meeting((part,), there).any()), *(not covered(hole, there) for hole in holes_of((part,)))]
-        return place.shape(there, planes[1].reach_mm), abs(planes[1].w_mm - planes[0].w_mm), np.array(goes_on)
+        return place.shape(there, planes[1].reach_mm), gap, np.array(goes_on)
 
     def _cap(
         self,
@@ -363,8 +371,8 @@ class _Filling:
         values = self.pair.at(t) if self.pair else np.full((self.box.rows, self.box.columns), OUTSIDE)
         for cap in self.caps:
             np.minimum(values, cap.at(t), out=values)
-        for hollow in self.hollows:
-            np.maximum(values, -hollow.at(t), out=values)
+        for pit in self.hollows:
+            np.maximum(values, -pit.at(t), out=values)
         return values
 
 
@@ -419,13 +427,21 @@ def _slopes(first, second, before, after, first_ring, second_ring, follows, goes
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _turn(values):  # type: ignore[no-untyped-def]
-    """Makes the inside positive, and what lies on the edge outside."""
+def _outline(values, first_x, first_y, cell):  # type: ignore[no-untyped-def]
+    """The solid's edges, mm, where `values`, negative inside, are 0; they are turned around, with the points on the edge outside.
+
+    first_x, first_y: the lattice's first column and row, in cells from the origin.
+    """
     ny, nx = values.shape
     for y in range(ny):
         for x in range(nx):
             value = values[y, x]
             values[y, x] = -ON_THE_EDGE if abs(value) < ON_THE_EDGE else -value
+    edges, _ = level_edges(values, 0.0)
+    for m in range(len(edges)):
+        edges[m, 0], edges[m, 1] = (edges[m, 0] + first_x) * cell, (edges[m, 1] + first_y) * cell
+        edges[m, 2], edges[m, 3] = (edges[m, 2] + first_x) * cell, (edges[m, 3] + first_y) * cell
+    return edges
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from reviewer.geometry.region import Region
@@ -25,7 +25,25 @@ class Memo(Generic[Value]):
         self._capacity = capacity
         self._total = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int, tuple[Region | None, ...]]] = OrderedDict()
+        self._turns: weakref.WeakValueDictionary[Hashable, threading.Lock] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
+
+    def once(self, regions: tuple[Region | None, ...], rest: Hashable, make: Callable[[], tuple[Value, int]]) -> Value:
+        """The value that is known, else the one that `make` returns with its weight; threads that ask for it meanwhile wait for it.
+
+        Raises what `make` raises.
+        """
+        found = self.get(regions, rest)
+        if found is not None:
+            return found
+        key = (tuple(map(id, regions)), rest)
+        with self._lock:
+            turn = self._turns.get(key)
+            if turn is None:
+                turn = self._turns[key] = threading.Lock()
+        with turn:
+            found = self.get(regions, rest)
+            return self.put(regions, *make(), rest) if found is None else found
 
     def get(self, regions: tuple[Region | None, ...], rest: Hashable = None) -> Value | None:
         key = (tuple(map(id, regions)), rest)

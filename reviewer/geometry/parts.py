@@ -7,7 +7,7 @@ import math
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely import Polygon
+from shapely import Polygon, get_num_interior_rings
 
 Booleans = NDArray[np.bool_]
 Parts = tuple[Polygon, ...]
@@ -50,8 +50,13 @@ def covered(hole: Polygon, parts: Parts) -> bool:
     return any(part.covers(hole) for part in parts)
 
 
+def hollow(parts: Parts) -> bool:
+    """Whether any of them has a hole."""
+    return any(get_num_interior_rings(part) for part in parts)
+
+
 def holes_of(parts: Parts) -> Parts:
-    return tuple(Polygon(ring) for part in parts for ring in part.interiors)
+    return tuple(Polygon(ring) for part in parts if get_num_interior_rings(part) for ring in part.interiors)
 
 
 def ended_in(parts: Parts, nearer: Parts, ended: Parts) -> Parts:

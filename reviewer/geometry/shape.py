@@ -47,22 +47,17 @@ class Shape:
     @classmethod
     def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float, ending: bool) -> Shape:
         rings, part_of_ring = shapely.get_rings(np.asarray(parts, dtype=object), return_index=True)
+        points, ring = shapely.get_coordinates(rings, return_index=True)
         if ending:
             radius = np.array([thickness(part) for part in parts])[part_of_ring]
             side = np.ones(len(rings))
         else:
-            radius = np.sqrt(shapely.area(shapely.polygons(rings)) / math.pi)
+            areas = shapely.area(parts if len(rings) == len(parts) else shapely.polygons(rings))
+            radius = np.sqrt(areas / math.pi)
             side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
-        points, ring = shapely.get_coordinates(rings, return_index=True)
-        points = points / cell - (lattice.x, lattice.y)
-        same = ring[1:] == ring[:-1]
-        ring = ring[:-1][same]
-        segments = np.hstack([points[:-1][same], points[1:][same]])
-        number = ring.astype(np.int32)
+        reach = reach_mm / cell + 2
         return cls(
-            *_distances(
-                segments, radius[ring], side[ring], number, lattice.rows, lattice.columns, cell, reach_mm / cell + 2
-            )
+            *_distances(points, ring, radius, side, lattice.x, lattice.y, lattice.rows, lattice.columns, cell, reach)
         )
 
 
@@ -87,27 +82,38 @@ class Place:
     def shape(self, parts: Parts, reach_mm: float, ending: bool = False) -> Shape:
         """The same parts are asked for by the intervals to either side, and again after an edit of another plane."""
         setting = (self.cell_mm, self.lattice, reach_mm, ending)
-        found = _shapes.get(parts, setting)
-        if found is None:
-            found = Shape.of(parts, self.lattice, self.cell_mm, reach_mm, ending)
-            found = _shapes.put(parts, found, self.lattice.rows * self.lattice.columns, setting)
+        points = self.lattice.rows * self.lattice.columns
+        found = _shapes.once(
+            parts, setting, lambda: (Shape.of(parts, self.lattice, self.cell_mm, reach_mm, ending), points)
+        )
         x, y = self.box.x - self.lattice.x, self.box.y - self.lattice.y
         there = slice(y, y + self.box.rows), slice(x, x + self.box.columns)
         return Shape(found.f[there], found.d[there], found.ring[there])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
-    """f, d (mm) and the ring of the nearest segment at every lattice point; segments in cells, (m, 4).
+def _distances(points, ring_of, radius, side, first_x, first_y, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
+    """f, d (mm) and the nearest ring at every point of a lattice that begins so many cells from the origin.
 
-    radius, side, ring_of: of each segment. Farther from the contour than `reach` cells, d and f are those at that distance.
+    points: (n, 2) mm, ring after ring, each closed; ring_of: (n,) its number. radius, side: of each ring.
+    Farther from the contour than `reach` cells, d and f are those at that distance.
     """
+    segments, whose = np.empty((len(points), 4)), np.empty(len(points), dtype=np.int32)
+    count = 0
+    for m in range(len(points) - 1):
+        if ring_of[m] == ring_of[m + 1]:
+            for n in range(2):
+                segments[count, 2 * n] = points[m + n, 0] / cell - first_x
+                segments[count, 2 * n + 1] = points[m + n, 1] / cell - first_y
+            whose[count] = ring_of[m]
+            count += 1
+    segments = segments[:count]
     f = np.empty((ny, nx), dtype=np.float32)
     d = np.empty((ny, nx), dtype=np.float32)
     ring = np.empty((ny, nx), dtype=np.int32)
     inside = np.zeros((ny, nx), dtype=np.bool_)
     none, one, farthest = np.float32(0.0), np.float32(1.0), np.float32(reach * reach)
-    count, widest = len(segments), radius.max()
+    widest = radius.max()
     # Even-odd: every point to the right of a crossing changes sides.
     for m in range(count):
         xa, ya, xb, yb = segments[m]
@@ -168,9 +174,10 @@ def _distances(segments, radius, side, ring_of, ny, nx, cell, reach):  # type: i
                     d[y, x] = distance
                     m = nearest[n]
                     if m < 0:
-                        ring[y, x] = ring_of[0]
+                        ring[y, x] = 0
                         f[y, x] = 2 * widest * distance
                     else:
-                        ring[y, x] = ring_of[m]
-                        f[y, x] = 2 * radius[m] * distance + side[m] * distance * distance
+                        r = whose[m]
+                        ring[y, x] = r
+                        f[y, x] = 2 * radius[r] * distance + side[r] * distance * distance
     return f, d, ring

@@ -6,6 +6,7 @@ Every question about a structure (volume, coverage, cuts, DVH) is put to its sol
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
 from threading import Lock
@@ -13,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from reviewer.geometry.between import Between, Layer, Plane, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
@@ -118,9 +120,21 @@ def solid(stack: Stack) -> Solid:
         with turn:
             found = _solids.get(stack)
             if found is None:
-                found = _build(stack)
+                with _taking_turns(stack):
+                    found = _build(stack)
                 _solids.put(stack, found, 1 + len(found.segments))
     return found
+
+
+FEW_CORNERS = 10_000
+"""Of all planes of a structure: with no more its solid is mostly Python's work, at which two threads would only be in each other's way."""
+
+_small_ones = Lock()
+
+
+def _taking_turns(stack: Stack) -> AbstractContextManager[object]:
+    few = int(shapely.get_num_coordinates(list(stack.planes.values())).sum()) <= FEW_CORNERS
+    return _small_ones if few else nullcontext()
 
 
 def known(stack: Stack) -> bool:
@@ -149,17 +163,35 @@ def prisms_between(body: Solid, low: float, high: float) -> slice:
     return slice(first, max(first, int(np.searchsorted(body.borders_mm[:, 0], high, side="left"))))
 
 
-def alike(one: Solid, other: Solid, low: float, high: float) -> bool:
-    """Whether two solids are exactly the same from low to high, w mm."""
+def unlike(one: Solid, other: Solid, beyond: int = 0) -> tuple[float, float] | None:
+    """Lowest and highest w (mm) of what is not exactly the same in two solids, and of so many prisms `beyond`; None where all is."""
     if one is other:
-        return True
-    here, there = prisms_between(one, low, high), prisms_between(other, low, high)
-    if not np.array_equal(one.borders_mm[here], other.borders_mm[there]):
-        return False
-    first, second = one.starts[here.start : here.stop + 1], other.starts[there.start : there.stop + 1]
-    return np.array_equal(first - first[0], second - second[0]) and np.array_equal(
-        one.segments[first[0] : first[-1]], other.segments[second[0] : second[-1]]
-    )
+        return None
+    counts = len(one.borders_mm), len(other.borders_mm)
+    below = _in_common(one, other, slice(None))
+    above = min(_in_common(one, other, slice(None, None, -1)), min(counts) - below)
+    if below + above == max(counts):
+        return None
+    chosen = [slice(max(below - beyond, 0), n - max(above - beyond, 0)) for n in counts]
+    borders = np.concatenate([one.borders_mm[chosen[0]], other.borders_mm[chosen[1]]])
+    return float(borders.min()), float(borders.max())
+
+
+def _in_common(one: Solid, other: Solid, way: slice) -> int:
+    """How many prisms are exactly the same, counted from below or, for a slice that runs backwards, from above."""
+    count = min(len(one.borders_mm), len(other.borders_mm))
+    edges, others = np.diff(one.starts)[way][:count], np.diff(other.starts)[way][:count]
+    borders = one.borders_mm[way][:count] == other.borders_mm[way][:count]
+    same = _leading(borders.all(axis=1) & (edges == others))
+    ends = np.cumsum(edges[:same])
+    rows = int(ends[-1]) if same else 0
+    alike_rows = _leading((one.segments[way][:rows] == other.segments[way][:rows]).all(axis=1))
+    return int(np.searchsorted(ends, alike_rows, side="right"))
+
+
+def _leading(flags: NDArray[np.bool_]) -> int:
+    """How many there are before the first that does not hold."""
+    return len(flags) if flags.all() else int(flags.argmin())
 
 
 _edges: Memo[Floats] = Memo(500_000)
@@ -181,7 +213,10 @@ def _build(stack: Stack) -> Solid:
     gaps = np.diff(positions)
     occupied = sorted(planes)
     edges = _edges_of(planes)
-    apart_mm = [_distance(planes, edges, k) for k in range(len(w) - 1)]
+    apart_mm = [0.0] * (len(w) - 1)
+    for k in occupied:
+        if k + 1 in planes:
+            apart_mm[k] = _distance(planes, edges, k)
     far = reaches([edges.get(k, NO_EDGES) for k in range(len(w))], apart_mm, gaps.tolist())
     regions = (None, *(planes.get(k) for k in range(len(w))), None)
     reach = (0.0, *(far[k] if k in edges else 0.0 for k in range(len(w))), 0.0)
@@ -200,22 +235,21 @@ def _build(stack: Stack) -> Solid:
         low = w[k] - gaps[k] / counts[k] / 2
         high = w[k] + gaps[k + 1] / counts[k + 1] / 2
         pieces.append((float(low), float(high), edges[k], planes[k]))
+
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
         # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.
         beyond = 1 if _goes_on(regions[k], regions[k + 1]) else 2
         near = slice(max(k - beyond, 0), k + beyond + 2)
         open_end = k in (0, len(w))
+
+        def make(k: int = k, near: slice = near, open_end: bool = open_end) -> tuple[list[Layer], int]:
+            below = [plane(j) for j in range(k, near.start - 1, -1)]
+            above = [plane(j) for j in range(k + 1, min(near.stop, len(heights)))]
+            layers = between.layers(below, above, counts[k], open_end)
+            return layers, 1 + sum(len(layer.segments) for layer in layers)
+
         setting = (between.setting, open_end, k - near.start, tuple(heights[near]), reach[near])
-        layers = _layers.get(regions[near], setting)
-        if layers is None:
-            layers = between.layers(
-                [plane(j) for j in range(k, near.start - 1, -1)],
-                [plane(j) for j in range(k + 1, min(near.stop, len(heights)))],
-                counts[k],
-                open_end,
-            )
-            weight = 1 + sum(len(layer.segments) for layer in layers)
-            _layers.put(regions[near], layers, weight, setting)
+        layers = _layers.once(regions[near], setting, make)
         pieces.extend((layer.low_mm, layer.high_mm, layer.segments, None) for layer in layers)
     pieces.sort(key=lambda piece: piece[0])
     starts = np.cumsum([0, *(len(piece[2]) for piece in pieces)], dtype=np.int64)
@@ -253,9 +287,7 @@ def _goes_on(below: Region | None, above: Region | None) -> bool:
 
 
 def _distance(planes: Mapping[int, Region], edges: Mapping[int, Floats], k: int) -> float:
-    """About how far the contours of planes k and k + 1 lie apart; 0 where one of them is empty."""
-    if k not in planes or k + 1 not in planes:
-        return 0.0
+    """About how far the contours of planes k and k + 1 lie apart."""
     pair = (planes[k], planes[k + 1])
     known = _apart.get(pair)
     return _apart.put(pair, float(apart(edges[k], edges[k + 1]))) if known is None else known

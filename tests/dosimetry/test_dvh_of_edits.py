@@ -42,7 +42,7 @@ def turned(degrees: float):
     return tie
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(st.tuples(st.sampled_from(range(len(GRID.positions_mm))), st.sampled_from(sorted(EDITS))), max_size=3),
     st.sampled_from([0.0, 10.0]),
@@ -122,9 +122,12 @@ def test_no_dose_beyond_those_of_the_voxels_around():
     assert result.dose_at_gy(result.known_cc * 0.01) == pytest.approx(40, abs=0.02)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
-    st.lists(st.tuples(st.floats(-3, 9), st.floats(-3, 8)), min_size=3, max_size=7, unique=True),
+    # In steps of a thousandth: about points 1e-38 apart it is Shapely that loses whole parts.
+    st.lists(st.tuples(st.integers(-3000, 9000), st.integers(-3000, 8000)), min_size=3, max_size=7, unique=True).map(
+        lambda points: [(x / 1000, y / 1000) for x, y in points]
+    ),
     st.tuples(st.floats(-0.4, 0.9), st.floats(0.05, 0.9)),
     st.booleans(),
 )
