@@ -13,6 +13,7 @@ from reviewer.backends.beams import beams_of
 from reviewer.backends.contract import BackendInfo, DoseJob, Lattice, PlannedDose, Provenance, Value
 from reviewer.backends.density import DensityMap
 from reviewer.backends.discovery import Backend
+from reviewer.backends.plausible import remarks
 from reviewer.case import Case, Dose, Plan, Structure, StructureSet
 from reviewer.case.uid import stand_in_uid
 from reviewer.dosimetry.dvh import dvh
@@ -62,7 +63,6 @@ def ask(
     plan, case = question.plan, question.case
     assert plan.fractions is not None
     gray = answer.result.gray * np.float32(plan.fractions)
-    statements = (*answer.provenance.statements, *notes)
     dose = Dose(
         stand_in_uid("dose-check", answer.provenance.job_sha256, info.name, info.version, answer.provenance.started),
         f"{plan.label} by {info.name}",
@@ -71,9 +71,10 @@ def ask(
         plan_id=plan.id if case.plan(plan.id) is not None else None,
         structure_set_id=question.group.id,
         date=answer.provenance.started[:10],
-        statements=statements,
     )
-    return Check(dose, answer.provenance, statements)
+    against = remarks(dose, plan, question.group, job.beams, question.planned)
+    statements = (*against, *answer.provenance.statements, *notes)
+    return Check(replace(dose, statements=statements), answer.provenance, statements)
 
 
 def prepare(
