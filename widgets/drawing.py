@@ -66,7 +66,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "nudge", "Nudge", "N", "Push the contour with a disk",
-        f"press inside and push the contour out, outside and push it in · Shift the other way · {_SIZE} · Esc cancels",
+        "push out from inside, in from outside · Shift the other way · [ ] size · Esc cancels",
         "nudge", "Nudge", "nudge",
     ),
     Kind(

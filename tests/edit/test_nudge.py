@@ -77,6 +77,23 @@ def test_off_the_outline_nothing_happens():
     assert not clicked(Nudge(5.0).begin(on(BARE)), (0.0, 0.0)).draft
 
 
+@pytest.mark.parametrize("at", [(12.0, 0.0), (17.0, 0.0), (27.0, 0.0)])
+def test_a_large_disk_moves_the_outline_with_the_hand_and_not_by_the_press(at):
+    """12 mm would reach over the outline at 20 mm from each of these places."""
+    assert not clicked(Nudge(12.0).begin(on(SQUARE)), at).draft
+    stroke = drawn(Nudge(12.0).begin(on(SQUARE)), at, (20.0, 0.0))
+    region, reach = stroke.draft[10], abs(at[0] - 20.0)
+    swept = shapely.convex_hull(shapely.union_all([shapely.Point(p).buffer(reach, 64) for p in (at, (20.0, 0.0))]))
+    square = shapely.box(-20, -20, 20, 20)
+    raw = square.difference(swept) if stroke.erasing else square.union(swept)
+    assert region.symmetric_difference(raw).area < 0.1 * swept.area
+
+
+def test_nearer_to_the_outline_than_2_mm_the_disk_pushes_at_once():
+    assert clicked(Nudge(12.0).begin(on(SQUARE)), (19.0, 0.0)).draft[10].bounds[2] == pytest.approx(21.0, abs=0.02)
+    assert clicked(Nudge(1.0).begin(on(SQUARE)), (19.5, 0.0)).draft[10].bounds[2] == pytest.approx(20.5, abs=0.02)
+
+
 def test_the_cursor_tells_the_way_before_the_press():
     stroke = Nudge(5.0).begin(on(SQUARE))
     stroke.hover(Pen((0.0, 0.0)))

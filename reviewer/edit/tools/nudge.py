@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import shapely
 
 from reviewer.edit.tools.setting import checked, setting
-from reviewer.edit.tools.sweep import SweepStroke
+from reviewer.edit.tools.sweep import ROUND_MM, SweepStroke
 from reviewer.edit.tools.tool import Draft, Pen, Target, changed, settled
 from reviewer.geometry.overlay import united, without
 from reviewer.geometry.region import Region, region_of
@@ -18,6 +18,9 @@ SMALLEST_FILL_MM2 = 0.02
 ROUND = 8
 """Straight pieces of a quarter of a rounded corner: 0.02 mm beside the arc at a radius of 4 mm."""
 
+LEAST_MM = 2.0
+"""A disk pressed nearer to the outline than this still reaches so far, and pushes at once."""
+
 OVERLAP_MM = 0.002
 """What fills a corner overlaps what is there by so much, or hair-thin gaps would stay between."""
 
@@ -27,10 +30,19 @@ class Nudge:
     """A disk that pushes. Pressed inside the structure it pushes the outline outwards (what it sweeps is added), pressed outside it pushes
     it inwards (what it sweeps is taken away); Shift does the other one. Where the disk leaves the old outline the corner is rounded.
 
-    radius_mm: 0.25 to 100 mm, else InputError.
+    radius_mm: 0.25 to 100 mm, else InputError. Of the largest disk: pressed nearer to the outline it is as large as fits between, down to
+               LEAST_MM, so that the outline moves with the hand and not by the press.
     """
 
-    radius_mm: float = setting(12.0, "Radius", "How far the disk reaches", unit="mm", least=0.25, most=100.0, step=0.5)
+    radius_mm: float = setting(
+        12.0,
+        "Radius",
+        "How far the disk reaches; nearer to the contour it is smaller",
+        unit="mm",
+        least=0.25,
+        most=100.0,
+        step=0.5,
+    )
 
     def __post_init__(self) -> None:
         checked(self)
@@ -48,14 +60,16 @@ class NudgeStroke(SweepStroke):
 
     def __init__(self, target: Target, radius_mm: float) -> None:
         super().__init__(target, radius_mm)
+        self._largest = radius_mm
         self._raw: Draft = {}
         self._smooth: dict[int, Region | None] = {}
 
     def hover(self, pen: Pen) -> None:
         super().hover(pen)
-        self.erasing = self._inwards(pen)
+        self.erasing, self._radius = self._inwards(pen), self._fitting(pen)
 
     def press(self, pen: Pen) -> None:
+        self._radius = self._fitting(pen)
         self._begin(pen, erase=self._inwards(pen))
 
     @property
@@ -68,6 +82,15 @@ class NudgeStroke(SweepStroke):
             rounded = {k: None if region is None else self._rounded(k, region, areas[k]) for k, region in raw.items()}
             self._raw, self._smooth = raw, dict(changed(self.target.structure, rounded))
         return self._smooth
+
+    def _fitting(self, pen: Pen) -> float:
+        """The radius of the disk here, mm."""
+        region = self.target.region
+        if region is None:
+            return self._largest
+        u, v, _ = self.target.uvw_mm(pen.at_mm)
+        away = float(shapely.distance(region.boundary, shapely.Point(u, v)))
+        return min(self._largest, max(away - ROUND_MM, LEAST_MM))
 
     def _inwards(self, pen: Pen) -> bool:
         return self.target.holds(pen.at_mm) is pen.shift
