@@ -362,7 +362,7 @@ def largest_part(planes: Mapping[int, Region]) -> Planes:
     if len(bodies) < 2:
         return dict(planes)
     best = max(bodies, key=lambda body: sum(part.area for parts in body.values() for part in parts))
-    return {k: region for k, parts in best.items() if (region := region_of(shapely.union_all(parts))) is not None}
+    return {k: region for k, parts in best.items() if (region := region_of(shapely.multipolygons(parts))) is not None}
 
 
 def _made_of(node: Node) -> tuple[Node, ...]:

@@ -14,6 +14,7 @@ from reviewer.errors import ReviewerError
 from reviewer.formula.derivations import CaseSources
 from reviewer.formula.evaluate import Evaluation, grid_for
 from reviewer.formula.grammar import mentions, parse
+from reviewer.geometry.overlay import either
 
 ROUNDING_MM = 0.01
 """Contours agree where the area between them is less than their length times this: coordinates in a file have fewer digits."""
@@ -57,6 +58,5 @@ def reproduces(case: Case, group: StructureSet, structure: Structure) -> bool:
     if made.keys() != planes.keys() or not (made and evaluation.grid.same_lattice(structure.grid)):
         return False
     return all(
-        planes[k].symmetric_difference(region).area <= ROUNDING_MM * (planes[k].length + region.length)
-        for k, region in made.items()
+        either(planes[k], region).area <= ROUNDING_MM * (planes[k].length + region.length) for k, region in made.items()
     )

@@ -8,6 +8,7 @@ import shapely
 from reviewer.errors import GeometryError
 from reviewer.geometry.edges import Floats
 from reviewer.geometry.grid import AXIS_TOLERANCE
+from reviewer.geometry.overlay import shared
 from reviewer.geometry.solid import Solid, solid
 from reviewer.geometry.stack import Stack
 
@@ -58,8 +59,8 @@ def overlap_cc(a: Stack, b: Stack) -> float:
     i, j = np.nonzero(high > low)
     floors, _ = _floors(one)
     others, _ = _floors(other)
-    shared = shapely.area(shapely.intersection(floors[i], others[j]))
-    return float(shared @ (high - low)[i, j]) / 1000
+    common = shapely.area(shared(floors[i], others[j]))
+    return float(common @ (high - low)[i, j]) / 1000
 
 
 def _bodies(a: Stack, b: Stack) -> tuple[Solid, Solid]:

@@ -19,6 +19,7 @@ from reviewer.dosimetry.moments import FIELDS, OF_ROW, add_moments, of_cell, of_
 from reviewer.errors import CancelledError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.pieces import room_for
+from reviewer.geometry.solid import solid, unlike
 
 GRID = planes_grid(np.arange(-40.0, 41.0, 2.5))
 DOSE = linear_dose(2.5, (0.3, -0.2, 0.5), half=60.0, shift=(0.4, 0.7, 0.9))
@@ -34,6 +35,31 @@ EDITS = {
 
 def body():
     return stack(GRID, lambda w: [circle(16 - 0.01 * w**2, (w / 9, 1.0))] if abs(w) < 32 else None)
+
+
+def prisms_of(found):
+    """What a solid consists of, to be compared."""
+    return {
+        (*borders, found.segments[a:b].tobytes())
+        for borders, a, b in zip(found.borders_mm.tolist(), found.starts[:-1], found.starts[1:], strict=True)
+    }
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_where_two_solids_differ(edit):
+    """The hull of all prisms that only one of them has."""
+    one = body()
+    planes = {k: r for k, r in one.planes.items() if k != 15}
+    changed = EDITS[edit](one.planes[15])
+    other = replace(one, planes=planes if changed is None else {**planes, 15: changed})
+    assert unlike(solid(one), solid(replace(one))) is None
+    first, second = prisms_of(solid(one)), prisms_of(solid(other))
+    low, high = min(p[0] for p in first ^ second), max(p[1] for p in first ^ second)
+    assert unlike(solid(one), solid(other)) == unlike(solid(other), solid(one)) == (low, high)
+    wider = unlike(solid(one), solid(other), beyond=1)
+    bottom, top = solid(other).borders_mm[[0, -1], [0, 1]]
+    assert wider[0] < low or low <= bottom
+    assert wider[1] > high or high >= top
 
 
 def turned(degrees: float):
