@@ -93,12 +93,6 @@ def fused_module() -> ModuleType:
     return load(".fused", __package__)
 
 
-@cache
-def pen_module() -> ModuleType:
-    """`pen`, the compiled way to draw many lines."""
-    return load(".pen", __package__)
-
-
 @cache  # once is enough
 def load_tools() -> None:
     """Load the tools of Contour mode, the livewire's compiled loops too, beside the window: the first click with one does not wait."""
@@ -123,7 +117,6 @@ def _load() -> None:
         size = (2, 2)
         nothing = Toned(no_source(size), 1.0, 0.0)
         fused_module().painted(nothing, nothing, everywhere(size, 0.0), no_tint(size))
-        pen_module().warm_up()
         gc.freeze()  # what is loaded stays: else the collector looks through all of numba every few seconds, 0.1 s at a time
     finally:
         _ready.set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QRegion
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTransform
 
 from reviewer.changes import CaseOpened, Change, StructuresChanged, ViewChanged, VoxelsArrived
 from reviewer.scene import Scene
@@ -15,7 +15,7 @@ from reviewer.session import Session
 from ..theme import theme
 from . import late
 from .ahead import Ahead
-from .contours import Contours, to_view
+from .contours import Contours
 from .differences import Differences
 from .facts import Room, facts_of
 from .framing import Framing
@@ -25,6 +25,7 @@ from .map_wash import Wash, paint_wash, wash
 from .marks import paint_crosshair, paint_distances, paint_focus, paint_style_marks
 from .paths import Outlines
 from .pointed import Pointed
+from .sheet import Sheet
 from .viewport import Pair, Slices, Viewport
 from .words import Words
 
@@ -52,6 +53,7 @@ class Painting:
         self._contours = Contours(self.outlines)
         self._differences = Differences()
         self._wash: Kept[Wash | None] = Kept()
+        self._sheet = Sheet()
         self._ahead = Ahead(self._prepare)
         session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
 
@@ -59,7 +61,7 @@ class Painting:
         """Let go of what a change has made untrue."""
         if isinstance(message, CaseOpened):
             self._layers = Layers()
-            for kept in (self._framing, self.outlines, self._differences):
+            for kept in (self._framing, self.outlines, self._contours, self._differences):
                 kept.clear()
         elif isinstance(message, VoxelsArrived):
             self._layers.arrived(message.image_id)
@@ -112,12 +114,26 @@ class Painting:
         _paint_picture(painter, picture, port, size)
         self._paint_map(painter, scene, slices, port)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
+        to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
         against = scene.against if scene.against is not None and scene.against.lines else None
         others = () if against is None else self._layers.other_isodose_lines(against, slices, port)
-        self._contours.paint(painter, scene, port, size, lines, others, complete)
+        resting, lively = self._contours.met(scene, port, complete)
+
+        def rest(sheet: QPainter) -> None:
+            sheet.setTransform(to_screen, True)
+            self._contours.paint_isodoses(sheet, lines)
+            self._contours.paint_isodoses(sheet, others, dashed=True)
+            self._contours.paint_structures(sheet, resting, ())
+
+        self._sheet.paint(painter, (port, lines, others, resting), port.size, rest)
+        painter.save()
+        painter.setTransform(to_screen, True)
+        self._contours.paint_structures(painter, lively, scene.preview)
+        painter.restore()
         if scene.compared is not None:
             a, b = (self.outlines.of(d, port, complete) for d in (scene.compared.a, scene.compared.b))
-            self._differences.paint(painter, a, b, to_view(port))
+            self._differences.paint(painter, a, b, to_screen)
 
         words, room, pointed = self.words, Room(port.size), touched.pointed
         zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel

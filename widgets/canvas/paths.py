@@ -28,9 +28,6 @@ FEW_PLANES = 3
 
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 
-Rings = Sequence[NDArray[np.float64]]
-"""(n, 2) points each."""
-
 Key = tuple[Structure, Matrix, str, Point, float]
 """Structure, its matrix, and the plane: orientation, right, position."""
 
@@ -60,23 +57,20 @@ def path_of(lines: Iterable[NDArray[np.float64]], closed: bool) -> QPainterPath:
 class Outline:
     """Where a plane meets a structure, in plane coordinates (mm). The path is for the eye; the region is asked for by a hand now and then."""
 
-    def __init__(self, rings: Rings, region: Region | None = None) -> None:
+    def __init__(self, rings: Sequence[NDArray[np.float64]], region: Region | None = None) -> None:
         """rings: (n, 2) points each, by the even-odd rule; region: what they enclose, where it is known."""
-        self.rings = rings
+        self.path = path_of(rings, closed=True)
+        self._rings = rings
         self._region = region
 
     @cached_property
-    def path(self) -> QPainterPath:
-        return path_of(self.rings, closed=True)
-
-    @cached_property
     def region(self) -> Region:
-        return (self._region if self._region is not None else region_of_rings(self.rings)) or Polygon()
+        return (self._region if self._region is not None else region_of_rings(self._rings)) or Polygon()
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
         """Least x, y and greatest x, y."""
-        points = np.concatenate(self.rings)
+        points = np.concatenate(self._rings)
         (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         return x0, y0, x1, y1
 
@@ -204,7 +198,7 @@ def _seen(drawn: Drawn, port: Viewport) -> tuple[Structure, Matrix, Point, Point
     return drawn.structure, drawn.to_structure, port.origin_mm, port.plane.right, port.plane.down
 
 
-def _within(rings: Rings) -> Outline | None:
+def _within(rings: Sequence[NDArray[np.float64]]) -> Outline | None:
     return Outline(rings) if rings else None
 
 

@@ -3,49 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QRect
-from PySide6.QtGui import QImage, QPainter
-
-Pixels = NDArray[np.uint32]
-"""(rows, columns) premultiplied 0xAARRGGBB."""
-
-
-@dataclass(frozen=True, eq=False)
-class Blank:
-    """A transparent sheet to draw on. image: for painters, in logical pixels; pixels: the same memory; corner: where in the view it will lie."""
-
-    image: QImage
-    pixels: Pixels
-    corner: QPoint
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter, QPixmap
 
 
 class Sheet:
-    """Lines take many times as long to draw as a sheet to lay down."""
+    """Lines take ten times as long to draw as a sheet to lay down. What is met only once, as while scrolling, is drawn without one."""
 
     def __init__(self) -> None:
         self._key: object = None
-        self._pixels: Pixels = np.zeros((1, 1), dtype=np.uint32)
-        self._image = QImage()
+        self._sheet: QPixmap | None = None
 
-    def paint(self, painter: QPainter, key: object, box: QRect, draw: Callable[[Blank], None]) -> None:
-        """Lay down what belongs to a key, drawn before if it is another than the last one. box: logical pixels of the view that it covers."""
-        if box.isEmpty():
-            return
+    def paint(
+        self, painter: QPainter, key: object, size: tuple[float, float], draw: Callable[[QPainter], None]
+    ) -> None:
+        """Draw what belongs to a key; the second time in a row on the sheet, from the third the sheet is enough.
+
+        size: of the view in logical pixels. draw: is given a painter that stands in these, antialiased, and may leave it as it likes.
+        """
         ratio = painter.device().devicePixelRatioF()
-        if (key, box, ratio) != self._key:
-            self._key = key, box, ratio
-            rows, columns = round(box.height() * ratio), round(box.width() * ratio)
-            if self._pixels.shape == (rows, columns):
-                self._pixels.fill(0)
-            else:
-                self._pixels = np.zeros((rows, columns), dtype=np.uint32)
-                self._image = QImage(
-                    self._pixels.data, columns, rows, 4 * columns, QImage.Format.Format_ARGB32_Premultiplied
-                )
-            self._image.setDevicePixelRatio(ratio)
-            draw(Blank(self._image, self._pixels, box.topLeft()))
-        painter.drawImage(box.topLeft(), self._image)
+        if key != self._key:
+            self._key, self._sheet = key, None
+            painter.save()
+            draw(painter)
+            painter.restore()
+            return
+        if self._sheet is None or self._sheet.devicePixelRatio() != ratio:
+            self._sheet = QPixmap(round(size[0] * ratio), round(size[1] * ratio))
+            self._sheet.setDevicePixelRatio(ratio)
+            self._sheet.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(self._sheet)
+            inner.setRenderHint(QPainter.RenderHint.Antialiasing)
+            draw(inner)
+            inner.end()
+        painter.drawPixmap(0, 0, self._sheet)
