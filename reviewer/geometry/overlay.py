@@ -1,8 +1,8 @@
 """Union, intersection and difference of regions that are right, or done again until they are.
 
-GEOS overlays in floating point now and then lose whole parts where borders nearly coincide, without a word (and refuse in other such
-cases). Two results have to fit each other: |A ∪ B| + |A ∩ B| = |A| + |B|. Where they don't, the overlay is done again on a fine
-lattice, which is safe (Hobby, Practical segment intersection with finite precision output, Comput Geom 1999) and ten times slower.
+GEOS overlays in floating point now and then lose whole parts where borders nearly coincide, or give outlines that cross themselves, without
+a word (and refuse in other such cases). Two results have to fit each other: |A ∪ B| + |A ∩ B| = |A| + |B|. Where they don't, or where a
+result is not valid, the overlay is done again on a fine lattice, which is safe (Hobby, Practical segment intersection with finite precision output, Comput Geom 1999) and ten times slower.
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ AREA_TOLERANCE = 1e-9
 def united(a: Any, b: Any) -> Any:
     """A ∪ B of geometries or arrays of them, elementwise, as shapely gives it: lines and points left over included."""
     return _checked(shapely.union, shapely.intersection, (1, 1, -1), a, b)
+
+
+def all_united(parts: Any) -> Any:
+    """The union of some areas, at least one, see `united`."""
+    left = np.asarray(parts, dtype=object)
+    while len(left) > 1:
+        pairs = len(left) // 2
+        left = np.concatenate([united(left[:pairs], left[pairs : 2 * pairs]), left[2 * pairs :]])
+    return left[0]
 
 
 def shared(a: Any, b: Any) -> Any:
@@ -48,6 +57,7 @@ def _checked(operation: Any, partner: Any, signs: tuple[int, int, int], a: Any, 
         areas: list[NDArray[np.float64]] = [shapely.area(g) for g in (first, second, partner(first, second))]
         expected = sum(sign * area for sign, area in zip(signs, areas, strict=True))
         wrong = np.abs(shapely.area(done) - expected) > AREA_TOLERANCE * (areas[0] + areas[1])
+        wrong |= ~shapely.is_valid(done)
     except shapely.GEOSException:
         done, wrong = np.empty(len(first), dtype=object), np.ones(len(first), dtype=bool)
     if wrong.any():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
@@ -156,7 +156,7 @@ coordinate = st.floats(-50, 50, allow_nan=False).map(lambda x: round(x, 2))
 wild_ring = st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=14).map(lambda p: np.array(p, float))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(wild_ring, min_size=1, max_size=4))
 def test_any_rings_give_a_valid_region_of_the_even_odd_area(rings):
     region = region_of_rings(rings)
@@ -165,8 +165,16 @@ def test_any_rings_give_a_valid_region_of_the_even_odd_area(rings):
     assert (0.0 if region is None else region.area) == pytest.approx(expected, rel=2e-3, abs=0.1)
 
 
-@settings(max_examples=100, deadline=None)
+# GEOS gives the symmetric difference of these two as an outline that crosses itself, of the right area
+NEARLY_THE_SAME = [
+    np.array([(23.29, 18.75), (-22.25, 12.58), (13, 0), (1, 50), (40, 0), (20.15, 24.48), (39.03, 0.75), (21, -3), (-17.75, 0), (1, 50), (0, 23.29)]),
+    np.array([(23.29, 18.75), (-22.25, 12.58), (13, 0), (1, 50), (40, 0), (21, -3), (-17.75, 0), (23.29, -2.5), (0, 23.29)]),
+]  # fmt: skip
+
+
+@settings(max_examples=100)
 @given(st.lists(wild_ring, min_size=1, max_size=4))
+@example(NEARLY_THE_SAME)
 def test_rings_of_and_back_is_the_same_region(rings):
     region = region_of_rings(rings)
     if region is not None:
