@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is. Where a change is accepted, luck has no say in it.
+settings.register_profile(
+    "reviewer", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("reviewer")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -144,7 +144,7 @@ def test_nothing_changes_when_both_move_together() -> None:
     np.testing.assert_allclose(moved.centroid_shift_mm, still.centroid_shift_mm @ turn(0.4, 0.2, -0.3), atol=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(8, 18), st.floats(8, 18), st.tuples(*[st.floats(-12, 12)] * 3), st.sampled_from([2.0, 3.0, 5.0]))
 def test_laws(one: float, other: float, shift, spacing: float) -> None:
     grid = grid_of(spacing)

@@ -63,7 +63,7 @@ def some_edit(case: Case, draw) -> Edit:
     return Edit("Several", (Swap(group.id, old, None), Swap(group.id, None, fresh), Swap(group.id, fresh, drawn)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_every_state_comes_back_exactly_from_wherever_the_history_stands(data) -> None:
     session = Session(case_of(*(structure(n) for n in range(1, 5))))
@@ -83,7 +83,7 @@ def test_every_state_comes_back_exactly_from_wherever_the_history_stands(data) -
     assert content(session.case) == states[-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_an_edit_and_its_inverse_leave_nothing(data) -> None:
     case = case_of(*(structure(n) for n in range(1, 4)))

@@ -316,7 +316,7 @@ SMALL = replace(PLAIN, reach_mm=15.0)
 HANDS = [Livewire(), SMALL, replace(SMALL, passage_mm=4.0, smooth_mm=1.5), Threshold(30.0, 70.0)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(HANDS), PANES, PLACES, st.booleans(), st.sampled_from([BALL, NOISE]))
 def test_any_hand_gives_valid_regions_and_leaves_the_structure(tool, pane, places, shift, image):
     body = replace(SQUARE, image_id=image.id)

@@ -195,7 +195,7 @@ def stacks(draw):
     return replace(stack(GRID, lambda w: None), planes=planes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(stacks())
 def test_any_gap_gives_valid_regions_within_reach(body):
     if not gaps(body):
@@ -209,7 +209,7 @@ def test_any_gap_gives_valid_regions_within_reach(body):
         assert region is None or (region.is_valid and not region.is_empty and around.contains(region))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(stacks())
 def test_smoothing_through_slices_gives_valid_regions(body):
     for region in smooth_through(body).values():

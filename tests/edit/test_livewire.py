@@ -183,7 +183,7 @@ def step_cost(static, along_x, along_y, p, q):
     return (static[q] + 0.43 * 2 / (3 * math.pi) * turned) * length
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_the_search_finds_the_cheapest_path(seed):
     """Costs are counted in steps of 1/255: so much a step, and what a cosine's table rounds, may a path be dearer."""

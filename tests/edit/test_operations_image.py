@@ -272,7 +272,7 @@ def test_an_area_without_end_is_refused_and_the_work_can_be_stopped():
     assert told == sorted(told)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 24), st.floats(-60, 60), st.floats(-60, 60), st.floats(1, 40))
 def test_whatever_the_image_regions_are_valid_and_in_their_box(seed, plane, u, v, half):
     noise = np.random.default_rng(seed).integers(0, 100, GRID.shape_zyx).astype(np.int16)
@@ -286,7 +286,7 @@ def test_whatever_the_image_regions_are_valid_and_in_their_box(seed, plane, u, v
     assert sorted(found) == list(range(min(found), max(found) + 1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 60), st.floats(0, 60), st.floats(0, 6))
 def test_bands_of_noise_are_valid_and_disjoint_and_fill_the_plane(seed, low, width, smallest):
     grid = planes_grid([0.0, 1.0], spacing=2.0, half=20.0)

@@ -159,7 +159,7 @@ def test_smoothing_attenuates_a_long_wave_as_a_gaussian_does():
     assert wave == pytest.approx(0.2 * math.exp(-((10 * 3 / 40) ** 2) / 2), abs=0.01)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(regions(), st.floats(0.2, 8.0))
 def test_smoothing_is_valid_and_keeps_single_outlines_at_their_area(region, mm):
     found = smoothed(region, mm)
@@ -168,7 +168,7 @@ def test_smoothing_is_valid_and_keeps_single_outlines_at_their_area(region, mm):
         assert found.area == pytest.approx(region.area, rel=0.005)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(regions(), st.floats(0.05, 4.0))
 def test_simplifying_stays_within_its_tolerance_both_ways(region, tolerance):
     simple = simplified(region, tolerance)
@@ -221,7 +221,7 @@ def test_cleaning_takes_slivers_pinholes_and_repeated_points():
     assert clean(replace(BODY, planes={5: box(0, 0, 10, 10)})) == {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(-30, 30), st.floats(-30, 30)), min_size=3, max_size=25))
 def test_cleaning_any_ring_gives_a_valid_region_or_none(points):
     ring = Polygon(points)
@@ -301,7 +301,7 @@ def test_cropping_by_a_structure_of_other_slices_and_another_frame():
         crop(body, body, "outside", gap_mm=-1.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(regions(), regions(), st.floats(0.1, 200.0))
 def test_all_of_them_give_valid_regions_that_differ(region, other, size):
     body = replace(BODY, planes={4: region, 5: other})

@@ -216,7 +216,7 @@ def anew(session: Session, name: str) -> Structure:
         max_size=4,
     )
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_following_strokes_is_the_same_as_evaluating_anew(strokes: list) -> None:
     session = live_session()
     start = {s.name: areas(s) for s in session.case.structures}

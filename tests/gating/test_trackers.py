@@ -126,7 +126,7 @@ def test_a_target_at_the_edge_of_the_frame_does_not_break_the_tracker(tracker):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
-@settings(max_examples=12, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=12, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(
     range_mm=st.floats(0, 35), period_s=st.floats(3, 6), drift=st.floats(-0.3, 0.3), snr=st.floats(8, 20),
     seed=st.integers(0, 1000), leaves_s=st.floats(1.5, 6), slow_s=st.floats(0.3, 2),

@@ -94,7 +94,7 @@ def test_a_structure_that_leaves_the_grid_is_cut_at_its_border():
     assert set(np.unique(result.fraction[:, 1:10])) == {1.0}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.floats(0.4, 4.0),
     st.floats(0.4, 4.0),

@@ -34,7 +34,7 @@ def drawn_anew(structure):
     return replace(structure, planes={k: shapely.from_wkb(shapely.to_wkb(r)) for k, r in structure.planes.items()})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from(range(len(GRID.positions_mm))), st.sampled_from(sorted(EDITS))), max_size=4))
 def test_edits_give_what_drawing_anew_gives(edits):
     structure = body()

@@ -15,7 +15,7 @@ from reviewer.geometry.region import region_of_rings, rings_of
 corners = arrays(float, st.tuples(st.integers(3, 7), st.just(2)), elements=st.integers(-40, 40).map(lambda n: n / 2))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(corners, corners)
 def test_areas_add_up_for_what_touches_itself(one, other):
     a, b = (region_of_rings([ring]) or shapely.Polygon() for ring in (one, other))

@@ -191,7 +191,7 @@ def test_a_hole_that_ends_inside_keeps_its_half_slice():
     assert section(body, None, (0, 0, 0), RIGHT, FEET).interiors
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.floats(4, 25), st.floats(-12, 12), st.floats(-12, 12)), min_size=2, max_size=6),
     st.sampled_from([1.5, 3.0, 5.0]),

@@ -146,7 +146,7 @@ def test_a_volume_that_claims_more_than_it_has_allocates_nothing(tmp_path):
 # -- tracing --------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(arrays(np.bool_, st.tuples(st.integers(1, 7), st.integers(1, 7))))
 def test_traced_rings_are_the_union_of_the_pixels(mask):
     boxes = [shapely.box(x, y, x + 1, y + 1) for y, x in np.argwhere(mask)]

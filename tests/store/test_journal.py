@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from drawn import delete, drawn_case, rename, same_contents, stroke
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import GeometryCollection, LineString, MultiPolygon, Polygon, box
 
@@ -101,7 +101,7 @@ def carry_out(session: Session, what: str, number: int) -> None:
             session.apply(Edit.of("Clear", case, before, replace(before, planes={})))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(STEPS, STEPS)
 def test_replay_is_the_state_in_memory_and_goes_on_being_so(first, second):
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:  # no disk to wait for
@@ -308,7 +308,7 @@ def same_shapes(a, b) -> None:
             assert region.symmetric_difference(t.planes[k]).area <= 1e-6 * region.area
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(LIVE, LIVE)
 def test_replay_with_formulas_that_follow_freeze_and_thaw(first, second):
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:

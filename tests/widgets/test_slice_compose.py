@@ -159,7 +159,7 @@ def test_next_to_an_unknown_sample_nothing_is_known_but_on_a_sample_itself(paint
     assert paint(compose.Toned(samples, 1.0, 0.0))[0, :, 0].tolist() == [80] * 4 + [0] * 4 + [80]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.floats(0.2, 3.0), st.integers(1, 40), st.integers(1, 30), st.booleans())
 def test_the_compiled_picture_is_the_plain_one(seed, step, columns, rows, smooth):
     rng = np.random.default_rng(seed)
