@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +32,6 @@ def existing(paths: Iterable[Path]) -> list[Path]:
     """The same paths; InputError for the first that does not exist."""
     paths = list(paths)
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):
             raise InputError("no such file or folder", where=str(path))
     return paths

@@ -85,6 +85,12 @@ def test_mistakes_are_one_sentence_and_status_2(folder, capsys, formula, message
     assert error.count("\n") == 1
 
 
+def test_a_formula_may_be_longer_than_a_file_name(folder, capsys) -> None:
+    organs = " | ".join(["GTV"] * 60)
+    long, short = run_json(capsys, str(folder), f"Long = ({organs}) + 5 mm", "Short = GTV + 5 mm")["structures"]
+    assert long["volume_cc"] == pytest.approx(short["volume_cc"], rel=1e-6)
+
+
 def test_a_formula_is_needed(folder, capsys) -> None:
     assert main(["derive", str(folder)]) == 2
     assert "no formula" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    formulas = [str(p) for p in arguments.paths if "=" in str(p) and not p.exists()]
+    # os.path, because a formula may well be longer than any file's name, at which Path.exists raises.
+    formulas = [str(p) for p in arguments.paths if "=" in str(p) and not os.path.exists(p)]
     arguments.paths = [p for p in arguments.paths if str(p) not in formulas]
     if not formulas:
         raise InputError("no formula is given", remedy='add for example "PTV = GTV + 5 mm"')
