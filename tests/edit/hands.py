@@ -60,3 +60,27 @@ def clicked(stroke, *places, shift=False, mm_per_pixel=0.5):
         stroke.press(pen)
         stroke.release(pen)
     return stroke
+
+
+def driven(tool, target, path, shift=False, look_at=lambda stroke: None):
+    """The stroke after it was pressed, dragged and let go along a path, clicked again at its places, accepted and worked out."""
+    stroke = tool.begin(target)
+    pens = [Pen(place, 0.5, shift) for place in path]
+    stroke.hover(pens[0])
+    stroke.press(pens[0])
+    for pen in pens[1:]:
+        stroke.drag(pen)
+        look_at(stroke)
+    stroke.release(pens[-1])
+    for pen in pens:
+        if stroke.finished:
+            break
+        stroke.hover(pen)
+        stroke.press(pen)
+        stroke.release(pen)
+        look_at(stroke)
+    stroke.accept()
+    if stroke.slow:
+        stroke.work()
+    look_at(stroke)
+    return stroke

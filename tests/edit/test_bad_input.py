@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
-from hands import GRID, axial, case_of, coronal, image_on
+from hands import GRID, axial, case_of, coronal, driven, image_on
 from phantoms import circle, rectangle, stack
 
 from reviewer.edit.tools.brush import Brush
@@ -17,7 +17,7 @@ from reviewer.edit.tools.nudge import Nudge
 from reviewer.edit.tools.outline import Freehand, PolygonTool
 from reviewer.edit.tools.smart_fill import SmartFill
 from reviewer.edit.tools.threshold import Threshold
-from reviewer.edit.tools.tool import Pane, Pen, Target
+from reviewer.edit.tools.tool import Pane, Target
 from reviewer.edit.tools.transform import Rotate, Scale, Translate
 from reviewer.edit.tools.vertices import Vertices
 from reviewer.errors import InputError
@@ -51,23 +51,7 @@ WAYS = {
 
 
 def hand(tool, pane, way):
-    """Pressed, dragged, let go; then each place clicked, and taken."""
-    stroke = tool.begin(Target.on(CASE, BODY, pane, image=IMAGE))
-    pens = [Pen(place, 0.5) for place in way]
-    stroke.hover(pens[0])
-    stroke.press(pens[0])
-    for pen in pens[1:]:
-        stroke.drag(pen)
-    stroke.release(pens[-1])
-    for pen in pens:
-        if stroke.finished:
-            break
-        stroke.hover(pen)
-        stroke.press(pen)
-        stroke.release(pen)
-    stroke.accept()
-    stroke.work()
-    return stroke
+    return driven(tool, Target.on(CASE, BODY, pane, image=IMAGE), way)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -174,6 +175,18 @@ def test_a_range_of_values_is_followed_between_the_pixels():
     stroke = clicked(Brush(5.0).begin(on(BARE, image=image, values=(900.0, 950.0))), (0.0, 0.0))
     assert not stroke.draft
     assert "limits" in stroke.note
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_a_range_of_values_on_a_slanting_ramp_is_a_band_of_the_disk(erase):
+    """The values 3 u + 4 v between -15 and 15 lie within 3 mm of a line: of a disk of 10 mm a band of 2 (3 sqrt(91) + 100 asin 0.3) mm2."""
+    image = image_on(GRID, lambda u, v, w: 3 * u + 4 * v + 0 * w)
+    body = SQUARE if erase else BARE
+    stroke = clicked(Brush(10.0, erase=erase).begin(on(body, image=image, values=(-15.0, 15.0))), (0.0, 0.0))
+    changed = stroke.draft[10].symmetric_difference(body.planes.get(10, shapely.Polygon()))
+    band = 2 * (3 * math.sqrt(91) + 100 * math.asin(0.3))
+    assert changed.area == pytest.approx(band, rel=1e-3)
+    assert np.abs(shapely.get_coordinates(changed) @ [3, 4]).max() == pytest.approx(15.0, abs=1e-3)
 
 
 def test_a_range_of_values_in_an_image_with_other_slices_and_a_slope():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
-from hands import GRID, axial, case_of, coronal, image_on
+from hands import GRID, axial, case_of, coronal, driven, image_on
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import circle, rectangle, stack
@@ -48,7 +48,6 @@ EVERYWHERE = (
     Translate(),
     Translate(whole=True),
 )
-SLOW = {"deadline": None, "max_examples": 40}
 
 places = st.tuples(*[st.one_of(st.floats(-75, 75), st.integers(-45, 45).map(float))] * 2)
 paths = st.lists(places, min_size=1, max_size=12)
@@ -73,28 +72,6 @@ def strokes(draw, tools=EVERYWHERE + OWN_SLICES):
     return tool, target, draw(paths), draw(st.booleans())
 
 
-def driven(tool, target, path, shift, look_at=lambda stroke: None):
-    """The stroke after it was pressed, dragged and let go along a path, clicked again at its places, and accepted."""
-    stroke = tool.begin(target)
-    pens = [Pen(place, 0.5, shift) for place in path]
-    stroke.hover(pens[0])
-    stroke.press(pens[0])
-    for pen in pens[1:]:
-        stroke.drag(pen)
-        look_at(stroke)
-    stroke.release(pens[-1])
-    for pen in pens:
-        if stroke.finished:
-            break
-        stroke.hover(pen)
-        stroke.press(pen)
-        stroke.release(pen)
-        look_at(stroke)
-    stroke.accept()
-    look_at(stroke)
-    return stroke
-
-
 def check(stroke):
     structure = stroke.target.structure
     for k, region in stroke.draft.items():
@@ -114,7 +91,7 @@ def check(stroke):
 
 
 @given(strokes())
-@settings(**SLOW)
+@settings(max_examples=40)
 def test_every_draft_is_valid_and_differs(stroke):
     planes = dict(BODY.planes)
     try:
@@ -130,7 +107,7 @@ def test_every_draft_is_valid_and_differs(stroke):
 
 
 @given(st.lists(strokes(), min_size=1, max_size=4))
-@settings(**SLOW | {"max_examples": 15})
+@settings(max_examples=15)
 def test_undo_after_apply_is_the_identity(sequence):
     session = Session(LONE)
     states = [session.case.structure("body")]
@@ -153,7 +130,7 @@ def test_undo_after_apply_is_the_identity(sequence):
 
 
 @given(strokes((Brush(6.0), Brush(9.0, ball=True), Freehand(), PolygonTool())))
-@settings(**SLOW)
+@settings(max_examples=40)
 def test_what_was_drawn_is_erased_by_the_same_hand(stroke):
     """Drawn, then erased along the same path: nothing of what the hand covered is left, and all the rest is as it was."""
     tool, target, path, _ = stroke
@@ -182,7 +159,7 @@ def test_what_was_drawn_is_erased_by_the_same_hand(stroke):
         )
     )
 )
-@settings(**SLOW)
+@settings(max_examples=40)
 def test_nothing_changes_beyond_the_limits(stroke):
     tool, target, path, shift = stroke
     target = replace(target, limits=Target.on(BOTH, BODY, target.pane, within=[LIVER]).limits, values=None)

@@ -411,12 +411,16 @@ def test_a_locked_structure_refuses_the_stroke(window, qtbot):
     assert area(window) > before
 
 
-def test_drawing_on_a_hidden_structure_shows_it_first(window, qtbot):
-    window.session.look(hidden=frozenset({"set#1"}))
-    hand = take(window, qtbot, "brush")
-    hand.drag((45.0, 0.0), (50.0, 0.0))
-    assert window.session.view.hidden == frozenset()
-    assert "Liver was hidden" in window.status.said.whole()
+def test_drawing_on_a_hidden_structure_shows_it_first_whatever_the_tool(window, qtbot):
+    for kind in KINDS:
+        window.session.look(hidden=frozenset({"set#1"}))
+        hand = take(window, qtbot, kind.name)
+        hand.press((25.0, 0.0))
+        assert window.session.view.hidden == frozenset(), kind.name
+        assert "Liver was hidden" in window.status.said.whole()
+        window.drawing.cancel()
+        hand.release((25.0, 0.0))
+        window.status.said.say("")
 
 
 def test_strokes_stay_within_a_limit_and_a_range_of_values(window, qtbot):
