@@ -159,6 +159,14 @@ def test_an_empty_window_offers_what_to_do(window):
         assert find(window, QPushButton, name).isVisible()
 
 
+def test_a_view_is_found_while_the_hand_and_the_focus_are_elsewhere(pictured):
+    """As when "One view alone" or "Save picture" is chosen in the menu or the palette."""
+    pictured.setFocus()
+    assert pictured.views.under_hand() in ("axial", "sagittal", "coronal", "volume")
+    pictured.actions_.trigger("view.maximise")
+    assert pictured.views.alone
+
+
 def test_views_take_two_thirds_at_1280_by_800(pictured, qtbot):
     pictured.resize(1280, 800)
     qtbot.wait(20)

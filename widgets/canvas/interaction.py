@@ -115,7 +115,7 @@ class Desk(Protocol):
     @camera.setter
     def camera(self, value: tuple[float, Pair]) -> None: ...
 
-    def window(self, overlay: bool) -> Pair | None:
+    def level_and_width(self, overlay: bool) -> Pair | None:
         """Level and width of the base image or of the overlay."""
 
     def set_window(self, overlay: bool, level: float, width: float) -> None: ...
@@ -194,7 +194,7 @@ class WindowLevel:
 
     def press(self, touch: Touch) -> None:
         self._start, self._overlay = touch, "shift" in touch.keys
-        self._before = self.desk.window(self._overlay)
+        self._before = self.desk.level_and_width(self._overlay)
 
     def drag(self, touch: Touch) -> None:
         if self._start is None or self._before is None:

@@ -224,7 +224,7 @@ class SliceView(QWidget):
             fixed = port.plane_mm(pixel or (port.size[0] / 2, port.size[1] / 2))
             self.camera = zoomed(self.camera, factor, fixed)
 
-    def window(self, overlay: bool) -> Pair | None:
+    def level_and_width(self, overlay: bool) -> Pair | None:
         layer = self._layer(overlay)
         return None if layer is None else (layer.window.level, layer.window.width)
 
@@ -464,7 +464,7 @@ class SliceView(QWidget):
 
     def _open_editor(self) -> None:
         box = self._painting.words.box_of("window")
-        now = self.window(overlay=False)
+        now = self.level_and_width(overlay=False)
         if box is None or now is None:
             return
         editor = WindowEditor(self, now, box)
