@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,3 +64,69 @@ def save(picture: np.ndarray, file: Path) -> None:
     """For the eye, when the test fails."""
     rows = np.ascontiguousarray(picture.astype(np.uint8))
     QImage(rows.data, rows.shape[1], rows.shape[0], 3 * rows.shape[1], QImage.Format.Format_RGB888).save(str(file))
+
+
+class Desk:
+    """The window on its screen, and hands."""
+
+    def __init__(self, screen: Screen, folder: Path) -> None:
+        self.screen, self.folder = screen, folder
+
+    def open(self, *words: str) -> subprocess.Popen[str]:
+        """Start the program with its own settings, and put its window over the whole screen."""
+        environment = {
+            **self.screen.environment,
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+        }
+        program = subprocess.Popen(
+            [sys.executable, "-m", "reviewer", *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            self.window("HEPAR DEMO")
+        except BaseException:
+            program.kill()
+            raise
+        window = self.screen.xdotool("search", "--name", "HEPAR DEMO").splitlines()[0]
+        self.screen.xdotool("windowmove", window, 0, 0)
+        self.screen.xdotool("windowsize", window, *SIZE)
+        return program
+
+    def part(self, place: tuple[int, int, int, int]) -> np.ndarray:
+        top, bottom, left, right = place
+        return self.screen.picture(self.folder)[top:bottom, left:right]
+
+    def pixels(self, place: tuple[int, int, int, int], colour: str) -> int:
+        """How many have this colour of the theme, or nearly."""
+        wanted = np.array([int(colour[n : n + 2], 16) for n in (1, 3, 5)])
+        return int((np.abs(self.part(place) - wanted).max(axis=2) < 24).sum())
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.screen.xdotool("key", key)
+
+    def changes(self, place: tuple[int, int, int, int], key: str, why: str) -> None:
+        """Press a key, and see to it that a good part of the picture is another one."""
+        before = self.part(place)
+        self.press(key)
+        until(lambda: (np.abs(self.part(place) - before).max(axis=2) > 24).mean() > 0.002, why)
+
+    def window(self, title: str) -> None:
+        """Wait for it, and let it have the keyboard: there is no window manager here."""
+        until(lambda: bool(self.screen.xdotool("search", "--onlyvisible", "--name", title)), f"no window {title}")
+        found = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()[-1]
+        self.screen.xdotool("windowfocus", "--sync", found)
+
+    def gone(self, title: str) -> None:
+        until(lambda: not self.screen.xdotool("search", "--onlyvisible", "--name", title), f"{title} stays")
+        self.window("HEPAR DEMO")
+
+    def command(self, name: str) -> None:
+        """By the palette."""
+        self.press("ctrl+k")
+        self.screen.xdotool("type", "--delay", "30", name)
+        self.press("Return")

@@ -9,10 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pypdf import PdfReader
-from real_screen import SIZE, Screen, save, until
+from real_screen import Desk, Screen, save, until
 from reviewer_widgets.theme import DARK
 
 pytestmark = [pytest.mark.window, pytest.mark.slow]
@@ -21,68 +20,11 @@ AXIAL, LEGEND, GOALS, BANNER = (45, 765, 225, 780), (45, 170, 225, 780), (100, 4
 """Top, bottom, left, right of what is looked at."""
 
 
-class Desk:
-    """The window on its screen, and hands."""
-
-    def __init__(self, screen: Screen, folder: Path) -> None:
-        self.screen, self.folder = screen, folder
-
-    def part(self, place: tuple[int, int, int, int]) -> np.ndarray:
-        top, bottom, left, right = place
-        return self.screen.picture(self.folder)[top:bottom, left:right]
-
-    def pixels(self, place: tuple[int, int, int, int], colour: str) -> int:
-        """How many have this colour of the theme, or nearly."""
-        wanted = np.array([int(colour[n : n + 2], 16) for n in (1, 3, 5)])
-        return int((np.abs(self.part(place) - wanted).max(axis=2) < 24).sum())
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.screen.xdotool("key", key)
-
-    def changes(self, place: tuple[int, int, int, int], key: str, why: str) -> None:
-        """Press a key, and see to it that a good part of the picture is another one."""
-        before = self.part(place)
-        self.press(key)
-        until(lambda: (np.abs(self.part(place) - before).max(axis=2) > 24).mean() > 0.002, why)
-
-    def window(self, title: str) -> None:
-        """Wait for it, and let it have the keyboard: there is no window manager here."""
-        until(lambda: bool(self.screen.xdotool("search", "--onlyvisible", "--name", title)), f"no window {title}")
-        found = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()[-1]
-        self.screen.xdotool("windowfocus", "--sync", found)
-
-    def gone(self, title: str) -> None:
-        until(lambda: not self.screen.xdotool("search", "--onlyvisible", "--name", title), f"{title} stays")
-        self.window("HEPAR DEMO")
-
-    def command(self, name: str) -> None:
-        """By the palette."""
-        self.press("ctrl+k")
-        self.screen.xdotool("type", "--delay", "30", name)
-        self.press("Return")
-
-
 def test_the_story_of_a_day(screen: Screen, tmp_path: Path):
     report = tmp_path / "report.pdf"
-    environment = {
-        **screen.environment,
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-    }
-    program = subprocess.Popen(
-        [sys.executable, "-m", "reviewer", "demo"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     desk = Desk(screen, tmp_path)
+    program = desk.open("demo")
     try:
-        desk.window("HEPAR DEMO")
-        window = screen.xdotool("search", "--name", "HEPAR DEMO").splitlines()[0]
-        screen.xdotool("windowmove", window, 0, 0)
-        screen.xdotool("windowsize", window, *SIZE)
         until(lambda: desk.pixels(GOALS, DARK.good) > 10, "the goals of the plan that is shown do not appear")
         assert desk.pixels(GOALS, DARK.caution) < 20
 

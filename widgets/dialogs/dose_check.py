@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QGridLayout,
     QHBoxLayout,
@@ -34,6 +33,7 @@ from ..binding import Changes, follow
 from ..checking import checkable
 from ..jobs import Job, Jobs
 from ..loading import load
+from ..panels.layers import ElidedCombo
 from ..theme import RHYTHM, heading, muted, theme
 from ..wording import dose_title, structure_set_title
 from .backend_settings import BackendSettings
@@ -538,10 +538,8 @@ class DoseCheckDialog(QDialog):
         super().done(result)
 
 
-def _combo(name: str, chosen: Callable[[], None]) -> QComboBox:
-    combo = QComboBox()
+def _combo(name: str, chosen: Callable[[], None]) -> ElidedCombo:
+    combo = ElidedCombo()
     combo.setObjectName(name)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
     combo.currentIndexChanged.connect(lambda: chosen())
     return combo
