@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from reviewer.case import Structure, Window
@@ -80,13 +80,19 @@ VIEW_KEYS = frozenset(
 
 
 class Actions(QObject):
-    """The registry. Actions belong to a window, so that their keys work anywhere in it; `scope` narrows that to a widget and its children."""
+    """The registry. Actions belong to a window, so that their keys work anywhere in it; `scope` narrows that to a widget and its children.
+
+    refused: emits what was asked for by its key or in the palette, and why it can't be done now.
+    """
+
+    refused = Signal(str)
 
     def __init__(self, window: QWidget, session: Session) -> None:
         super().__init__(window)
         self._window = window
         self._actions: dict[str, tuple[Command, QAction]] = {}
         self._refusals: dict[str, str] = {}
+        self._instead: dict[str, QShortcut] = {}
         follow(self, session, self._heard)
 
     def add(self, command: Command, *scopes: QWidget) -> QAction:
@@ -114,9 +120,12 @@ class Actions(QObject):
         return iter(command for command, _ in self._actions.values())
 
     def trigger(self, name: str) -> None:
-        """Do it, unless it can't be done now."""
+        """Do it, or say why it can't be done now."""
         command, _ = self._actions[name]
-        if not command.refusal():
+        refusal = command.refusal()
+        if refusal:
+            self.refused.emit(f"{plain(command)}: {refusal}")
+        else:
             command.does()
         self.refresh()
 
@@ -142,14 +151,33 @@ class Actions(QObject):
             self._refusals[command.name] = refusal
             action.setEnabled(not refusal)
             action.setToolTip(tooltip(command, refusal))
+            self._listen(command, action, bool(refusal))
         if command.checked is not None and command.checked() != action.isChecked():
             action.setChecked(command.checked())
+
+    def _listen(self, command: Command, action: QAction, refused: bool) -> None:
+        """Qt passes the keys of an action that can't be used; a shortcut in its place says why. Narrowed keys have another meaning elsewhere."""
+        if not command.keys or action.shortcutContext() != Qt.ShortcutContext.WindowShortcut:
+            return
+        if refused and command.name not in self._instead:
+            shortcut = QShortcut(self._window)
+            shortcut.setKeys(action.shortcuts())
+            shortcut.setAutoRepeat(False)
+            shortcut.activated.connect(lambda: self.trigger(command.name))
+            self._instead[command.name] = shortcut
+        if command.name in self._instead:
+            self._instead[command.name].setEnabled(refused)
+
+
+def plain(command: Command) -> str:
+    """Its text without the dots that promise a question."""
+    return command.text.replace("…", "")
 
 
 def tooltip(command: Command, refusal: str = "") -> str:
     """Name, key, explanation, and the reason where it can't be used."""
     key = f"   ({key_text(command.keys)})" if command.keys else ""
-    lines = [f"{command.text.replace('…', '')}{key}", command.tip, f"Not now: {refusal}." if refusal else ""]
+    lines = [f"{plain(command)}{key}", command.tip, f"Not now: {refusal}." if refusal else ""]
     return "\n".join(line for line in lines if line)
 
 

@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         self.strip = ErrorStrip()
         self.status = StatusStrip(self.session, self.jobs)
         self.actions_ = Actions(self, self.session)
+        self.actions_.refused.connect(self.status.say)
         self.commands = SessionCommands(self.session, self.status.say)
         self.derived = DerivedCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
         self.views = ViewGrid()

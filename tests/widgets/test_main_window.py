@@ -49,6 +49,7 @@ from reviewer.case import (
     StructureSet,
     Window,
 )
+from reviewer.edit import Edit
 from reviewer.errors import CancelledError, GeometryError, InputError
 from reviewer.geometry import volume
 from reviewer.geometry.grid import Grid
@@ -165,6 +166,18 @@ def test_a_view_is_found_while_the_hand_and_the_focus_are_elsewhere(pictured):
     assert pictured.views.under_hand() in ("axial", "sagittal", "coronal", "volume")
     pictured.actions_.trigger("view.maximise")
     assert pictured.views.alone
+
+
+def test_the_key_of_a_refused_command_says_why_and_works_again_when_it_may(pictured, qtbot):
+    undo = pictured.actions_["edit.undo"]
+    assert not undo.isEnabled()
+    press(qtbot, pictured, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert pictured.status.said.whole() == "Undo: nothing to undo"
+    organ = pictured.session.case.structures[0]
+    pictured.session.apply(Edit.of("Rename", pictured.session.case, organ, replace(organ, name="Other")))
+    settle(pictured, qtbot)
+    press(qtbot, pictured, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert pictured.session.case.structures[0].name == organ.name
 
 
 def test_views_take_two_thirds_at_1280_by_800(pictured, qtbot):
