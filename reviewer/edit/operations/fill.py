@@ -24,6 +24,7 @@ from reviewer.case import Image
 from reviewer.edit.operations.sampling import Box, Samples, band
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
+from reviewer.geometry.overlay import shared
 from reviewer.geometry.region import Region, region_of
 from reviewer.geometry.reslice import PlaneSampling, reslice
 
@@ -307,7 +308,7 @@ def _region(picture: _Picture, area: _Area, like: Like, limit: Region | None) ->
     plane = Samples(*picture.axes_mm(cells), np.asarray(area.on(cells), np.float32))
     parts = band(plane, 0.5, 2.0, like.smallest_mm2)
     region = region_of(shapely.union_all(parts)) if parts else None
-    return region if region is None or limit is None else region_of(shapely.intersection(region, limit))
+    return region if region is None or limit is None else region_of(shared(region, limit))
 
 
 def _within(picture: _Picture, cells: Cells, region: Region | None) -> Mask:

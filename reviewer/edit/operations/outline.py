@@ -12,7 +12,8 @@ from shapely import Polygon
 
 from reviewer.edit.operations.planes import Changes, each
 from reviewer.errors import GeometryError, InputError
-from reviewer.geometry.region import Region, region_of
+from reviewer.geometry.overlay import all_united, without
+from reviewer.geometry.region import Region, region_of, region_of_rings, rings_of
 from reviewer.geometry.stack import Stack
 
 Floats = NDArray[np.float64]
@@ -48,8 +49,10 @@ def cleaned(geometry: shapely.Geometry) -> Region | None:
     """
     if not np.isfinite(shapely.get_coordinates(geometry)).all():
         raise GeometryError("a contour has coordinates that are not finite numbers")
-    polygons = [shapely.make_valid(part) for part in shapely.get_parts(geometry) if not part.is_empty]
-    region = region_of(polygons[0] if len(polygons) == 1 else shapely.union_all(polygons)) if polygons else None
+    rounded = shapely.transform(geometry, lambda points: np.round(points, 9))  # GEOS stumbles over what is finer
+    found = [_even_odd(part) for part in shapely.get_parts(rounded) if not part.is_empty]
+    regions = [region for region in found if region is not None]
+    region = region_of(all_united(regions)) if regions else None
     if region is None:
         return None
     parts = [
@@ -57,7 +60,11 @@ def cleaned(geometry: shapely.Geometry) -> Region | None:
         for part in shapely.get_parts(region)
         if part.area >= SLIVER_MM2
     ]
-    return region_of(shapely.union_all(parts)) if parts else None
+    return region_of(all_united(parts)) if parts else None
+
+
+def _even_odd(polygon: Polygon) -> Region | None:
+    return region_of(polygon) if polygon.is_valid else region_of_rings(rings_of(polygon))
 
 
 def _thinned(part: Polygon) -> Polygon:
@@ -145,9 +152,8 @@ def smoothed(region: Region, mm: float) -> Region | None:
     for part in shapely.get_parts(region):
         outer = _smooth_ring(part.exterior, mm)
         holes = [_smooth_ring(ring, mm) for ring in part.interiors]
-        parts.append(shapely.difference(outer, shapely.union_all(holes)) if holes else outer)
-    united = parts[0] if len(parts) == 1 else shapely.union_all(parts)
-    found = region_of(united)
+        parts.append(without(outer, all_united(holes)) if holes else outer)
+    found = region_of(all_united(parts))
     return None if found is None else simplified(found, SMOOTH_DETAIL_MM)
 
 

@@ -13,6 +13,7 @@ from reviewer.edit.operations.parts import connected
 from reviewer.edit.tools.ground import Ground
 from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Guide, Pen, Place, Stroke, Target, changed, painted
+from reviewer.geometry.overlay import all_united
 from reviewer.geometry.region import Region, region_of
 
 
@@ -54,7 +55,7 @@ class CutStroke(Stroke):
         region = self.target.region
         line = shapely.linestrings(self._lie.to_slice(np.array(self._path)))
         gone = [] if region is None else [p for part in shapely.get_parts(region) for p in self._gone(part, line)]
-        area = region_of(shapely.union_all(gone)) if gone else None
+        area = region_of(all_united(gone)) if gone else None
         footprints = {} if area is None else self._ground.allowed({self._lie.plane: area})
         self._draft = painted(self.target.structure, footprints, erase=True)
 

@@ -136,7 +136,7 @@ class Ground:
         ]
         # Level rings do not cross, and a picture has hundreds: this is the even-odd rule without an overlay for each.
         found = shapely.build_area(shapely.geometrycollections([shapely.linearrings(ring) for ring in rings]))
-        return region_of(shapely.intersection(footprint, found if found.is_valid else region_of_rings(rings)))
+        return region_of(shared(footprint, found if found.is_valid else region_of_rings(rings)))
 
     def _cut(self, plane: int) -> Cut | None:
         """The image along a slice, in the slice's plane coordinates."""

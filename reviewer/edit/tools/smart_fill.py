@@ -14,6 +14,7 @@ from reviewer.edit.tools.pulled import CLICK_MM, PulledStroke
 from reviewer.edit.tools.setting import checked, setting
 from reviewer.edit.tools.tool import Along, Draft, Floats, Place, Target, painted
 from reviewer.errors import InputError
+from reviewer.geometry.overlay import shared
 from reviewer.geometry.region import Region, region_of
 
 
@@ -102,7 +103,7 @@ class SmartFillStroke(PulledStroke):
         """Regions with plain outlines, still where they may lie."""
         plain = {k: smoothed(region, self._tool.smooth_mm) for k, region in found.items()}
         kept = {
-            k: region_of(shapely.intersection(region, limit[k])) if limit is not None else region
+            k: region_of(shared(region, limit[k])) if limit is not None else region
             for k, region in plain.items()
             if region is not None
         }

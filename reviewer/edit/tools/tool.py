@@ -176,7 +176,7 @@ class Across:
         strips = self._strips(bounds[:, 0], bounds[:, 2])
         found: dict[int, Region] = {}
         for k, strip in zip((plane[crossed] + first).tolist(), strips, strict=True):
-            found[k] = strip if k not in found else shapely.union(found[k], strip)
+            found[k] = strip if k not in found else united(found[k], strip)
         return found
 
     def _strips(self, low: Floats, high: Floats) -> NDArray[np.object_]:

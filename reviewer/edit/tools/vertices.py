@@ -12,6 +12,7 @@ from reviewer.edit.tools.ground import Ground
 from reviewer.edit.tools.outline import PICK_PIXELS
 from reviewer.edit.tools.setting import setting
 from reviewer.edit.tools.tool import Draft, Floats, Guide, Pen, Stroke, Target, changed, settled
+from reviewer.geometry.overlay import all_united, without
 from reviewer.geometry.region import region_of_rings, rings_of
 
 SPARSE = 24
@@ -151,10 +152,10 @@ class VerticesStroke(Stroke):
         for count in self._parts:
             outer, holes = region_of_rings(rings[first : first + 1]), region_of_rings(rings[first + 1 : first + count])
             if outer is not None:
-                parts.append(outer if holes is None else shapely.difference(outer, holes))
+                parts.append(outer if holes is None else without(outer, holes))
             first += count
         plane = self._lie.plane
-        after = settled(shapely.union_all(parts)) if parts else None
+        after = settled(all_united(parts)) if parts else None
         confined = self._ground.confined(plane, self.target.region, after)
         self._draft = changed(self.target.structure, {plane: confined})
 
