@@ -574,6 +574,9 @@ def test_errors_stay_in_the_strip_until_read(window):
     assert "ValueError" in window.strip.text.text()
     window.strip.dismiss()
     assert not window.strip.isVisible()
+    window.strip.tell("the disk is full")
+    window.strip.tell("home/anna/x.reviewer: read-only")
+    assert window.strip.messages == ("The disk is full", "home/anna/x.reviewer: read-only")
 
 
 def test_a_dropped_folder_without_anything_usable_is_one_sentence(window, qtbot, tmp_path):

@@ -49,7 +49,8 @@ class ErrorStrip(QWidget):
 
     def tell(self, message: str) -> None:
         """Show a sentence; the same sentence is not stacked on itself."""
-        message = message[:1].upper() + message[1:]
+        if message.partition(" ")[0].isalpha():  # else it begins with a path or a name, which is as it is
+            message = message[:1].upper() + message[1:]
         if message not in self._messages:
             self._messages.append(message)
         self._show()
