@@ -90,7 +90,7 @@ def _trace(trace: Trace) -> dict[str, Any]:
         frames.append(frame)
     return {
         "backend": _backend(track.provenance),
-        "statements": list(track.statements),
+        "statements": list(trace.statements),
         "duty_cycle_percent": trace.duty_cycle_percent,
         "holds": [
             {"start_s": h.start_s, "end_s": h.end_s, "length_s": h.length_s, "reason": h.reason} for h in trace.holds

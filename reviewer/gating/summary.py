@@ -131,7 +131,7 @@ def statements(traces: Sequence[Trace]) -> list[str]:
     """Every statement once, and whose it is where not all make it; then who answered."""
     makers: dict[str, list[str]] = {}
     for trace in traces:
-        for line in dict.fromkeys(trace.track.statements):
+        for line in dict.fromkeys(trace.statements):
             makers.setdefault(line, []).append(trace.track.backend)
     said = [line if len(by) == len(traces) else f"{by[0]}: {line}" for line, by in makers.items()]
     origins = [trace.track.provenance for trace in traces]

@@ -19,6 +19,9 @@ from reviewer.geometry.region import Region
 
 OUTSIDE, NOT_TRACKED, WAITING = "outside", "not tracked", "no decision yet"
 
+PAUSE = 4.0
+"""Where the next frame comes later than this many times the median, the cine has paused: nobody saw the target, and no time is counted."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -68,11 +71,12 @@ class Motion:
 class Trace:
     """times_s: (t,); a frame stands for the time until the next one, the last for the median of such times: end_s is when that ends.
 
+    pauses:    (n, 2) from when to when the cine has paused, s; the frame before one stands for the median, too. Neither beam nor hold.
     outside_percent: (t,) of the target as seen; NaN where it was not tracked.
     predicted_percent: (t,) of the target where it is expected after the horizon; the same where there is none.
     wanted:    (t,) what is decided on each frame. beam_on: (t,) what the beam does at the time of each frame.
     beam:      (n, 2) from when to when the beam is on, s.
-    duty_cycle_percent: share of the time in which the beam is on.
+    duty_cycle_percent: share of the time in which the beam is on; pauses are no such time.
     late_s:    time for which the beam is on though the target, as seen, is outside or not tracked: the price of latency.
     labelled_percent: (t,) of the target outside as it is labelled, NaN on frames without a label; None where it has no labels.
     """
@@ -87,12 +91,24 @@ class Trace:
     predicted_percent: Floats
     wanted: NDArray[np.bool_]
     beam_on: NDArray[np.bool_]
+    pauses: Floats
     beam: Floats
     duty_cycle_percent: float
     holds: tuple[Hold, ...]
     late_s: float
     motion: tuple[Motion, Motion]
     labelled_percent: Floats | None = None
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """Those of the track, and whether the cine has paused."""
+        if not len(self.pauses):
+            return self.track.statements
+        count = f"{len(self.pauses)} pause{'s' if len(self.pauses) > 1 else ''}"
+        said = (
+            f"{count} without frames, {_length(self.pauses):.1f} s: neither beam nor hold, left out of the duty cycle"
+        )
+        return (*self.track.statements, said)
 
     @property
     def same_as_labelled_percent(self) -> float | None:
@@ -124,23 +140,31 @@ def trace_of(track: Track, rule: Rule | None = None, timing: Timing | None = Non
     times = np.asarray(track.cine.times_s, dtype=np.float64)
     if len(times) < 2:
         raise InputError("a cine needs at least two frames")
-    end = float(times[-1] + np.median(np.diff(times)))
+    gaps = np.diff(times)
+    usual = float(np.median(gaps))
+    end = float(times[-1]) + usual
+    paused = gaps > PAUSE * usual
+    pauses = np.column_stack([times[:-1][paused] + usual, times[1:][paused]])
     boundary = rule.boundary(track.target.region)
     seen = outside_percent(track.regions, boundary)
     ahead = outside_percent(_predicted(track, times, timing.horizon_s), boundary) if timing.horizon_s > 0 else seen
     wanted = ~rule.holds(ahead)
     causes = [NOT_TRACKED if region is None else OUTSIDE for region in track.regions]
 
-    switch = np.minimum(times + timing.latency_s, end)
-    borders = np.concatenate([[times[0]], switch, [end]])
-    states = np.concatenate([[False], wanted])
-    beam = _joined(borders, states)
-    said = [WAITING, *causes]
+    # What was decided before a pause does not hold behind it.
+    forgotten = np.maximum(pauses[:, 0], times[:-1][paused] + timing.latency_s)
+    decided = np.concatenate([times + timing.latency_s, forgotten])
+    order = np.argsort(decided, kind="stable")
+    decided = decided[order]
+    states = np.concatenate([[False], np.concatenate([wanted, np.zeros(len(forgotten), dtype=bool)])[order]])
+    said = [WAITING, *(([*causes, *[WAITING] * len(forgotten)])[k] for k in order)]
+    borders = np.concatenate([[times[0]], np.minimum(decided, end), [end]])
+    beam = _without(_joined(borders, states), pauses)
     holds = tuple(
-        Hold(start, stop, _reason(borders, said, start, stop)) for start, stop in _joined(borders, ~states).tolist()
+        Hold(start, stop, _reason(borders, said, start, stop))
+        for start, stop in _without(_joined(borders, ~states), pauses).tolist()
     )
-    decided = np.searchsorted(times + timing.latency_s, times + 1e-9, side="right") - 1
-    beam_on = np.where(decided >= 0, wanted[np.maximum(decided, 0)], False)
+    beam_on = states[np.searchsorted(decided, times + 1e-9, side="right")]
 
     labelled = track.target.labelled
     unsafe = _joined(np.concatenate([times, [end]]), rule.holds(seen))
@@ -155,8 +179,9 @@ def trace_of(track: Track, rule: Rule | None = None, timing: Timing | None = Non
         predicted_percent=ahead,
         wanted=wanted,
         beam_on=beam_on,
+        pauses=pauses,
         beam=beam,
-        duty_cycle_percent=100 * float(np.diff(beam, axis=1).sum()) / (end - float(times[0])),
+        duty_cycle_percent=100 * _length(beam) / (end - float(times[0]) - _length(pauses)),
         holds=holds,
         late_s=_overlap(beam, unsafe),
         motion=tuple(_motion(way, track.shift_mm @ way.direction, times, beam_on) for way in ways(track.cine)),  # type: ignore[arg-type]
@@ -182,8 +207,22 @@ def _joined(borders: Floats, states: NDArray[np.bool_]) -> Floats:
     return np.column_stack([at[edges == 1], at[edges == -1]])
 
 
+def _without(spans: Floats, pauses: Floats) -> Floats:
+    """(n, 2) what is left of the spans of time, which do not overlap each other."""
+    for low, high in pauses.tolist():
+        before = np.column_stack([spans[:, 0], np.minimum(spans[:, 1], low)])
+        after = np.column_stack([np.maximum(spans[:, 0], high), spans[:, 1]])
+        spans = np.concatenate([before, after])
+        spans = spans[spans[:, 0] < spans[:, 1]]
+    return spans[np.argsort(spans[:, 0], kind="stable")]
+
+
+def _length(spans: Floats) -> float:
+    return float(np.diff(spans, axis=1).sum())
+
+
 def _reason(borders: Floats, said: list[str], start: float, stop: float) -> str:
-    inside = [s for s, a, b in zip(said, borders[:-1], borders[1:], strict=True) if a < b and a >= start and b <= stop]
+    inside = [s for s, a, b in zip(said, borders[:-1], borders[1:], strict=True) if a < b and a < stop and b > start]
     return ", ".join(dict.fromkeys(inside))
 
 

@@ -128,6 +128,21 @@ def test_uneven_times_weigh_as_long_as_they_last():
     assert trace.duty_cycle_percent == pytest.approx(50.0)
 
 
+@pytest.mark.parametrize("latency_s", [0.0, 0.5])
+def test_nobody_knows_where_the_target_was_while_the_cine_paused(latency_s):
+    followed = track([0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0])
+    followed.cine.times_s[:] = [0.0, 1.0, 2.0, 60.0, 61.0, 62.0, 63.0]
+    trace = trace_of(followed, timing=Timing(latency_s))
+    # The frame at 2 s lasts 1 s, as the others; on from 0 to 3 and from 61 to 64 s, later by the latency, of 7 s that were seen.
+    assert trace.pauses.tolist() == [[3.0, 60.0]]
+    assert trace.beam.tolist() == [[latency_s, 3.0], [61.0 + latency_s, 64.0]]
+    assert trace.duty_cycle_percent == pytest.approx(100 * (6 - 2 * latency_s) / 7)
+    assert [(h.start_s, h.end_s) for h in trace.holds][-1] == (60.0, 61.0 + latency_s)
+    assert trace.beam_on.tolist() == [latency_s == 0, True, True, False, latency_s == 0, True, True]
+    assert any("1 pause without frames, 57.0 s" in line for line in trace.statements)
+    assert trace.late_s == 0
+
+
 def test_ways_of_other_planes():
     coronal = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
     si, lr = ways(track([0.0, 0.0], axes=coronal).cine)
