@@ -23,6 +23,9 @@ EDGE = 8.0
 ROWS_TRIED = 6
 """How many lines further into the view a text may move where its place is taken."""
 
+LETTER_APART = 24.0
+"""From a letter above or below to words beside it, so that it is not read as theirs."""
+
 ASIDE = (0.0, 8.0, -8.0, 16.0, -16.0, 24.0, -24.0)
 """How far to the side the letters above and below may stand, before they move a line into the view."""
 
@@ -158,16 +161,16 @@ class Room:
         self.size = size
         self.taken: list[Box] = []
 
-    def free(self, box: Box) -> bool:
-        """Whether a box is within the view and touches no other but above or below."""
+    def free(self, box: Box, apart: float = EDGE) -> bool:
+        """Whether a box is within the view and touches no other but above or below. apart: pixels to those beside it."""
         x, y, w, h = box
         if x < 0 or y < 0 or x + w > self.size[0] or y + h > self.size[1]:
             return False
-        return all(x + w + EDGE <= a or a + c + EDGE <= x or y + h <= b or b + d <= y for a, b, c, d in self.taken)
+        return all(x + w + apart <= a or a + c + apart <= x or y + h <= b or b + d <= y for a, b, c, d in self.taken)
 
-    def take(self, box: Box) -> bool:
+    def take(self, box: Box, apart: float = EDGE) -> bool:
         """Occupy a box; False where something is there already."""
-        if not self.free(box):
+        if not self.free(box, apart):
             return False
         self.taken.append(box)
         return True
@@ -182,11 +185,11 @@ def placed(facts: Sequence[Fact], room: Room, width: Callable[[str], float], lin
         if fact.must:
             texts = (*texts, cut_short(texts[-1], room.size[0] - 2 * EDGE, width))
         first = next_row.get(fact.corner, 0)
-        asides = ASIDE if fact.corner in ("top", "bottom") else ASIDE[:1]
+        asides, apart = (ASIDE, LETTER_APART) if fact.corner in ("top", "bottom") else (ASIDE[:1], EDGE)
         for row, aside, text in product(range(first, first + ROWS_TRIED), asides, texts):
             x, *rest = _box(fact.corner, width(text), line, *room.size, row)
             box = (x + aside, *rest)
-            if text and room.take(box):
+            if text and room.take(box, apart):
                 result.append(Placed(fact, text, box))
                 next_row[fact.corner] = row + 1
                 break
