@@ -393,7 +393,7 @@ class Table:
     point: tuple = ()
     swipe: float = 0.0
 
-    def window(self, overlay):
+    def level_and_width(self, overlay):
         return self.windows[overlay]
 
     def set_window(self, overlay, level, width):
