@@ -3,8 +3,8 @@
 A folder of one patient holds ``frame-rate.json`` (frames per second, a bare number), ``images/*_frames.mha`` and, where there are
 labels, ``targets/*_first_label.mha`` (of the first frame) and ``targets/*_labels.mha`` (of all; ``*_staple_labels.mha`` is the consensus of
 several observers). Further series of a patient without labels are ``*_frames2.mha`` … with ``frame-rate2.json`` …. Time is the first axis of the
-released files (ITK order: t, y, x), and the last of files written the other way (x, y, t); both are read. The files do not say how their
-plane lies in the patient: such a cine is in a frame of reference of its own, and not oriented.
+released files (ITK order: t, x, y; as an array rows, columns, frames), and the last of files written the other way (x, y, t); both are read.
+The files do not say how their plane lies in the patient: such a cine is in a frame of reference of its own, and not oriented.
 """
 
 from __future__ import annotations
