@@ -11,6 +11,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings
 from PySide6.QtWidgets import QApplication
+from reviewer_widgets.jobs import Jobs
 from reviewer_widgets.theme import apply_theme, theme
 
 
@@ -26,6 +27,14 @@ def _settings(tmp_path_factory, qapp, monkeypatch):
         apply_theme(qapp, "dark")
     yield
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def jobs(qapp):
+    made = Jobs()
+    yield made
+    made.close()
+    made.deleteLater()
 
 
 def survivors() -> list[str]:

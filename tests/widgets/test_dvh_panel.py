@@ -68,14 +68,6 @@ def half_outside():
 
 
 @pytest.fixture
-def jobs(qapp):
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
-    jobs.deleteLater()
-
-
-@pytest.fixture
 def shown(jobs, qtbot):
     def make(session, size=(300, 460)):
         panel = DvhPanel(session, jobs, Numbers(session, jobs, jobs))

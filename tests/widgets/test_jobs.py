@@ -10,13 +10,6 @@ from reviewer_widgets.jobs import Jobs
 from reviewer.errors import CancelledError, InputError
 
 
-@pytest.fixture
-def jobs(qapp):
-    pool = Jobs()
-    yield pool
-    pool.close()
-
-
 def test_work_runs_beside_and_its_result_arrives_in_the_thread_of_the_window(jobs):
     seen = []
     jobs.run(

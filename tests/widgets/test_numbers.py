@@ -35,14 +35,6 @@ def ramp(frame="F"):
     return Dose("D", "adapted", grid(frame), values)
 
 
-@pytest.fixture
-def jobs(qapp):
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
-    jobs.deleteLater()
-
-
 class Desk:
     """Two boxes in a ramp, and how often the numbers were told."""
 

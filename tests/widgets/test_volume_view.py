@@ -13,7 +13,6 @@ from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
 from reviewer_widgets.canvas.volume.view import VolumeView
-from reviewer_widgets.jobs import Jobs
 
 from reviewer.case import Case, Dose, Image, Structure, StructureSet
 from reviewer.edit import Edit
@@ -43,14 +42,6 @@ def case(*structures, dose=False, frame="F"):
     return Case(
         images=(image,), structure_sets=(StructureSet("RS", "day", structures, "CT", structures[0].grid.frame_of_reference_uid),), doses=doses
     )  # fmt: skip
-
-
-@pytest.fixture
-def jobs(qapp):
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
-    jobs.deleteLater()
 
 
 @pytest.fixture
