@@ -176,7 +176,7 @@ class GatingPanel(QWidget):
         self.table.setShowGrid(False)
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.setStyleSheet(
-            "QTableCornerButton::section, QHeaderView::section:vertical { background: transparent; border: 0; }"
+            "QTableCornerButton::section, QHeaderView:vertical, QHeaderView::section:vertical { background: transparent; border: 0; }"
         )
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.statements = QLabel()

@@ -65,7 +65,8 @@ class GatingPlot(QWidget):
                 bars.setOpts(x0=first.beam[:, 0], x1=first.beam[:, 1], y0=-TALL, height=2 * TALL)
         self._limit.setValue(first.rule.outside_percent)
         for curve, values in zip(self._curves, _values(traces), strict=True):
-            curve.setData(first.times_s, values)
+            if curve.yData is None or not np.array_equal(curve.yData, values, equal_nan=True):
+                curve.setData(first.times_s, values)
         top = max(20.0, *(float(np.nanmax(trace.outside_percent, initial=0.0)) for trace in traces))
         self._plots[0].setYRange(0, min(top, 100.0), padding=0.04)
         self._plots[0].setXRange(float(first.times_s[0]), first.end_s, padding=0.0)
