@@ -37,11 +37,13 @@ from reviewer.report.contents import NOT_A_DEVICE, WORDS, Curves, Report, mark, 
 from reviewer.report.fonts import BOLD, REGULAR, marked_up, register
 from reviewer.report.pictures import HEIGHT_MM, WIDTH_MM, Picture
 from reviewer.report.wording import (
+    PLAN_FACTS,
     gating_terms,
     identifiers,
     moment,
     patient_facts,
     patient_name,
+    plan_facts,
     said,
     signature,
     state,
@@ -178,19 +180,8 @@ def _summary(report: Report, width: float) -> Iterator[Flowable]:
                 yield _text(f"{price.label}: {counts}; worse in {worse or 'nothing'}.")
         yield Spacer(0, 2 * mm)
     yield _heading("Plans")
-    rows: list[list[Any]] = [_head("", "plan", "structures", "prescription", "fractions", "dose of")]
-    for number, e in enumerate(report.comparison.evaluations, start=1):
-        d = e.delivery
-        rows.append(
-            _cells(
-                str(number),
-                d.label,
-                f"{d.group.label} ({d.group.date or 'no date'})",
-                d.prescription or "not known",
-                "not known" if d.fractions is None else str(d.fractions),
-                d.dose.date or "–",
-            )
-        )
+    rows: list[list[Any]] = [_head("", *PLAN_FACTS)]
+    rows += (_cells(str(number), *facts) for number, facts in enumerate(plan_facts(report), start=1))
     yield _table(rows, width, [0.05, 0.3, 0.3, 0.14, 0.09, 0.12])
     yield from _said(report)
     yield Spacer(0, 4 * mm)

@@ -19,11 +19,13 @@ from reviewer.gating.trace import Trace
 from reviewer.report.contents import NOT_A_DEVICE, WORDS, Report, mark, shown_value
 from reviewer.report.pictures import Picture
 from reviewer.report.wording import (
+    PLAN_FACTS,
     gating_terms,
     identifiers,
     moment,
     patient_facts,
     patient_name,
+    plan_facts,
     said,
     signature,
     state,
@@ -52,7 +54,14 @@ def write_html(report: Report) -> bytes:
     ]
     if report.decision is not None:
         parts.append(f"<h2>Decision</h2><p>{escape(report.decision.sentence)}</p>")
-    parts += [_goals(report), _pictures(report), "<h2>Dose-volume histograms</h2>", _plot(report), _doses(report)]
+    parts += [
+        _plans(report),
+        _goals(report),
+        _pictures(report),
+        "<h2>Dose-volume histograms</h2>",
+        _plot(report),
+        _doses(report),
+    ]
     parts += [_gating(report), _signatures(report)]
     rows = "".join(f"<tr><td>{escape(a)}<td>{escape(b)}" for a, b in identifiers(report))
     parts.append(f"<h2>Data</h2><table>{rows}</table><p class=muted>{NOT_A_DEVICE}</p>")
@@ -73,6 +82,11 @@ def write_csv(report: Report) -> bytes:
     table.writerow(["state", *map(_cell, state(report))])
     table.writerows(["statement", _cell(line)] for line in said(report))
     table.writerow([])
+    table.writerow(PLAN_FACTS)
+    table.writerows(list(map(_cell, facts)) for facts in plan_facts(report))
+    table.writerow([])
+    sheet = report.comparison.sheet
+    table.writerow(["goals", _cell(sheet.name), _cell(sheet.source)])
     table.writerow(
         ["structure", "goal", "limit", "acceptable", "plan", "dose", "value", "unit", "status", "reason or note"]
     )
@@ -114,6 +128,12 @@ def write_csv(report: Report) -> bytes:
 
 def _cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _plans(report: Report) -> str:
+    head = "".join(f"<th>{escape(fact)}" for fact in PLAN_FACTS)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(fact)}" for fact in facts) for facts in plan_facts(report))
+    return f"<h2>Plans</h2><table><tr>{head}{rows}</table>"
 
 
 def _goals(report: Report) -> str:
@@ -201,10 +221,12 @@ def _doses(report: Report) -> str:
         )
         r, g, b = each.structure.colour
         volume = f"{first.volume_cc:.2f}" if first else "–"
+        outside = max((d.outside_fraction for d in each.dvhs if d), default=0.0)
         rows.append(
             f"<tr><td style='border-left:10px solid rgb({r},{g},{b})'>{escape(each.structure.name)}<td>{volume}{cells}"
+            + (f"<td>{100 * outside:.1f} %" if outside else "<td>–")
         )
-    return f"<table><tr><th>structure<th>cc{head}{''.join(rows)}</table>{_said(report)}"
+    return f"<table><tr><th>structure<th>cc{head}<th>outside dose{''.join(rows)}</table>{_said(report)}"
 
 
 def _said(report: Report) -> str:

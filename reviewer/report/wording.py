@@ -37,6 +37,23 @@ def said(report: Report) -> tuple[str, ...]:
     )
 
 
+PLAN_FACTS = ("plan", "structures", "prescription", "fractions", "dose of")
+
+
+def plan_facts(report: Report) -> tuple[tuple[str, ...], ...]:
+    """PLAN_FACTS of each column: without them nobody knows what its percents are of."""
+    return tuple(
+        (
+            d.label,
+            f"{d.group.label} ({d.group.date or 'no date'})",
+            d.prescription or "not known",
+            "not known" if d.fractions is None else str(d.fractions),
+            d.dose.date or "–",
+        )
+        for d in (e.delivery for e in report.comparison.evaluations)
+    )
+
+
 def state(report: Report) -> tuple[str, str]:
     """Mark and sentence on whether the anatomy that is reported is signed."""
     group = report.comparison.evaluations[0].delivery.group

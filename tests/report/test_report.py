@@ -92,6 +92,22 @@ def test_verdicts_and_what_is_not_known():
     assert {row[4] for row in rows if len(row) == 10} == {"plan", "'=LIV & <Co>"}  # no spreadsheet computes it
 
 
+def test_each_form_says_what_100_percent_is_and_what_of_a_structure_has_no_dose():
+    case = planned_case()
+    known = case.doses[0].gray.copy()
+    known[:, :, : known.shape[2] // 2] = np.nan
+    report = gather(replace(case, doses=(replace(case.doses[0], gray=known),)), sheet=SHEET)
+    part = next(each.dvhs[0].outside_fraction for each in report.curves if 0 < each.dvhs[0].outside_fraction < 1)
+    pdf, page, table = " ".join(text_of(write_pdf(report))), write_html(report).decode(), write_csv(report).decode()
+    for text in (pdf, page, table):
+        assert "50 Gy" in text
+        assert "prescription" in text
+    for text in (pdf, page):
+        assert f"{100 * part:.1f} %" in text
+    assert f"{part:.6g}" in table
+    assert "Trial <b>sheet</b>,nobody" in table
+
+
 @pytest.mark.parametrize("name", ["Παπαδοπούλου^Ελένη", "Ковалёва^Анна", "Żółć^Łucja", "Ångström^Åsa" + "é" * 200])
 def test_names_in_other_alphabets_can_be_read_back(name):
     first = text_of(write_pdf(gather(planned_case(name), sheet=SHEET)))[0]
