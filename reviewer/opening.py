@@ -360,7 +360,7 @@ def _files(paths: Sequence[Path | str], problems: list[Problem]) -> list[str]:
                     target = os.path.realpath(link)
                     if not any(Path(target).is_relative_to(place) for place in searched):
                         said = "it is a link to a folder elsewhere, which was not searched: give that folder too"
-                        problems.append(Problem(link, "warning", said))
+                        problems.append(Problem(link, "error", said))
             listed.sort()
         for name in listed:
             if os.path.isfile(name):

@@ -70,12 +70,13 @@ class Case:
     def prescription(self, dose: Dose) -> tuple[float | None, int | None]:
         """What 100 % of a dose is, in Gy on its own scale, and in how many fractions; None where that is not known.
 
-        A plan prescribes physical dose: of its effective dose it says only in how many fractions, and nothing of a part of its dose.
+        A plan prescribes physical dose: of its effective dose it says only in how many fractions, and nothing of a part of its dose, or of a
+        sum that other plans have a share in.
         """
         if dose.recipe is not None:
             return dose.prescribed_gy, dose.fractions
         plan = self.plan(dose.plan_id)
-        if plan is None or not dose.whole:
+        if plan is None or not dose.whole or dose.summation == "MULTI_PLAN":
             return None, None
         return plan.prescribed_gy if dose.type == "PHYSICAL" else None, plan.fractions
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from reviewer.geometry.grid import Grid
 
-WHOLE = ("PLAN", "MULTI_PLAN", "RECORD", "")
-"""DoseSummationTypes that stand for all fractions and beams; others are parts of a plan."""
+WHOLE = ("PLAN", "MULTI_PLAN", "")
+"""DoseSummationTypes that stand for all fractions and beams; others are parts of a plan, a treatment record as a rule that of one session."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,21 @@ def dose_of(file: DicomFile, report: Report) -> Dose:
         )
     if pixels is None:
         raise InputError(file.refusal)
+    summation = text(ds, "DoseSummationType").upper()
+    if not summation:
+        report(
+            file.path,
+            "warning",
+            "it does not say of what the dose is (DoseSummationType): taken for that of all fractions",
+        )
+    histograms = len(items(ds, "DVHSequence"))
+    if histograms:
+        counted = "a DVH" if histograms == 1 else f"{histograms} DVHs"
+        report(
+            file.path,
+            "note",
+            f"the dose brings {counted} of its own: not shown, all values are computed from dose and contours",
+        )
     scaling = number(ds, "DoseGridScaling")
     if scaling is None or scaling <= 0:
         raise InputError(
@@ -59,7 +74,6 @@ def dose_of(file: DicomFile, report: Report) -> Dose:
             f"the dose is that of {len(plans)} plans together: what 100 % of it would be is not known",
         )
     structures = item(ds, "ReferencedStructureSetSequence")
-    summation = text(ds, "DoseSummationType").upper()
     label = text(ds, "DoseComment") or text(ds, "SeriesDescription") or f"Dose ({summation.lower() or 'unknown sum'})"
     return Dose(
         id=file.sop_uid,

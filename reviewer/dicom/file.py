@@ -129,6 +129,7 @@ def _like_a_dataset(start: bytes) -> bool:
 
 def _parse(path: str, stream: BinaryIO, deflated_syntax: str) -> DicomFile | None:
     dataset = dcmread(stream, stop_before_pixels=True, force=True)
+    dataset.buffer = None  # else the header would keep the whole of an unpacked file
     element_at = stream.tell()
     meta = dataset.file_meta
     sop_class = text(dataset, "SOPClassUID") or text(meta, "MediaStorageSOPClassUID")

@@ -17,10 +17,19 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID, ExplicitVRBigEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from reviewer.dicom.values import Header, integer, text
 from reviewer.errors import InputError
+
+NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+"""Transfer syntaxes whose pixels are not encapsulated. A private one may be like one of these but for the order of the bytes of pixels."""
 
 MAX_FRAME_BYTES = 2**31
 """No single frame of CT, MR or dose comes near 2 GiB; a header that claims one is wrong."""
@@ -82,8 +91,9 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
     photometric = text(dataset, "PhotometricInterpretation")
     if photometric not in ("", "MONOCHROME1", "MONOCHROME2"):
         raise InputError(f"its pixels are {photometric}, not CT, MR or dose values")
-    transfer_syntax = UID(syntax)
-    encapsulated = transfer_syntax.is_transfer_syntax and transfer_syntax.is_encapsulated
+    encapsulated = syntax not in NATIVE
+    if encapsulated and not UID(syntax).is_transfer_syntax:
+        raise InputError(f"its transfer syntax {syntax} is not one of DICOM: how its pixels are stored is not known")
     big = syntax == ExplicitVRBigEndian
 
     stream.seek(0, os.SEEK_END)

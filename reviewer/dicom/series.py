@@ -29,6 +29,9 @@ GAP_FACTOR = 1.5
 MAX_SHEAR = 1.0
 """A sheared stack may widen the grid by at most this many times the plane's own size; beyond, its positions are not of one stack."""
 
+MAX_SERIES_BYTES = 2**33
+"""No series comes near 8 GiB; packed pixels that claim more are wrong, however few bytes they take."""
+
 AIR_HU = -1000.0
 
 Report = Callable[[str, Severity, str], None]
@@ -91,8 +94,14 @@ def _shifted(
 
 
 def open_series(head: Head, planes: Sequence[Plane], report: Report) -> tuple[list[Load], list[Cine]]:
-    """The images and cines of one series. Problems go to `report`; what cannot be opened without a guess is left out."""
+    """The images and cines of one series. Problems go to `report`; what cannot be opened without a guess is left out.
+
+    Raises InputError where its pixels would fill the memory.
+    """
     label = _label(head, planes)
+    size = sum(plane.pixels.rows * plane.pixels.columns * plane.pixels.native.itemsize for plane in planes)
+    if size > MAX_SERIES_BYTES:
+        raise InputError(f"its {len(planes)} planes are not believable: they would take {size >> 30} GiB")
     parts = _by_geometry(sorted(planes, key=_by_number))
     if len(parts) > 1:
         report(_place(planes), "note", f"{label} has {len(parts)} orientations or formats; each is an image of its own")

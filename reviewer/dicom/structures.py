@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from reviewer.case import Colour, Image, Structure, StructureSet
 from reviewer.case.structure import PALETTE
@@ -39,6 +40,9 @@ NAMED = 20
 """ROIs that share a warning are named up to this many."""
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR", "")
+
+OFFSET = Tag("ContourOffsetVector")
+"""Retired; whether the points hold it already is not defined."""
 
 Points = NDArray[np.float64]
 
@@ -225,7 +229,11 @@ def _contours(entry: Dataset, roi: _Roi, path: str, report: Report) -> list[Poin
     closed = []
     for n, contour in enumerate(given):
         kind = text(contour, "ContourGeometricType").upper()
-        if kind in CLOSED:
+        if OFFSET in contour and any(numbers(contour, "ContourOffsetVector") or (1.0,)):
+            refused[
+                f"contour with an offset (ContourOffsetVector {text(contour, 'ContourOffsetVector')}), which DICOM has withdrawn,"
+            ] += 1
+        elif kind in CLOSED:
             closed.append(n)
         else:
             refused[f"{kind} contour"] += 1

@@ -55,7 +55,8 @@ def test_one_frame_needs_no_registration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("summation", "prescribed"), [("PLAN", (50.0, 5)), ("BEAM", (None, None)), ("FRACTION", (None, None))]
+    ("summation", "prescribed"),
+    [("PLAN", (50.0, 5)), *((part, (None, None)) for part in ("BEAM", "FRACTION", "RECORD", "MULTI_PLAN"))],
 )
 def test_no_prescription_is_about_a_part_of_a_plan(summation: str, prescribed: tuple[float | None, int | None]) -> None:
     """100 % of a plan is not 100 % of a beam, and a fraction's dose is not given in all fractions: EQD2 of it would be wrong."""

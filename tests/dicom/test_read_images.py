@@ -10,14 +10,17 @@ from dicom_samples import ENHANCED_MR, MR, SERIES, base, change, image, item, pi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     RLELossless,
     generate_uid,
 )
 
+from reviewer.dicom.file import read_file
 from reviewer.errors import InputError
 from reviewer.opening import begin, open_case
 
@@ -371,7 +374,7 @@ def test_unsupported_objects_are_one_line_for_each_series(tmp_path):
     assert any("3 files" in m for m in errors)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damaged_files_never_raise_anything_but_an_input_error(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
@@ -414,3 +417,33 @@ def test_parts_of_a_series_keep_their_ids_when_folders_are_renamed(tmp_path, apa
     assert sorted(found[0].values()) == [1, 2]
     if apart == "acquisition":  # 2 and 12: by number
         assert found[0][f"{SERIES}#1"] == 1
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.113619.5.2", "1.2.999.1.2"])
+def test_pixels_in_a_private_transfer_syntax_are_not_guessed(tmp_path, syntax):
+    """That of GE is implicit little-endian with big-endian pixels."""
+    write_stack(tmp_path, [0.0])
+    path = next(tmp_path.iterdir())
+    known = ExplicitVRLittleEndian.encode()
+    path.write_bytes(path.read_bytes().replace(known + b"\0", syntax.encode().ljust(len(known) + 1, b"\0")))
+    with pytest.raises(InputError, match=syntax):
+        begin([tmp_path])
+
+
+def test_packed_pixels_that_would_fill_the_memory_are_refused(tmp_path):
+    blank = image(0.0)
+    blank.file_meta.TransferSyntaxUID = RLELossless
+    blank.PixelData = encapsulate([b"\0\0"] * 300)
+    change(blank, Rows=4000, Columns=4000, NumberOfFrames=300, FrameTime=10)
+    save(blank, tmp_path / "x.dcm")
+    with pytest.raises(InputError, match="would take 8 GiB"):
+        begin([tmp_path])
+
+
+def test_the_header_of_a_deflated_file_does_not_keep_the_file(tmp_path):
+    deflated = image(0.0)
+    deflated.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    save(deflated, tmp_path / "x.dcm")
+    file = read_file(str(tmp_path / "x.dcm"))
+    assert file.pixels.deflated
+    assert file.dataset.buffer is None

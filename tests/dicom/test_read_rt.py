@@ -152,6 +152,15 @@ def test_points_open_contours_and_rubbish_are_lines_and_the_roi_stays(tmp_path):
     assert structures["good"].planes[0].area == pytest.approx(16)
 
 
+def test_contours_with_an_offset_are_not_shown_anywhere_and_told(tmp_path):
+    contours = [contour(square(z)) for z in (0.0, 3.0, 6.0)]
+    contours[0].ContourOffsetVector = [0, 0, 0]
+    contours[1].ContourOffsetVector = [0, 10.5, 0]
+    case, structures = opened(tmp_path, {"x": contours})
+    assert sorted(structures["x"].planes) == [0, 2]
+    assert "ContourOffsetVector" in messages(case, "warning")[0]
+
+
 def test_an_roi_without_contour_item_is_listed_empty(tmp_path):
     write_stack(tmp_path, [0.0, 3.0])
     ds = structure_set({"a": [square(0.0)], "b": []})
@@ -307,6 +316,13 @@ def test_feet_first_dose_with_absolute_offsets_is_not_defined_by_dicom_and_refus
     save(dose(VALUES, [7, 9, 12], ImageOrientationPatient=[-1, 0, 0, 0, 1, 0]), tmp_path / "rd.dcm")
     with pytest.raises(InputError, match="neither"):
         open_case([tmp_path])
+
+
+def test_what_a_dose_leaves_out_and_what_of_it_is_not_used_is_told(tmp_path):
+    save(dose(VALUES, [0, 2, 5], DoseSummationType=None, DVHSequence=[item(DVHType="CUMULATIVE")] * 3), tmp_path / "d")
+    case = open_case([tmp_path])
+    assert "taken for that of all fractions" in messages(case, "warning")[0]
+    assert "3 DVHs" in messages(case, "note")[0]
 
 
 # -- plan -----------------------------------------------------------------------------------------------------------------
@@ -477,7 +493,7 @@ def test_a_deformable_registration_is_one_line(tmp_path):
 # -- hostile --------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_damaged_objects_never_raise_anything_but_an_input_error(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("damaged")
