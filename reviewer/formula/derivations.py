@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import PALETTE, Case, Dose, Structure, StructureSet
 from reviewer.edit import Swap
+from reviewer.edit.structures import name_refusal
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.formula.evaluate import Evaluation, Moved, grid_for
 from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, names_in, parse
@@ -32,10 +33,12 @@ class Derived:
 def derive(case: Case, group: StructureSet, name: str, text: str, kind: str = "") -> Derived:
     """A new structure of `group` from a formula; it is not yet in the case, and may be made in any thread.
 
-    Raises FormulaError for what cannot be read or evaluated, GeometryError for structures that do not lie together.
+    Raises InputError for a name that is taken or that no file could hold, FormulaError for what cannot be read or evaluated,
+    GeometryError for structures that do not lie together.
     """
-    if any(s.name == name for s in group.structures):
-        raise InputError(f"the structure set already has a structure “{name}”", remedy="choose another name")
+    refusal = name_refusal(group, name)
+    if refusal:
+        raise InputError(refusal, remedy="choose another name")
     node = parse(text)
     sources = CaseSources(case, group, text)
     named = [sources.structure(mention) for mention in mentions(node)]

@@ -142,7 +142,7 @@ def split_assignment(text: str) -> tuple[str, str]:
     match = re.fullmatch(r"""\s*(?:"([^"]+)"|'([^']+)'|([^="']+?))\s*=\s*(.+)""", text, re.DOTALL)
     if match is None:
         raise InputError(f"“{text}” is not of the form NAME = FORMULA", remedy='write for example "PTV = GTV + 5 mm"')
-    return next(g for g in match.groups()[:3] if g), match.group(4).strip()
+    return next(g for g in match.groups()[:3] if g).strip(), match.group(4).strip()
 
 
 def names_in(node: Node) -> tuple[str, ...]:
