@@ -73,7 +73,7 @@ def test_written_set_is_read_back_with_the_same_volumes(folder, capsys, tmp_path
     [
         ("PTV = GTV + 5", "the unit is missing"),
         ("PTV = GTW + 5 mm", "is “GTV” meant?"),
-        ("GTV = GTV + 5 mm", "there is a structure GTV already"),
+        ('GTV = "Stomach 1" + 5 mm', "there is a structure GTV already"),
         ('"' + 65 * "P" + '" = GTV', "at most 64 characters"),
         (r'"PTV\\50" = GTV', "no backslash"),
         ('"  " = GTV', "needs a name"),
