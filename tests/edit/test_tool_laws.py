@@ -16,10 +16,11 @@ from reviewer.edit.tools.brush import Brush
 from reviewer.edit.tools.cut import Cut, Island
 from reviewer.edit.tools.nudge import Nudge
 from reviewer.edit.tools.outline import Freehand, PolygonTool
-from reviewer.edit.tools.tool import Pen, Target, drafted, edit_of
+from reviewer.edit.tools.tool import Pane, Pen, Target, drafted, edit_of
 from reviewer.edit.tools.transform import Rotate, Scale, Translate
 from reviewer.edit.tools.vertices import Vertices
 from reviewer.errors import InputError
+from reviewer.geometry.grid import Grid
 from reviewer.geometry.overlay import shared, without
 from reviewer.session import Session
 
@@ -188,3 +189,53 @@ def test_events_in_any_order_are_harmless(tool):
     stroke.accept()
     stroke.step_back()
     assert not stroke.draft
+
+
+OBLIQUE = np.array([[0.9, 0.3, np.sqrt(0.1)], [-0.3, 0.9, 0.0], [0.0, 0.0, 0.0]])
+OBLIQUE[1] -= OBLIQUE[1] @ OBLIQUE[0] * OBLIQUE[0]
+OBLIQUE[1] /= np.linalg.norm(OBLIQUE[1])
+OBLIQUE[2] = np.cross(OBLIQUE[0], OBLIQUE[1])
+SAGITTAL = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [-1.0, 0.0, 0.0]])
+UNEVEN = np.cumsum([0.0, 1.0, 5.0, 2.5, 7.0, 1.0, 3.0]) - 10.0
+
+grids = st.builds(
+    lambda axes, w: Grid(axes, (-59.0, -59.0), (2.0, 2.0), (60, 60), w, "frame"),
+    st.sampled_from([np.eye(3), OBLIQUE, SAGITTAL]),
+    st.sampled_from([UNEVEN, np.array([0.0]), np.array([-2.0, 2.0])]),
+)
+anywhere = st.lists(places | st.tuples(st.sampled_from([-1e6, 300.0, 1e9]), st.floats(-40, 40)), min_size=1, max_size=8)
+holed = [circle(25.0), circle(12.0, (3.0, 2.0))]
+
+
+@given(
+    grids,
+    st.booleans(),
+    st.sampled_from([(0, 1), (0, 2), (1, 2)]),
+    st.lists(st.tuples(st.sampled_from(EVERYWHERE + OWN_SLICES), anywhere, st.booleans()), min_size=1, max_size=5),
+)
+@settings(max_examples=25)
+def test_on_any_grid_any_hand_leaves_valid_regions_that_undo_takes_back(grid, lone_plane, pane_axes, hands):
+    """Turned grids of uneven, two, or one slice; a structure with a hole, on one slice only; places far outside."""
+    middle = len(grid.positions_mm) // 2
+    body = stack(grid, lambda w: None if lone_plane and w != grid.positions_mm[middle] else holed, "body")
+    image = image_on(grid)
+    session = Session(case_of(replace(body, image_id=image.id), image=image))
+    pane = Pane(
+        *(tuple(grid.axes[n]) for n in pane_axes), tuple(grid.point_mm([2.0, 1.0, grid.positions_mm[middle]])), "frame"
+    )
+    first = session.case.structure("body")
+    for tool, path, shift in hands:
+        try:
+            target = Target.on(session.case, session.case.structure("body"), pane, image=image)
+            stroke = driven(tool, target, path, shift)
+            edit = edit_of(stroke, session.case)
+        except InputError:
+            continue
+        for k, region in stroke.draft.items():
+            assert 0 <= k < len(grid.positions_mm)
+            assert region is None or (region.is_valid and region.area > 0)
+        if edit is not None:
+            session.apply(edit)
+    while session.history.undo_label:
+        session.undo()
+    assert session.case.structure("body") is first
