@@ -191,10 +191,14 @@ a spot like the target may lie in its place when another plane is seen, all that
 
 
 class Tracker:
-    """What both embedded trackers are, but for how they find the motion. Their settings are LEAST_CONFIDENCE and a number `around_mm`."""
+    """What both embedded trackers are, but for how they find the motion. Their settings are LEAST_CONFIDENCE and a number `around_mm`.
 
+    _looked_at_mm: the windows, as far about the target, that have to look as on the reference frame.
+    """
+
+    _looked_at_mm: tuple[float, ...] = (WIDE_MM,)
     _target: Target
-    _around: Target
+    _looks: tuple[Target, ...]
     _least: float
     _flows: Flows
 
@@ -204,7 +208,7 @@ class Tracker:
     def start(self, job: GatingJob) -> Sequence[str]:
         """The least confidence is the one that is set, or half-way from the likeness of other places to 1 where that is more."""
         self._target = Target(job, float(job.settings["around_mm"]))
-        self._around = Target(job, WIDE_MM)
+        self._looks = tuple(Target(job, mm) for mm in self._looked_at_mm)
         self._flows = Flows()
         alike = Target(job, NEAR_MM).elsewhere()
         self._least = max(float(job.settings[LEAST_CONFIDENCE.name]), (1 + alike) / 2)
@@ -214,8 +218,8 @@ class Tracker:
         )
 
     def _sure(self, seen: Pixels, motion: Motion) -> float:
-        """How likely the target is where a motion says: its likeness, near and wide."""
-        return min(each.likeness(each.fetched(seen, motion)) for each in (self._target, self._around))
+        """How likely the target is where a motion says: its least likeness in all that is looked at."""
+        return min(each.likeness(each.fetched(seen, motion)) for each in self._looks)
 
 
 def _grown(mask: NDArray[np.bool_], radius_px: Floats) -> NDArray[np.bool_]:

@@ -9,18 +9,20 @@ from numpy.typing import NDArray
 
 from reviewer.backends.contract import BackendInfo, GatingJob, Setting, Tracked
 
-from ..gating_motion import LEAST_CONFIDENCE, Floats, Motion, Pixels, Tracker
+from ..gating_motion import LEAST_CONFIDENCE, NEAR_MM, WIDE_MM, Floats, Motion, Pixels, Tracker
 
 
 class TemplateTracker(Tracker):
     """Stateless between frames: what is lost on one is found again on the next."""
 
-    info = BackendInfo("template", "Template correlation and optical flow", "1.0", "Apache-2.0")
+    info = BackendInfo("template", "Template correlation and optical flow", "1.1", "Apache-2.0")
+    # The correlation finds its place better by more of the surroundings; but how sure it is, is told by what is near.
+    _looked_at_mm = (NEAR_MM, WIDE_MM)
 
     def settings(self) -> Sequence[Setting]:
         return (
             Setting("search_mm", "Search", "number", 45.0, "mm", 5.0, 120.0, (), "How far from the reference the target is looked for"),
-            Setting("around_mm", "Window", "number", 16.0, "mm", 6.0, 60.0, (), "What of the surroundings is matched with the target"),
+            Setting("around_mm", "Window", "number", 24.0, "mm", 6.0, 60.0, (), "What of the surroundings is matched with the target"),
             LEAST_CONFIDENCE,
         )  # fmt: skip
 
