@@ -145,7 +145,7 @@ def _check_names(
         if mention.name == wish.name:
             raise FormulaError(f"“{wish.name}” cannot be made of itself", wish.formula, mention.span)
         if any(failed.name == mention.name for failed in errors):
-            raise FormulaError(f"“{mention.name}” could not be made", wish.formula, mention.span)
+            raise FormulaError(f"“{mention.name}” could not be made, which is needed", wish.formula, mention.span)
 
 
 def _named(derived: Derived, wish: Wish, old: Structure | None) -> Derived:

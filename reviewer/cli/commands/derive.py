@@ -17,7 +17,7 @@ from reviewer.edit import Swap, swapped
 from reviewer.errors import InputError
 from reviewer.files import refuse_existing
 from reviewer.formula.derivations import Derived, derive
-from reviewer.formula.grammar import FUNCTIONS, mentions, parse, split_assignment
+from reviewer.formula.grammar import FUNCTIONS, FormulaError, mentions, parse, split_assignment
 from reviewer.geometry.volume import volume_cc
 from reviewer.session import first_view
 
@@ -49,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not formulas:
         raise InputError("no formula is given", remedy='add for example "PTV = GTV + 5 mm"')
     assignments = [split_assignment(text) for text in formulas]
-    for _, text in assignments:
-        parse(text)  # a slip of the pen is told before a large case is read
+    _check_order(assignments)  # a slip of the pen is told before a large case is read
     if arguments.output is not None:
         refuse_existing([arguments.output])
     case = load_case(arguments)
@@ -84,6 +83,16 @@ def run(arguments: argparse.Namespace) -> int:
         if document["output"]:
             print(f"\nwritten to {document['output']}")
     return 0
+
+
+def _check_order(assignments: list[tuple[str, str]]) -> None:
+    """Raises FormulaError for what cannot be read, and for a name that only a later formula makes."""
+    names = [name for name, _ in assignments]
+    for n, (_, text) in enumerate(assignments):
+        for mention in mentions(parse(text)):
+            if mention.name in names[n + 1 :]:
+                remedy = "give its formula first; formulas that need each other go round in a circle and have no answer"
+                raise FormulaError(f"“{mention.name}” is made only later", text, mention.span, remedy=remedy)
 
 
 def _structure(derived: Derived) -> dict[str, Any]:
