@@ -143,7 +143,7 @@ def _frames(count: int) -> str:
 
 
 def _mm(value: float | None, per: str = "") -> str:
-    return "not known" if value is None else f"{value:.1f} mm{per}"
+    return "not known" if value is None else f"{round(value, 1) + 0.0:.1f} mm{per}"  # never -0.0
 
 
 def _dice(value: float | None) -> str:
