@@ -123,12 +123,14 @@ class Between:
         open_end: the grid ends here: one of the two planes is imagined one slice beyond, and nothing is known to be empty there.
         """
         start, length = below[0].w_mm, above[0].w_mm - below[0].w_mm
-        if count < 2:
-            return []
         lower, upper = below[0].parts, above[0].parts
+        if count < 2 and lower and upper:
+            return []
         if _straight(below, above):
             low = 0.5 / count if lower else 0.5
             high = 1 - 0.5 / count if upper else 0.5
+            if low == high:
+                return []
             edges, _ = segments_of([MultiPolygon(lower or upper)])
             return [Layer(start + low * length, start + high * length, edges)]
         filling = self._filling(below, above, open_end)
