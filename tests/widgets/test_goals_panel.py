@@ -331,6 +331,17 @@ def test_biological_dose_says_so_and_meets_nothing(window, qtbot):
     assert len(session.case.doses) == 3
 
 
+def test_a_dose_that_nobody_waits_for_does_not_come(window, qtbot):
+    before = window.session.case.doses
+    window.actions_.trigger("dose.effect")
+    made = dialog(window, "effect")
+    made.findChild(QSpinBox, "effect.fractions").setValue(5)
+    made.carry_out()
+    made.reject()
+    settle(window, qtbot)
+    assert window.session.case.doses == before
+
+
 def test_a_sum_of_two_doses(window, qtbot):
     window.actions_.trigger("dose.sum")
     made = dialog(window, "sum")

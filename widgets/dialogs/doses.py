@@ -34,6 +34,10 @@ MOST_FRACTIONS = 100
 KINDS = (("physical dose", ""), ("EQD2", "EQD2"), ("BED", "BED"))
 
 
+MAKING = "dose made"
+"""Key of the job that makes a dose."""
+
+
 class _DoseDialog(QDialog):
     """window: has `session` and `jobs`. Trouble is told in the dialogue, which stays open."""
 
@@ -90,7 +94,12 @@ class _DoseDialog(QDialog):
             self.accept()
 
         self.buttons.setEnabled(False)
-        self.jobs.run("Making a dose", work, done, self.tell, key="dose made")
+        self.jobs.run("Making a dose", work, done, self.tell, key=MAKING)
+
+    def done(self, result: int) -> None:
+        """However it ends, nobody waits for a dose any more."""
+        self.jobs.cancel(MAKING)
+        super().done(result)
 
 
 class PrescriptionDialog(_DoseDialog):
