@@ -465,7 +465,7 @@ def test_a_file_that_came_meanwhile_is_kept(tmp_path):
 
 def test_a_file_that_does_not_read_back_is_not_kept(case, tmp_path, monkeypatch):
     """The written file is opened again: here a writer that moves every contour by a tenth of its size is caught."""
-    spoilt = lambda values: millimetres(1.1 * v for v in values)  # noqa: E731
+    spoilt = lambda values: millimetres([1.1 * v for v in values])  # noqa: E731
     monkeypatch.setattr("reviewer.dicom.write.structures.millimetres", spoilt)
     (group,) = case.structure_sets
     changed = with_structure(group, with_plane(group.structures[0], at(case, 9), HOLED))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import ArrayLike
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import RE_VALID_UID, UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import format_number_as_ds
@@ -40,11 +41,12 @@ def decimal(number: float) -> str:
     return str(format_number_as_ds(float(number))).removesuffix(".0")
 
 
-def millimetres(lengths: Iterable[float]) -> list[str]:
+def millimetres(lengths: ArrayLike) -> list[str]:
     """DS of positions and lengths in mm, to a millionth: what lies below is rounding noise of rotations."""
-    rounded = (round(float(v), 6) + 0.0 for v in lengths)
     # What fits is written plainly: pydicom's own formatting costs seconds for the contours of a case.
-    return [f"{v:.6f}".rstrip("0").rstrip(".") if abs(v) < 1e8 else decimal(v) for v in rounded]
+    values = np.asarray(lengths, dtype=np.float64).tolist()
+    texts = [f"{v:.6f}".rstrip("0").rstrip(".") if abs(v) < 1e8 else decimal(round(v, 6)) for v in values]
+    return ["0" if text == "-0" else text for text in texts]
 
 
 def date(iso: str) -> str:

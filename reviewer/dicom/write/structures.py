@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pydicom.charset import default_encoding
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
@@ -378,6 +379,7 @@ def _new_contours(structure: Structure, k: int, image: Image | None, kind: str) 
         item.NumberOfContourPoints = len(points)
         value = "\\".join(millimetres(points.ravel())).encode("ascii")
         item[CONTOUR_DATA] = contour_data(value + b" " * (len(value) % 2))
+        item.set_original_encoding(False, True, default_encoding)  # else pydicom reads these bytes and writes them anew
         made.append(item)
     return made
 
