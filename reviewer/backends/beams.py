@@ -84,9 +84,9 @@ def beam_axes(gantry_deg: float, collimator_deg: float, couch_deg: float, table:
 def _beam(beam: Beam, table: Floats, isocentre_mm: ArrayLike | None) -> BeamInput:
     where = f'beam {beam.number} "{beam.name}"'
     if beam.radiation != "PHOTON":
-        raise InputError(f"it is a {beam.radiation.lower() or 'nameless'} beam, not photons", where=where)
+        raise InputError(f"its radiation is {beam.radiation.lower() or 'not stated'}, not photons", where=where)
     if beam.modifiers:
-        raise InputError(f"it goes through {' and '.join(beam.modifiers)}, which is not covered", where=where)
+        raise InputError(f"it has {' and '.join(beam.modifiers)}, which is not covered", where=where)
     if beam.meterset is None or beam.final_weight <= 0:
         raise InputError("the plan states no monitor units", where=where, remedy="export the plan with its fractions")
     if beam.sad_mm is None or beam.sad_mm <= 0:

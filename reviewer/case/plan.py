@@ -42,7 +42,7 @@ class Beam:
     """One treatment beam. Isocentre in patient coordinates (mm); `meterset` per fraction in MU, None when not given.
 
     delivery:  TREATMENT, SETUP, OPEN_PORTFILM … (TreatmentDeliveryType). patient_position: HFS … of its patient setup, or empty.
-    modifiers: what else lies in its way: "1 wedge", "2 blocks".
+    modifiers: what else is in its way, or in that of its angles: "1 wedge", "2 blocks", "a table pitch of 3°".
     """
 
     number: int

@@ -34,6 +34,8 @@ def plan_of(file: DicomFile, report: Report) -> Plan:
         integer(setup, "PatientSetupNumber"): text(setup, "PatientPosition").upper()
         for setup in items(ds, "PatientSetupSequence")
     }
+    if len(setups) == 1:
+        setups[None] = next(iter(setups.values()))  # a beam need not name the only one
     beams = []
     for entry in items(ds, "BeamSequence"):
         beam = _beam(entry, metersets, setups, file.path, report)
@@ -81,6 +83,11 @@ MODIFIERS = {
     "NumberOfBlocks": "block",
 }
 
+TILTS = {"TableTopPitchAngle": "a table pitch", "TableTopRollAngle": "a table roll"}
+
+LEVEL_DEG = 0.5
+"""A table that is tilted by less is level: 0.9 mm at 100 mm."""
+
 
 def _beam(
     ds: Dataset, metersets: dict[int, float | None], setups: dict[int | None, str], path: str, report: Report
@@ -103,7 +110,12 @@ def _beam(
     isocentres = set()
     apertures: dict[str, Aperture] = {}
     gantry_known = False
+    tilts: dict[str, None] = {}
     for point in items(ds, "ControlPointSequence"):
+        for key, said in TILTS.items():
+            degrees = (_or(number(point, key), 0.0) + 180.0) % 360.0 - 180.0
+            if abs(degrees) > LEVEL_DEG:
+                tilts[f"{said} of {degrees:g}°"] = None
         angle = number(point, "GantryAngle")
         gantry, gantry_known = (gantry, gantry_known) if angle is None else (angle, True)
         collimator = _or(number(point, "BeamLimitingDeviceAngle"), collimator)
@@ -149,7 +161,8 @@ def _beam(
             f"{count} {name}{'s' if count > 1 else ''}"
             for key, name in MODIFIERS.items()
             if (count := integer(ds, key)) is not None and count > 0
-        ),
+        )
+        + tuple(tilts),
     )
 
 

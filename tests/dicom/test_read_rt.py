@@ -387,6 +387,22 @@ def test_what_a_control_point_leaves_out_is_carried_over(tmp_path):
     assert beam.leaf_boundaries_mm == (("MLCX", (-5, 0, 5)),)
 
 
+def test_the_only_setup_is_that_of_a_beam_that_names_none(tmp_path):
+    ds = plan()
+    ds.PatientSetupSequence = [item(PatientSetupNumber=1, PatientPosition="HFP")]
+    save(ds, tmp_path / "rp.dcm")
+    assert open_case([tmp_path]).plans[0].beams[0].patient_position == "HFP"
+
+
+def test_a_tilted_table_is_told_with_the_beam(tmp_path):
+    """No engine here follows it; 359.8° is level."""
+    ds = plan()
+    ds.BeamSequence[0].ControlPointSequence[0].TableTopPitchAngle = 357
+    ds.BeamSequence[0].ControlPointSequence[0].TableTopRollAngle = 359.8
+    save(ds, tmp_path / "rp.dcm")
+    assert open_case([tmp_path]).plans[0].beams[0].modifiers == ("a table pitch of -3°",)
+
+
 def test_a_plan_of_several_fraction_groups_has_no_one_number_of_fractions(tmp_path):
     """20 fractions, then a boost of 5: an EQD2 in 20 would be wrong, as would a limit for 5."""
     ds = plan()
