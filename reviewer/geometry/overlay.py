@@ -2,7 +2,8 @@
 
 GEOS overlays in floating point now and then lose whole parts where borders nearly coincide, or give outlines that cross themselves, without
 a word (and refuse in other such cases). Two results have to fit each other: |A ∪ B| + |A ∩ B| = |A| + |B|. Where they don't, or where a
-result is not valid, the overlay is done again on a fine lattice, which is safe (Hobby, Practical segment intersection with finite precision output, Comput Geom 1999) and ten times slower.
+result is not valid, the overlay is done again on a fine lattice, which is safe (Hobby, Practical segment intersection with finite precision
+output, Comput Geom 1999) and ten times slower.
 """
 
 from __future__ import annotations
