@@ -165,7 +165,7 @@ def test_other_frames_names_twice_and_no_prescription() -> None:
         value("A + 5 mm", a, replace(a, id="A2"))
     with pytest.raises(FormulaError, match="no prescription"):
         value("A & isodose(plan, 95 %)", a, doses=[replace(linear_dose(3.0, (0.5, 0, 0)), label="plan")])
-    with pytest.raises(InputError, match="there is a structure .* already"):
+    with pytest.raises(InputError, match=r"there is a structure .* already"):
         value("A | A", replace(a, id="r", name="result"), a)
 
 
