@@ -22,7 +22,7 @@ from .binding import Changes, follow
 from .theme import icon
 from .windows import preset
 
-NOTHING_OPEN = "no case is open"
+NOTHING_OPEN = "no case with an image is open"
 
 _NO_COMMAND_ASKS = frozenset(
     {"point_mm", "cameras", "windows", "highlighted", "swipe", "blend", "wash_opacity", "preview", "stroke"}
