@@ -109,6 +109,8 @@ def test_a_standard_name_that_the_set_has_gets_a_number(window, qtbot):
         qtbot.keyClick(find(dialog, QLineEdit, "new_structure.name"), Qt.Key.Key_Return)
         settle(window, qtbot)
     assert names(window) == ["GTV", "Magen", "Duodenum", "Duodenum_2"]
+    first, second = window.session.case.structures[-2:]
+    assert first.colour != second.colour
 
 
 def test_several_names_of_a_template_are_one_step(window, qtbot):

@@ -170,6 +170,7 @@ class ExportDialog(QDialog):
         self.bar = QProgressBar()
         self.bar.setObjectName("export.progress")
         self.bar.setRange(0, 100)
+        self.bar.setTextVisible(False)
         self.bar.hide()
         leaves, does = ("export.cancel", "Cancel", self.reject), ("export.write", "Export", self._export)
         buttons = Foot(self, leaves, does, self.bar)
@@ -286,14 +287,16 @@ class ExportDialog(QDialog):
             return
         if self._job.progress.cancelled():
             self._job = None
+            self._write_note("")
             self._show_state()
             return
         self.bar.setValue(round(100 * self._job.progress.fraction))
-        self.bar.setFormat(self._job.progress.text)
+        self._write_note(self._job.progress.text, theme().muted)
 
     def _done(self, exported: Any) -> None:
         """exported: `reviewer.export.Exported`."""
         self._job = None
+        self._write_note("")
         self._show_state()
         folder = self.folder.text().strip()
         count = len(exported.files)
@@ -313,12 +316,11 @@ class ExportDialog(QDialog):
     def _failed(self, error: Exception) -> None:
         self._job = None
         self._show_state()
-        self._write_note(
-            f"✗ {error}" if isinstance(error, ReviewerError) else f"✗ unexpected {type(error).__name__}: {error}"
-        )
+        what = str(error) if isinstance(error, ReviewerError) else f"unexpected {type(error).__name__}: {error}"
+        self._write_note(f"✗ {what}", theme().bad)
 
-    def _write_note(self, text: str) -> None:
-        self.note.setStyleSheet(f"color: {theme().bad};")
+    def _write_note(self, text: str, colour: str = "") -> None:
+        self.note.setStyleSheet(f"color: {colour};" if colour else "")
         self.note.setText(text)
 
     def done(self, result: int) -> None:

@@ -46,7 +46,7 @@ class NewStructureDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self._add = session, add
         self._group = session.case.structure_set(session.view.structure_set) or StructureSet("", "", ())
-        self._colour = PALETTE[free_number(self._group) % len(PALETTE)]
+        self._own_colour = self._colour = PALETTE[free_number(self._group) % len(PALETTE)]
 
         self.template = QComboBox()
         self.template.setObjectName("new_structure.template")
@@ -171,7 +171,9 @@ class NewStructureDialog(QDialog):
         self._show()
 
     def _look_like(self, each: Standard) -> None:
-        self._colour = each.colour
+        # a second one beside the first, as of two duodenums, is to be told from it
+        taken = any(s.colour == each.colour for s in self._group.structures)
+        self._colour = self._own_colour if taken else each.colour
         if each.type in TYPES:
             self.kind.setCurrentIndex(TYPES.index(each.type))
 
