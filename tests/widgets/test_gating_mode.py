@@ -141,7 +141,7 @@ def test_the_player_plays_scrubs_and_follows_the_plot(page, window, qtbot):
     window.actions_.trigger("gating.faster")
     assert find(page, QComboBox, "gating.speed").currentText() == "2×"
     window.actions_.trigger("gating.play")
-    qtbot.waitUntil(lambda: len(seen) >= 4, timeout=5000)
+    qtbot.waitUntil(lambda: len(seen) >= 4, timeout=60_000)
     window.actions_.trigger("gating.play")
     assert not page.player.playing
     window.actions_.trigger("gating.play")
