@@ -379,7 +379,8 @@ def _new_contours(structure: Structure, k: int, image: Image | None, kind: str) 
         item.NumberOfContourPoints = len(points)
         value = "\\".join(millimetres(points.ravel())).encode("ascii")
         item[CONTOUR_DATA] = contour_data(value + b" " * (len(value) % 2))
-        item.set_original_encoding(False, True, default_encoding)  # else pydicom reads these bytes and writes them anew
+        # As the file is: else pydicom makes an object of each number after all, and writes the same bytes anew.
+        item.set_original_encoding(True, True, default_encoding)
         made.append(item)
     return made
 
