@@ -299,20 +299,18 @@ def _measure(fields, spans, edges, starts, axes, equal, band, sign):  # type: ig
             square = ex * ex + ey * ey
             inverse = np.float32(1.0) / square if square > 0 else np.float32(0.0)
             for y in range(y0, y1 + 1):
-                if equal:
-                    py, px0, row = np.float32(y) - ay, np.float32(x0) - ax, field[y, x0 : x1 + 1]
-                    for x in range(len(row)):
-                        px = px0 + np.float32(x)
-                        t = min(max((px * ex + py * ey) * inverse, np.float32(0.0)), np.float32(1.0))
-                        dx, dy = px - t * ex, py - t * ey
-                        row[x] = min(row[x], dx * dx + dy * dy)
-                else:
-                    for x in range(x0, x1 + 1):
-                        if inside[y, x]:
-                            d = _gauge(ax - x, ay - y, bx - x, by - y, axes)
-                        else:
-                            d = _gauge(x - ax, y - ay, x - bx, y - by, axes)
-                        field[y, x] = min(field[y, x], np.float32(d * d * longest * longest))
+                py, px0, row = np.float32(y) - ay, np.float32(x0) - ax, field[y, x0 : x1 + 1]
+                for x in range(len(row)):
+                    px = px0 + np.float32(x)
+                    t = min(max((px * ex + py * ey) * inverse, np.float32(0.0)), np.float32(1.0))
+                    dx, dy = px - t * ex, py - t * ey
+                    apart = dx * dx + dy * dy
+                    if equal:
+                        row[x] = min(row[x], apart)
+                    elif apart < row[x]:  # the gauge, times the longest of the semi-axes, is no less than the distance
+                        side = np.float32(-1.0) if inside[y, x0 + x] else np.float32(1.0)
+                        far = _gauge_squared(side * px, side * py, side * (px - ex), side * (py - ey), axes)
+                        row[x] = min(row[x], np.float32(far * longest * longest))
         for y in range(ny):
             row = field[y]
             for x in range(nx):
@@ -328,20 +326,15 @@ def _measure(fields, spans, edges, starts, axes, equal, band, sign):  # type: ig
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gauge(ax, ay, bx, by, axes):  # type: ignore[no-untyped-def]
-    """Smallest gauge of the points of the segment a to b; of a point: its distance in units of the quarter ellipse that it lies in."""
-    cuts = np.array([0.0, 1.0, 1.0, 1.0])
-    count = 1
-    for p, q in ((ax, bx), (ay, by)):
-        if p * q < 0:
-            cuts[count] = p / (p - q)
-            count += 1
-    if count == 3 and cuts[1] > cuts[2]:
-        cuts[1], cuts[2] = cuts[2], cuts[1]
-    cuts[count] = 1.0
+def _gauge_squared(ax, ay, bx, by, axes):  # type: ignore[no-untyped-def]
+    """Square of the smallest gauge on the segment a to b; of a point: its distance in units of the quarter ellipse that it lies in."""
+    first = ax / (ax - bx) if ax * bx < 0 else 1.0
+    last = ay / (ay - by) if ay * by < 0 else 1.0
+    first, last = min(first, last), max(first, last)
     best = np.inf
-    for k in range(count):
-        s, e = cuts[k], cuts[k + 1]
+    for s, e in ((0.0, first), (first, last), (last, 1.0)):
+        if s == e:
+            continue
         middle = (s + e) / 2
         mx, my = ax + middle * (bx - ax), ay + middle * (by - ay)
         kx = 1 / (axes[1] if mx > 0 else axes[0])
@@ -350,7 +343,7 @@ def _gauge(ax, ay, bx, by, axes):  # type: ignore[no-untyped-def]
         qx, qy = (ax + e * (bx - ax)) * kx - px, (ay + e * (by - ay)) * ky - py
         square = qx * qx + qy * qy
         t = min(max(-(px * qx + py * qy) / square, 0.0), 1.0) if square > 0 else 0.0
-        best = min(best, np.hypot(px + t * qx, py + t * qy))
+        best = min(best, (px + t * qx) ** 2 + (py + t * qy) ** 2)
     return best
 
 
