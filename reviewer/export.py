@@ -198,7 +198,7 @@ class _OfSet:
     def masks(self, folder: Path) -> list[Written]:
         used: Counter[str] = Counter()
         paths = [folder / f"{_name(s.name, 'structure', used)}.nii.gz" for s in self.drawn]
-        labels = import_module("reviewer.label_maps").write_masks(
+        labels = import_module("reviewer.volumes.label_maps").write_masks(
             self.drawn, self._voxels(), self.case, paths, self.progress
         )
         self._remark(labels)
@@ -211,7 +211,7 @@ class _OfSet:
     def labels(self, folder: Path) -> list[Written]:
         """The map and, beside it, what its values mean."""
         path, table = folder / "labels.nii.gz", folder / "labels.txt"
-        labels = import_module("reviewer.label_maps").write_labels(
+        labels = import_module("reviewer.volumes.label_maps").write_labels(
             self.drawn, self._voxels(), self.case, path, self.progress
         )
         self._remark(labels)

@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 
 from reviewer.case import Case, Cine, Image, Patient, Problem, StructureSet
-from reviewer.cine_volumes import is_cine, labels_of, read_cine
 from reviewer.dicom.file import DicomFile, read_file
 from reviewer.dicom.pixels import release
 from reviewer.dicom.read import patient_of, read
@@ -26,7 +25,8 @@ from reviewer.edit import History, Swap, swapped
 from reviewer.errors import CancelledError, InputError, ReviewerError
 from reviewer.store import SUFFIX, Located, Source, Workspace, located, renamed, source
 from reviewer.store.followed import Fingerprint, difference, fingerprint
-from reviewer.volumes import Volume, another, image_of, is_volume, read_volume, structures_of
+from reviewer.volumes.cines import is_cine, labels_of, read_cine
+from reviewer.volumes.images import Volume, another, image_of, is_volume, read_volume, structures_of
 
 ARRIVED_EVERY = 8
 """Planes between two messages that some have arrived; the first plane is told at once."""

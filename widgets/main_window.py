@@ -30,21 +30,23 @@ from reviewer.scene import ORIENTATIONS, Mode
 from reviewer.session import Session, with_dose_as_image
 
 from .actions import NOTHING_OPEN, Actions, Command, SessionCommands, session_commands
-from .approving import Approving
 from .binding import Changes, follow
-from .checking import DoseChecking
-from .derived import DerivedCommands
+from .commands.approving import Approving
+from .commands.checking import DoseChecking
+from .commands.derived import DerivedCommands
+from .commands.drawing import KINDS, Drawing, drawing_commands
+from .commands.gating import GatingPlace
+from .commands.managing import StructureManagement
+from .commands.operating import CATALOGUE, Operating, operation_commands
+from .commands.plans import PlanCommands
+from .commands.saving import Saving
 from .dialogs.about import AboutDialog
 from .dialogs.keys import KeysDialog
 from .dialogs.palette import CommandPalette
 from .dialogs.problems import ProblemsDialog
-from .drawing import KINDS, Drawing, drawing_commands
-from .gating import GatingPlace
 from .jobs import Job, Jobs, Progress
 from .loading import load
-from .managing import StructureManagement
 from .numbers import Numbers
-from .operating import CATALOGUE, Operating, operation_commands
 from .panels.banner import MODES, Banner
 from .panels.comparison_place import ComparisonPlace
 from .panels.fold import Fold
@@ -60,8 +62,6 @@ from .panels.tools import ToolsPanel
 from .panels.views import NAMES, ViewGrid
 from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
-from .plans import PlanCommands
-from .saving import Saving
 from .theme import apply_theme, icon, styled_once, theme, theme_changed
 
 LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3

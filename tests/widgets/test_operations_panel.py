@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton, QSpinBox
+from reviewer_widgets.commands.operating import NAMES, TITLES
 from reviewer_widgets.main_window import MainWindow
-from reviewer_widgets.operating import NAMES, TITLES
 from shapely import Point, box
 
 from reviewer.case import Case, Image, Structure, StructureSet

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QDialog, QLabel, QLineEdit, QListWidget, QMenu, QPushButton, QTableView
+from reviewer_widgets.commands.managing import name_note
 from reviewer_widgets.main_window import MainWindow
-from reviewer_widgets.managing import name_note
 from reviewer_widgets.panels.structures_table import NAME
 from shapely import box
 

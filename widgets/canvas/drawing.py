@@ -12,7 +12,7 @@ from reviewer.case import Structure
 from reviewer.edit.tools.tool import Guide, Pane, Pen
 from reviewer.scene import Scene
 
-from ..drawing import Drawing, Easel
+from ..commands.drawing import Drawing, Easel
 from ..theme import theme
 from .interaction import Touch
 from .paths import path_of

@@ -25,7 +25,7 @@ from reviewer.scene import Camera, Layer, Orientation, Point
 from reviewer.session import Session
 
 from ..binding import Changes, Follower
-from ..drawing import Drawing
+from ..commands.drawing import Drawing
 from . import late
 from .drawing import DrawingHand, paint_drawing, pane_of, pen_of
 from .facts import Placed

@@ -30,7 +30,7 @@ from reviewer.errors import ReviewerError
 from reviewer.session import Session, structure_set_of
 
 from ..binding import Changes, follow
-from ..checking import checkable
+from ..commands.checking import checkable
 from ..jobs import Job, Jobs
 from ..loading import load
 from ..panels.layers import ElidedCombo

@@ -27,7 +27,7 @@ from reviewer.errors import ReviewerError
 from reviewer.names import TYPES, Standard, standard, standards, suggestions, templates
 from reviewer.session import Session
 
-from ..managing import name_note
+from ..commands.managing import name_note
 from ..theme import RHYTHM, muted, swatch, theme
 from .frame import Foot, framed
 

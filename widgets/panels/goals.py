@@ -18,8 +18,8 @@ from reviewer.session import Session, structure_set_of
 
 from ..actions import Actions
 from ..binding import Changes, follow
+from ..commands.plans import show_column
 from ..jobs import Jobs
-from ..plans import show_column
 from ..theme import RHYTHM, theme, theme_changed
 from ..wording import dose_title, said, structure_set_title
 from .goals_list import Goals, GoalsHead, Head, Line

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBox
 from reviewer.session import Session
 
 from ..binding import Changes, follow
-from ..drawing import Drawing
-from ..operating import NAMES, TITLES, Operating
+from ..commands.drawing import Drawing
+from ..commands.operating import NAMES, TITLES, Operating
 from ..theme import RHYTHM, swatch
 from .layers import ElidedCombo
 from .settings_form import BesideTheHand, SettingsForm

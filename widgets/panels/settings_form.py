@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout,
 
 from reviewer.edit.tools.setting import Setting, settings_of
 
-from ..drawing import Drawing
+from ..commands.drawing import Drawing
 from ..theme import RHYTHM
 
 FIELD_WIDTH = 92

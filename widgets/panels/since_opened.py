@@ -15,7 +15,7 @@ from reviewer.geometry.region import Region
 from reviewer.session import Session
 
 from ..binding import Changes, follow
-from ..drawing import Drawing
+from ..commands.drawing import Drawing
 from ..jobs import Progress
 from ..loading import load
 from ..numbers import Numbers, Want

@@ -22,7 +22,7 @@ from reviewer.session import Session
 
 from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
-from ..managing import StructureManagement
+from ..commands.managing import StructureManagement
 from ..numbers import Numbers
 from ..theme import RHYTHM, theme_changed
 from ..wording import approval, structure_set_title

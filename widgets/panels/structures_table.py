@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QIcon
 
 from reviewer.case import Structure
 
-from ..managing import name_note
+from ..commands.managing import name_note
 from ..theme import body_font, icon, swatch, theme
 
 VISIBLE, SWATCH, NAME, VOLUME, FILL = range(5)

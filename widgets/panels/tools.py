@@ -21,7 +21,7 @@ from reviewer.session import Session
 
 from ..actions import Actions
 from ..binding import Changes, follow
-from ..drawing import KINDS, Drawing
+from ..commands.drawing import KINDS, Drawing
 from ..numbers import Numbers
 from ..theme import RHYTHM, swatch
 from .banner import Elided

@@ -14,11 +14,11 @@ from reviewer.errors import CancelledError
 from reviewer.scene import MapKind
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Command
-from .binding import Changes, follow
-from .jobs import Jobs, Progress
-from .loading import load
-from .wording import dose_title
+from ..actions import NOTHING_OPEN, Command
+from ..binding import Changes, follow
+from ..jobs import Jobs, Progress
+from ..loading import load
+from ..wording import dose_title
 
 MAP_JOB = "dose map"
 
@@ -282,7 +282,7 @@ class PlanCommands:
     def _opens(self, dialog: str) -> Callable[[], None]:
         """What opens a dialogue; dialog: its module among `dialogs`, and its class. It is loaded when it is wanted."""
         module, kind = dialog.split(".")
-        return lambda: getattr(load(f".dialogs.{module}", __package__), kind)(self._window).open()
+        return lambda: getattr(load(f"..dialogs.{module}", __package__), kind)(self._window).open()
 
     # -- keeping up -----------------------------------------------------------------------------------------------------
 

@@ -21,11 +21,11 @@ from reviewer.errors import CancelledError, ReviewerError
 from reviewer.scene import default_window
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Command, SessionCommands
-from .binding import Changes, follow
-from .jobs import Jobs, Progress
-from .loading import load
-from .turns import Turns
+from ..actions import NOTHING_OPEN, Command, SessionCommands
+from ..binding import Changes, follow
+from ..jobs import Jobs, Progress
+from ..loading import load
+from ..turns import Turns
 
 STROKE = "stroke"
 """Key of the job that works a slow stroke out."""

@@ -15,9 +15,9 @@ from reviewer.errors import ReviewerError
 from reviewer.formula.grammar import needing
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Command
-from .binding import Changes, follow
-from .jobs import Jobs
+from ..actions import NOTHING_OPEN, Command
+from ..binding import Changes, follow
+from ..jobs import Jobs
 
 
 class DerivedCommands:
@@ -88,7 +88,7 @@ class DerivedCommands:
     def open_targets(self) -> None:
         group = self._group
         if group is not None and not self._raised("targets"):
-            dialog = import_module(".dialogs.targets", __package__).TargetsDialog(
+            dialog = import_module("..dialogs.targets", __package__).TargetsDialog(
                 self._session, self._jobs, group, self.build, self._window
             )
             dialog.open_over(self._window)
@@ -96,7 +96,7 @@ class DerivedCommands:
     def open_formula(self, structure: Structure | None) -> None:
         group = self._group
         if group is not None and not self._raised("formula"):
-            dialog = import_module(".dialogs.formula", __package__).FormulaDialog(
+            dialog = import_module("..dialogs.formula", __package__).FormulaDialog(
                 self._session, self._jobs, group, structure, self.build, self._window
             )
             dialog.open_over(self._window)

@@ -11,11 +11,11 @@ from PySide6.QtWidgets import QWidget
 from reviewer.case import Case, Dose
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Command
-from .jobs import Jobs
+from ..actions import NOTHING_OPEN, Command
+from ..jobs import Jobs
 
 if TYPE_CHECKING:  # loaded late: it asks the backends
-    from .dialogs.dose_check import DoseCheckDialog
+    from ..dialogs.dose_check import DoseCheckDialog
 
 
 class DoseChecking:
@@ -39,7 +39,7 @@ class DoseChecking:
     def open(self) -> None:
         """Or bring it to the front: what it found stays in it."""
         if self.dialog is None:
-            dialogs = import_module(".dialogs.dose_check", __package__)
+            dialogs = import_module("..dialogs.dose_check", __package__)
             self.dialog = dialogs.DoseCheckDialog(self._session, self._jobs, self._say, self._window)
             self.dialog.destroyed.connect(self._gone)
         self.dialog.show()

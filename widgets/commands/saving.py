@@ -15,12 +15,12 @@ from reviewer.errors import ReviewerError
 from reviewer.session import Session
 from reviewer.view_state import document, wishes
 
-from .actions import NOTHING_OPEN, Command
-from .binding import Changes, follow
-from .jobs import Jobs, Progress
-from .loading import load
-from .panels.strip import ErrorStrip
-from .theme import RHYTHM, icon, theme, theme_changed
+from ..actions import NOTHING_OPEN, Command
+from ..binding import Changes, follow
+from ..jobs import Jobs, Progress
+from ..loading import load
+from ..panels.strip import ErrorStrip
+from ..theme import RHYTHM, icon, theme, theme_changed
 
 IDLE_MS = 5000
 """After the last edit the log is brought into the file, so that a copy made by hand is complete."""

@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Actions, Command
-from .jobs import Jobs
-from .loading import load
+from ..actions import NOTHING_OPEN, Actions, Command
+from ..jobs import Jobs
+from ..loading import load
 
 if TYPE_CHECKING:  # loaded late: it needs numba and pyqtgraph
     from reviewer.gating.trace import Trace
 
-    from .panels.gating import GatingPanel
+    from ..panels.gating import GatingPanel
 
 ELSEWHERE = "it belongs to Gating mode"
 
@@ -52,7 +52,7 @@ class GatingPlace(QWidget):
 
     def _show(self, _: object) -> None:
         if self.panel is None:
-            gating = load(".panels.gating", __package__)
+            gating = load("..panels.gating", __package__)
             self.panel = gating.GatingPanel(self._session, self._jobs, self._actions, self._tell)
             self._column.addWidget(self.panel)
         if not self._no_page():

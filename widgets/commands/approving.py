@@ -16,9 +16,9 @@ from reviewer.scene import View
 from reviewer.session import Session, structure_set_of
 from reviewer.view_state import judging
 
-from .actions import NOTHING_OPEN, Command
-from .jobs import Jobs, Progress
-from .loading import load
+from ..actions import NOTHING_OPEN, Command
+from ..jobs import Jobs, Progress
+from ..loading import load
 from .saving import Saving
 
 KINDS = {
@@ -110,7 +110,7 @@ class Approving:
         if case is not self._session.case:
             self._warn("The case has changed while it was made ready for the signature: look at it again.")
             return
-        module = import_module(".dialogs.approval", __package__)
+        module = import_module("..dialogs.approval", __package__)
         module.ApprovalDialog(purpose, case, content, self._carry_out, self._window).open()
 
     def _carry_out(self, purpose: str, case: Case, content: Any, words: Any, failed: Callable[[str], None]) -> None:

@@ -17,7 +17,7 @@ from reviewer.errors import ReviewerError
 from reviewer.names import TYPES, Standard, standard, suggestions
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Command
+from ..actions import NOTHING_OPEN, Command
 
 
 class StructureManagement:
@@ -111,7 +111,7 @@ class StructureManagement:
     def open_new(self) -> None:
         dialog = next((d for d in self._window.findChildren(QDialog, "new_structure") if d.isVisible()), None)
         if dialog is None:
-            module = import_module(".dialogs.new_structure", __package__)
+            module = import_module("..dialogs.new_structure", __package__)
             dialog = module.NewStructureDialog(self._session, self.add, self._window)
             dialog.open()
         dialog.raise_()

@@ -13,11 +13,11 @@ from reviewer.edit.refusal import refusal
 from reviewer.errors import InputError, ReviewerError
 from reviewer.session import Session
 
-from .actions import NOTHING_OPEN, Command
-from .binding import Changes, follow
+from ..actions import NOTHING_OPEN, Command
+from ..binding import Changes, follow
+from ..jobs import Jobs, Progress
+from ..loading import load
 from .drawing import Drawing
-from .jobs import Jobs, Progress
-from .loading import load
 
 CATALOGUE = "reviewer.edit.catalogue"
 """Loaded when Contour mode begins: the geometry behind operations is slow to load."""
