@@ -87,8 +87,8 @@ def screenshot(
         if demo or paths:
             window.open_paths(paths, demo)
         _settle(window)
-        if window.failure is not None:
-            raise window.failure
+        if window.opening.failure is not None:
+            raise window.opening.failure
         if view == "gating":
             refusal = window.gating.refusal()
             if refusal:

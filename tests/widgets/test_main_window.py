@@ -24,9 +24,10 @@ from PySide6.QtWidgets import (
     QToolButton,
 )
 from reviewer_widgets.actions import GESTURES, VIEW_KEYS
+from reviewer_widgets.commands.opening import DOSE_FOR_IMAGE, without_image
 from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.dialogs.keys import as_markdown
-from reviewer_widgets.main_window import DOSE_FOR_IMAGE, MainWindow, without_image
+from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.panels.structures_table import FILL, NAME, VISIBLE, VOLUME
 from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
@@ -261,7 +262,7 @@ def test_a_closed_window_leaves_nothing_behind(qtbot, no_survivors):
     made.session.open(small_case())
     assert made.jobs.wait()
     qtbot.wait(50)
-    made.show_problems()
+    made.window_commands.show_problems()
     made.close()
     made.deleteLater()
     del made
@@ -641,10 +642,10 @@ def test_opening_shows_how_far_it_is_and_can_be_cancelled(window, qtbot, tmp_pat
 def test_opening_is_remembered_and_a_vanished_folder_is_told(qtbot):
     window = MainWindow()
     qtbot.addWidget(window)
-    window._keep_recent([Path("/data/one")])
-    window._keep_recent([Path("/data/two")])
-    window._keep_recent([Path("/data/one")])
-    assert window._recent() == [["/data/one"], ["/data/two"]]
+    window.opening.keep_recent([Path("/data/one")])
+    window.opening.keep_recent([Path("/data/two")])
+    window.opening.keep_recent([Path("/data/one")])
+    assert window.opening.recent() == [["/data/one"], ["/data/two"]]
     assert [a.text() for a in window.recent_menu.actions()] == ["one   in /data", "two   in /data"]
     window.open_paths([Path("/data/one")])
     assert window.jobs.wait()

@@ -113,7 +113,7 @@ def test_saved_as_it_moves_there_and_is_a_recent_case(window_on, qtbot, data, tm
     window = window_on(data)
     stroke(window, qtbot, 2)
     window.saving.save_as(tmp_path / "mine.reviewer")
-    assert window._recent()[0] == [str(tmp_path / "mine.reviewer")]
+    assert window.opening.recent()[0] == [str(tmp_path / "mine.reviewer")]
     assert list(automatic_folder().glob("*.reviewer")) == []
     stroke(window, qtbot, 3)
     window.actions_.trigger("file.save")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from PySide6.QtWidgets import QWidget
+from typing import TYPE_CHECKING, Any
 
 from reviewer.case import Case, Dose
 from reviewer.columns import Column, DayPlans, day_plans, prescribed
@@ -20,6 +18,9 @@ from ..jobs import Jobs, Progress
 from ..loading import load
 from ..wording import dose_title
 
+if TYPE_CHECKING:
+    from ..main_window import MainWindow
+
 MAP_JOB = "dose map"
 
 
@@ -27,7 +28,7 @@ class PlanCommands:
     """say: shows a sentence; warn: shows one that must be read."""
 
     def __init__(
-        self, window: QWidget, session: Session, jobs: Jobs, say: Callable[[str], None], warn: Callable[[str], None]
+        self, window: MainWindow, session: Session, jobs: Jobs, say: Callable[[str], None], warn: Callable[[str], None]
     ) -> None:
         self._window, self._session, self._jobs = window, session, jobs
         self._say, self._warn = say, warn
@@ -260,7 +261,7 @@ class PlanCommands:
             "Goals",
             self._opens("matching.MatchingDialog"),
             tip="Choose the structure for a name of the sheet that was not found",
-            refusal=self._no_dose,
+            refusal=lambda: self._no_dose() or self._no_goals(),
         )
         yield Command(
             "goals.edit",
@@ -268,6 +269,7 @@ class PlanCommands:
             "Goals",
             self._opens("sheets.SheetsDialog"),
             tip="Own sheets; one of the program is copied first",
+            refusal=self._no_goals,
         )
 
     def show_planned(self) -> None:
@@ -307,6 +309,9 @@ class PlanCommands:
 
     def _no_planned(self) -> str:
         return self._no_day() or ("" if self.day and self.day.planned else "the plan's original dose is not there")
+
+    def _no_goals(self) -> str:
+        return "" if self._window.goals is not None else "the goals are still being loaded"
 
     def _no_dose(self) -> str:
         if not self._session.view.base:
