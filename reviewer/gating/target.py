@@ -88,6 +88,12 @@ def target_of_polygon(cine: Cine, points_px: ArrayLike, reference: int = 0, name
     region = region_of_rings([points * cine.grid.spacing_uv_mm + cine.grid.origin_uv_mm])
     if region is None:
         raise InputError("the polygon encloses nothing")
+    rows, columns = cine.grid.shape_zyx[1:]
+    if (points < -0.5).any() or (points > np.array([columns, rows]) - 0.5).any():
+        raise InputError(
+            "the polygon leaves the frame",
+            remedy=f"keep columns within 0 to {columns - 1} and rows within 0 to {rows - 1}",
+        )
     return Target(name, region, checked(cine, reference), (f"reference: frame {reference}, as drawn",))
 
 

@@ -74,9 +74,8 @@ class Sides:
 
     def __post_init__(self) -> None:
         if not all(np.isfinite(mm) and abs(mm) <= LARGEST_MM for mm in astuple(self)):
-            raise GeometryError(
-                "a margin is at most 50 mm", remedy=f"found {', '.join(f'{mm:g}' for mm in astuple(self))} mm"
-            )
+            found = ", ".join(f"{mm:g}" for mm in sorted(set(astuple(self))))
+            raise GeometryError(f"a margin is at most {LARGEST_MM:g} mm", remedy=f"found {found} mm")
 
     @classmethod
     def all_around(cls, mm: float) -> Sides:

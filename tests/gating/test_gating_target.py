@@ -72,6 +72,11 @@ def test_a_polygon_is_given_in_pixels():
             target_of_polygon(cine, points)
     with pytest.raises(InputError, match="frames 0 to 3"):
         target_of_polygon(cine, [(10, 10), (20, 10), (20, 15)], 4)
+    rows, columns = cine.frames.shape[1:]
+    assert target_of_polygon(cine, [(-0.5, -0.5), (columns - 0.5, 0), (columns - 0.5, rows - 0.5)]).region.area > 0
+    for corner in ((-1, 5), (columns, 5), (5, rows)):
+        with pytest.raises(InputError, match="leaves the frame"):
+            target_of_polygon(cine, [(10, 10), (20, 10), corner])
 
 
 def test_the_job_is_in_mm_from_the_first_pixel():
