@@ -210,7 +210,13 @@ def _apart(label: str, planes: list[Plane], report: Report) -> tuple[Stacks, Cin
     """Planes of one geometry as stacks with one plane in each place, and as cines (suffix, clock, frames in time)."""
     places = _positions(planes)
     if all(len(place) == 1 for place in places):
-        return [("", [place[0] for place in places])], []
+        planes = [place[0] for place in places]
+        woven = _interwoven(planes)
+        if woven:
+            report(
+                _place(planes), "note", f"{label} holds {len(woven)} stacks whose planes alternate, told apart by stack"
+            )
+        return woven or [("", planes)], []
     places = _without_copies(label, places, report)
     planes = [plane for place in places for plane in place]
     most = max(map(len, places))
@@ -257,6 +263,16 @@ def _apart(label: str, planes: list[Plane], report: Report) -> tuple[Stacks, Cin
         return [], []
     report(_place([q for p in doubtful for q in p]), "warning", f"{found}: these planes were left out")
     return [("", certain)], []
+
+
+def _interwoven(planes: Sequence[Plane]) -> Stacks:
+    """Stacks (PS3.3 C.7.6.16.2.2: frames that belong together) of sorted planes that alternate; none where they follow each other."""
+    parts = _partition(planes, partial(_marks_of, names=["stack"]))
+    keys = [_marks_of(plane, ["stack"]) for plane in planes]
+    borders = sum(a != b for a, b in pairwise(keys))
+    if borders < len(parts) or min(map(len, parts.values())) < 2:
+        return []
+    return [(_suffix(key, ["stack"]), part) for key, part in parts.items()]
 
 
 def _without_copies(label: str, places: list[list[Plane]], report: Report) -> list[list[Plane]]:

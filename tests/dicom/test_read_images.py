@@ -284,6 +284,23 @@ def test_an_enhanced_multi_frame_object_is_a_volume(tmp_path):
     assert volume.slope == 2.0
 
 
+@pytest.mark.parametrize(("order", "images"), [("ABABAB", 2), ("AAABBB", 1), ("AAAAAA", 1)])
+def test_stacks_whose_planes_alternate_are_images_of_their_own(tmp_path, order, images):
+    """Stacks one behind the other are one volume: so many scanners acquire a long one."""
+    ds = enhanced([(float(-n), 0, 0) for n in range(6)])
+    for frame, stack in zip(ds.PerFrameFunctionalGroupsSequence, order, strict=True):
+        frame.FrameContentSequence[0].StackID = stack
+    save(ds, tmp_path / "e.dcm")
+    case = open_case([tmp_path])
+    assert len(case.images) == images
+    if images == 2:
+        first, second = case.images
+        assert first.grid.positions_mm.tolist() == [0, 2, 4]
+        assert second.voxels[:, 0, 0].tolist() == [1, 3, 5]
+        assert [i.description for i in case.images] == ["stack A", "stack B"]
+        assert any("alternate" in m for m in messages(case.problems, "note"))
+
+
 def test_an_enhanced_object_with_a_wrong_number_of_frames_is_refused(tmp_path):
     save(enhanced([(0.0, 0, 0), (1.0, 0, 0)], NumberOfFrames=1), tmp_path / "e.dcm")
     with pytest.raises(InputError, match="describes 2"):
