@@ -191,12 +191,8 @@ a spot like the target may lie in its place when another plane is seen, all that
 
 
 class Tracker:
-    """What both embedded trackers are, but for how they find the motion. Their settings are LEAST_CONFIDENCE and a number `around_mm`.
+    """What both embedded trackers are, but for how they find the motion. Their settings are LEAST_CONFIDENCE and a number `around_mm`."""
 
-    _looked_at_mm: the windows, as far about the target, that have to look as on the reference frame.
-    """
-
-    _looked_at_mm: tuple[float, ...] = (WIDE_MM,)
     _target: Target
     _looks: tuple[Target, ...]
     _least: float
@@ -207,8 +203,9 @@ class Tracker:
 
     def start(self, job: GatingJob) -> Sequence[str]:
         """The least confidence is the one that is set, or half-way from the likeness of other places to 1 where that is more."""
-        self._target = Target(job, float(job.settings["around_mm"]))
-        self._looks = tuple(Target(job, mm) for mm in self._looked_at_mm)
+        around_mm = float(job.settings["around_mm"])
+        self._target = Target(job, around_mm)
+        self._looks = tuple(Target(job, mm) for mm in sorted(self._looked_at_mm(around_mm)))
         self._flows = Flows()
         alike = Target(job, NEAR_MM).elsewhere()
         self._least = max(float(job.settings[LEAST_CONFIDENCE.name]), (1 + alike) / 2)
@@ -216,6 +213,10 @@ class Tracker:
             "follows what is seen in the plane; motion across it shows only as a change of the target's look",
             f"not tracked below a correlation of {self._least:.2f}; other places of the reference frame reach {alike:.2f}",
         )
+
+    def _looked_at_mm(self, around_mm: float) -> set[float]:
+        """How far about the target each window reaches that has to look as on the reference frame."""
+        return {around_mm, WIDE_MM}
 
     def _sure(self, seen: Pixels, motion: Motion) -> float:
         """How likely the target is where a motion says: its least likeness in all that is looked at."""

@@ -16,8 +16,6 @@ class TemplateTracker(Tracker):
     """Stateless between frames: what is lost on one is found again on the next."""
 
     info = BackendInfo("template", "Template correlation and optical flow", "1.1", "Apache-2.0")
-    # The correlation finds its place better by more of the surroundings; but how sure it is, is told by what is near.
-    _looked_at_mm = (NEAR_MM, WIDE_MM)
 
     def settings(self) -> Sequence[Setting]:
         return (
@@ -25,6 +23,10 @@ class TemplateTracker(Tracker):
             Setting("around_mm", "Window", "number", 24.0, "mm", 6.0, 60.0, (), "What of the surroundings is matched with the target"),
             LEAST_CONFIDENCE,
         )  # fmt: skip
+
+    def _looked_at_mm(self, around_mm: float) -> set[float]:
+        # The correlation finds its place better by more of the surroundings; but how sure it is, is told by what is near.
+        return {NEAR_MM, WIDE_MM}
 
     def start(self, job: GatingJob) -> Sequence[str]:
         statements = super().start(job)
