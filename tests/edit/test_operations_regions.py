@@ -122,6 +122,9 @@ def test_an_island_in_a_filled_hole_is_taken_in():
     body = replace(BODY, planes={5: shapely.union(ring, box(8, 8, 12, 12))})
     (filled,) = fill_holes(body).values()
     assert filled.equals(box(0, 0, 20, 20))
+    hollow = replace(body, planes={5: body.planes[5].difference(box(9, 9, 11, 11))})  # the island has a hole itself
+    (filled,) = fill_holes(hollow).values()
+    assert filled.equals(box(0, 0, 20, 20))
 
 
 # -- outlines -------------------------------------------------------------------------------------------------------------

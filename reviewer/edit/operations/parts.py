@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import shapely
-from shapely import MultiPolygon, Polygon
+from shapely import Polygon
 
 from reviewer.edit.operations.planes import Changes, differing, drawn, each, slice_name
 from reviewer.errors import InputError
-from reviewer.geometry.overlay import united
+from reviewer.geometry.overlay import all_united, united
 from reviewer.geometry.region import Region, region_of
 from reviewer.geometry.stack import Stack
 
@@ -76,7 +76,7 @@ def fill_hole(stack: Stack, plane: int, point: Point) -> Changes:
 def filled(region: Region, below_mm2: float = float("inf")) -> Region | None:
     """A region without its holes below an area."""
     small = [h for h in holes_of(region) if h.area < below_mm2]
-    return region_of(united(region, MultiPolygon(small))) if small else region
+    return region_of(all_united([region, *small])) if small else region
 
 
 def holes_of(region: Region) -> list[Polygon]:
