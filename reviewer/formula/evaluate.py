@@ -250,9 +250,8 @@ class Evaluation:
             before = self._grown.get((node, part))
             if before is None:
                 return planes
-            differing = unlike(
-                before, solid(self._stack(part)), beyond=1
-            )  # margins are drawn across the borders of prisms
+            # Margins are drawn across the borders of prisms: one more to either side.
+            differing = unlike(before, solid(self._stack(part)), beyond=1)
             if differing is not None:
                 found |= self._from_to(differing[0] - mm, differing[1] + mm)
         return found
