@@ -12,7 +12,7 @@ import numpy as np
 from psygnal import Signal
 
 from reviewer.approval.act import Act
-from reviewer.case import Case, Dose, Image, Problem, StructureSet, Window
+from reviewer.case import Case, Dose, Image, Problem, Structure, StructureSet, Window
 from reviewer.changes import (
     ApprovalChanged,
     CaseOpened,
@@ -92,6 +92,17 @@ class Session:
         if self._scene is None:
             self._scene = resolve(self._case, self._view)
         return self._scene
+
+    @property
+    def structure_set(self) -> StructureSet | None:
+        """The set whose structures are shown."""
+        return self._case.structure_set(self._view.structure_set)
+
+    @property
+    def active(self) -> Structure | None:
+        """The structure that strokes and commands mean: one of the set that is shown."""
+        group = self.structure_set
+        return next((s for s in group.structures if s.id == self._view.active), None) if group else None
 
     def open(self, case: Case, history: History | None = None, journal: Journal | None = None) -> None:
         """Replace the case. history: how it came about, else it starts anew; journal: as `keep`."""

@@ -358,7 +358,7 @@ class SessionCommands:
     # -- what they do ---------------------------------------------------------------------------------------------------
 
     def shown_set(self) -> tuple[Structure, ...]:
-        group = self._session.case.structure_set(self._session.view.structure_set)
+        group = self._session.structure_set
         return group.structures if group else ()
 
     def use_preset(self, number: int) -> None:

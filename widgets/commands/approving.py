@@ -181,7 +181,7 @@ class Approving:
 
     @property
     def _group(self) -> StructureSet | None:
-        return self._session.case.structure_set(self._session.view.structure_set)
+        return self._session.structure_set
 
     @property
     def _standing(self) -> Any:

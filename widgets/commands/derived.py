@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QDialog, QWidget
 
-from reviewer.case import Structure, StructureSet
+from reviewer.case import Structure
 from reviewer.edit import Edit, Swap, set_of
 from reviewer.errors import ReviewerError
 from reviewer.formula.grammar import needing
@@ -54,7 +54,7 @@ class DerivedCommands:
             "structure.formula",
             "Edit formula…",
             "Structures",
-            lambda: self.open_formula(self._active),
+            lambda: self.open_formula(self._session.active),
             refusal=self._no_formula,
         )
         yield Command(
@@ -64,7 +64,7 @@ class DerivedCommands:
             self.freeze,
             tip="The contours stay as they are; switched off, they follow the formula again",
             refusal=self._no_formula,
-            checked=lambda: self._active is not None and self._active.frozen,
+            checked=lambda: self._session.active is not None and self._session.active.frozen,
         )
         yield Command(
             "structure.revive",
@@ -86,7 +86,7 @@ class DerivedCommands:
     # -- what they do ---------------------------------------------------------------------------------------------------
 
     def open_targets(self) -> None:
-        group = self._group
+        group = self._session.structure_set
         if group is not None and not self._raised("targets"):
             dialog = import_module("..dialogs.targets", __package__).TargetsDialog(
                 self._session, self._jobs, group, self.build, self._window
@@ -94,7 +94,7 @@ class DerivedCommands:
             dialog.open_over(self._window)
 
     def open_formula(self, structure: Structure | None) -> None:
-        group = self._group
+        group = self._session.structure_set
         if group is not None and not self._raised("formula"):
             dialog = import_module("..dialogs.formula", __package__).FormulaDialog(
                 self._session, self._jobs, group, structure, self.build, self._window
@@ -113,14 +113,14 @@ class DerivedCommands:
 
     def freeze(self) -> None:
         """Or follow the formula again."""
-        before = self._active
+        before = self._session.active
         if before is not None:
             label = f"{'Follow the formula of' if before.frozen else 'Freeze'} {before.name}"
             self._apply(Edit.of(label, self._session.case, before, replace(before, frozen=not before.frozen)))
 
     def revive(self) -> None:
         """Formulas that make the contours as they are follow again; which do not is told."""
-        group, case = self._group, self._session.case
+        group, case = self._session.structure_set, self._session.case
         if group is not None:
             self._jobs.run(
                 "Comparing formulas with contours",
@@ -138,7 +138,7 @@ class DerivedCommands:
             self._warn(f"Still frozen, since their formulas make other contours now: {', '.join(found.differing)}")
 
     def delete(self) -> None:
-        before = self._active
+        before = self._session.active
         if before is None:
             return
         group = set_of(self._session.case, before)
@@ -179,33 +179,24 @@ class DerivedCommands:
 
     # -- why not --------------------------------------------------------------------------------------------------------
 
-    @property
-    def _group(self) -> StructureSet | None:
-        return self._session.case.structure_set(self._session.view.structure_set)
-
-    @property
-    def _active(self) -> Structure | None:
-        group = self._group
-        return next((s for s in group.structures if s.id == self._session.view.active), None) if group else None
-
     def _no_structures(self) -> str:
         if not self._session.view.base:
             return NOTHING_OPEN
-        group = self._group
+        group = self._session.structure_set
         return "" if group and any(not s.empty for s in group.structures) else "there are no structures with contours"
 
     def _no_active(self) -> str:
-        if self._active is None:
+        if self._session.active is None:
             return self._no_structures() or "no structure is active"
-        return f"{self._active.name} is locked" if self._active.locked else ""
+        return f"{self._session.active.name} is locked" if self._session.active.locked else ""
 
     def _no_frozen(self) -> str:
-        group = self._group
+        group = self._session.structure_set
         frozen = group is not None and any(s.formula is not None and s.frozen for s in group.structures)
         return self._no_structures() or ("" if frozen else "no structure has a formula that it does not follow")
 
     def _no_formula(self) -> str:
-        active = self._active
+        active = self._session.active
         return self._no_active() or (
             "" if active and active.formula else f"{active.name if active else 'it'} is drawn by hand"
         )

@@ -305,9 +305,7 @@ class Drawing(QObject):
     @property
     def active(self) -> Structure | None:
         """The structure that a stroke would change."""
-        view = self._session.view
-        group = self._session.case.structure_set(view.structure_set)
-        return next((s for s in group.structures if s.id == view.active), None) if group else None
+        return self._session.active
 
     @property
     def refused(self) -> str:

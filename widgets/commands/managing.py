@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QDialog, QWidget
 
-from reviewer.case import Structure, StructureSet
 from reviewer.edit import Edit, approved, locked
 from reviewer.edit.structures import add_structures, copy_set, duplicate
 from reviewer.errors import ReviewerError
@@ -66,7 +65,7 @@ class StructureManagement:
                 "Structures",
                 lambda kind=kind: self.retype(kind),  # type: ignore[misc]
                 refusal=self._no_change,
-                checked=lambda kind=kind: (s := self._active) is not None and s.type == kind,  # type: ignore[misc]
+                checked=lambda kind=kind: (s := self._session.active) is not None and s.type == kind,  # type: ignore[misc]
             )
         yield Command(
             "structure.duplicate",
@@ -85,7 +84,7 @@ class StructureManagement:
             self.lock,
             "L",
             refusal=lambda: self._no_active() or self._set_approved(),
-            checked=lambda: (s := self._active) is not None and s.locked,
+            checked=lambda: (s := self._session.active) is not None and s.locked,
             icon="lock",
         )
         yield Command(
@@ -103,7 +102,7 @@ class StructureManagement:
             "Structures",
             self.copy_set,
             tip="To work on while the other stays as it is, approved as it may be",
-            refusal=lambda: "" if self._group else "there is no structure set",
+            refusal=lambda: "" if self._session.structure_set else "there is no structure set",
         )
 
     # -- what they do ---------------------------------------------------------------------------------------------------
@@ -119,7 +118,7 @@ class StructureManagement:
     def add(self, wanted: Sequence[Standard]) -> None:
         """New structures at the end of the set that is shown; the first becomes the active one. Raises InputError for names that are taken."""
         case, view = self._session.case, self._session.view
-        edit = add_structures(case, self._group, case.image(view.base), wanted)
+        edit = add_structures(case, self._session.structure_set, case.image(view.base), wanted)
         self._session.apply(edit)
         first = edit.swaps[0]
         self._session.look(structure_set=first.set_id, active=first.structure_id)
@@ -145,7 +144,7 @@ class StructureManagement:
             self._apply(Edit.of(f"Recolour {before.name}", self._session.case, before, replace(before, colour=colour)))
 
     def retype(self, kind: str) -> None:
-        before = self._active
+        before = self._session.active
         if before is not None and before.type != kind:
             self._apply(
                 Edit.of(f"{before.name} is {kind.lower()}", self._session.case, before, replace(before, type=kind))
@@ -153,23 +152,23 @@ class StructureManagement:
 
     def lock(self) -> None:
         """Or unlock."""
-        before = self._active
+        before = self._session.active
         if before is not None:
             label = f"{'Unlock' if before.locked else 'Lock'} {before.name}"
             self._apply(Edit.of(label, self._session.case, before, replace(before, locked=not before.locked)))
 
     def duplicate(self) -> None:
-        before = self._active
+        before = self._session.active
         if before is not None:
             edit = duplicate(self._session.case, before)
             if self._apply(edit):
                 self._session.look(active=edit.swaps[0].structure_id)
 
     def copy_set(self) -> None:
-        group = self._group
+        group = self._session.structure_set
         if group is not None:
             edit = copy_set(self._session.case, group)
-            active = self._active
+            active = self._session.active
             if self._apply(edit):
                 (fresh,) = edit.added
                 copy = next((s.after for s in edit.swaps if active and s.after and s.after.name == active.name), None)
@@ -184,7 +183,7 @@ class StructureManagement:
             self._session.look(active=found)
 
     def choose_colour(self) -> None:
-        structure = self._active
+        structure = self._session.active
         if structure is None:
             return
         dialog = QColorDialog(QColor(*structure.colour), self._window)
@@ -206,17 +205,8 @@ class StructureManagement:
 
     # -- why not --------------------------------------------------------------------------------------------------------
 
-    @property
-    def _group(self) -> StructureSet | None:
-        return self._session.case.structure_set(self._session.view.structure_set)
-
-    @property
-    def _active(self) -> Structure | None:
-        group = self._group
-        return next((s for s in group.structures if s.id == self._session.view.active), None) if group else None
-
     def _set_approved(self) -> str:
-        group = self._group
+        group = self._session.structure_set
         return approved(group) if group else ""
 
     def _no_new(self) -> str:
@@ -226,10 +216,10 @@ class StructureManagement:
         return self._set_approved()
 
     def _no_active(self) -> str:
-        return "" if self._active is not None else "no structure is active"
+        return "" if self._session.active is not None else "no structure is active"
 
     def _no_change(self) -> str:
-        active = self._active
+        active = self._session.active
         return self._no_active() or self._set_approved() or (locked(active) if active else "")
 
 

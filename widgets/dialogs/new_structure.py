@@ -45,7 +45,7 @@ class NewStructureDialog(QDialog):
         self.setWindowTitle("New structure")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self._add = session, add
-        self._group = session.case.structure_set(session.view.structure_set) or StructureSet("", "", ())
+        self._group = session.structure_set or StructureSet("", "", ())
         self._own_colour = self._colour = PALETTE[free_number(self._group) % len(PALETTE)]
 
         self.template = QComboBox()

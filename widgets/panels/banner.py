@@ -133,7 +133,7 @@ class Banner(QWidget):
         self.doubt.setToolTip("\n".join(doubts))
 
     def _show_approval(self) -> None:
-        group = self._session.case.structure_set(self._session.view.structure_set)
+        group = self._session.structure_set
         signed = group is not None and group.signed
         self.approval.setVisible(signed)
         if group is not None and signed:

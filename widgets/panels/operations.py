@@ -83,7 +83,7 @@ class OperationsPanel(BesideTheHand):
         self.accept.setEnabled(operating.ready)
 
     def _fill(self) -> None:
-        group = self._session.case.structure_set(self._session.view.structure_set)
+        group = self._session.structure_set
         with QSignalBlocker(self.other):
             self.other.clear()
             self.other.addItem("which structure?", None)

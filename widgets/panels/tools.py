@@ -191,7 +191,7 @@ class ToolsPanel(BesideTheHand):
         self._show_pending()
 
     def _fill(self, combo: QComboBox, chosen: str | None) -> None:
-        group = self._session.case.structure_set(self._session.view.structure_set)
+        group = self._session.structure_set
         others = [s for s in (group.structures if group else ()) if s is not self._drawing.active and not s.empty]
         entries = tuple((s.id, s.name, s.colour) for s in others)
         with QSignalBlocker(combo):

@@ -397,7 +397,7 @@ class VolumeView(QWidget):
 
     def _paint_words(self, painter: QPainter, scene: Scene) -> None:
         colours = theme()
-        group = self._session.case.structure_set(self._session.view.structure_set)
+        group = self._session.structure_set
         lines = []
         if scene.base is not None:
             shown = structure_set_title(group) if group else ""
