@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +96,35 @@ class Desk:
         self.screen.xdotool("windowmove", window, 0, 0)
         self.screen.xdotool("windowsize", window, *SIZE)
         return program
+
+    @contextmanager
+    def at_work(self, *words: str) -> Iterator[None]:
+        """The program is there; in the end it is left, and must have had nothing to complain of."""
+        program = self.open(*words)
+        try:
+            yield
+            self.press("ctrl+q")
+            assert program.wait(PATIENCE_S) == 0
+            said = program.stdout.read() if program.stdout else ""
+            assert "Traceback" not in said, said
+        finally:
+            self.picture("last.png")
+            if program.poll() is None:
+                program.kill()
+                program.wait(20)
+
+    def picture(self, name: str) -> None:
+        """For the eye, when the test fails."""
+        save(self.screen.picture(self.folder), self.folder / name)
+
+    def write(self, title: str, file: Path) -> None:
+        """Answer the dialogue of that title that asks for a file, and wait for the file."""
+        self.window(title)
+        self.press("ctrl+a")
+        self.screen.xdotool("type", str(file))
+        self.press("Return")
+        until(file.exists, f"there is no {file.name}")
+        self.window("HEPAR DEMO")
 
     def part(self, place: tuple[int, int, int, int]) -> np.ndarray:
         top, bottom, left, right = place

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
-from real_screen import Desk, Screen, save, until
+from real_screen import Desk, Screen, until
 from reviewer_widgets.theme import DARK
 
 pytestmark = [pytest.mark.window, pytest.mark.slow]
@@ -23,14 +23,13 @@ AXIAL, LEGEND, GOALS, BANNER = (45, 765, 225, 780), (45, 170, 225, 780), (100, 4
 def test_the_story_of_a_day(screen: Screen, tmp_path: Path):
     report = tmp_path / "report.pdf"
     desk = Desk(screen, tmp_path)
-    program = desk.open("demo")
-    try:
+    with desk.at_work("demo"):
         until(lambda: desk.pixels(GOALS, DARK.good) > 10, "the goals of the plan that is shown do not appear")
         assert desk.pixels(GOALS, DARK.caution) < 20
 
         desk.press("ctrl+b")
         until(lambda: desk.pixels(GOALS, DARK.caution) > 100, "the reason to adapt is not named")
-        save(screen.picture(tmp_path), tmp_path / "day.png")
+        desk.picture("day.png")
         screen.xdotool("mousemove", 500, 700)
         desk.changes(AXIAL, "y", "the other plan is not shown")
         desk.changes(AXIAL, "j", "isodoses of both plans are not shown")
@@ -38,7 +37,7 @@ def test_the_story_of_a_day(screen: Screen, tmp_path: Path):
         desk.changes(LEGEND, "ctrl+u", "the dose difference in % is not shown")
         desk.changes(AXIAL, "ctrl+u", "the dose difference stays")
         desk.changes(AXIAL, "shift+y", "the plans are not shown side by side")
-        save(screen.picture(tmp_path), tmp_path / "beside.png")
+        desk.picture("beside.png")
         desk.changes(AXIAL, "shift+y", "the second picture stays")
         desk.press("y")
 
@@ -48,7 +47,7 @@ def test_the_story_of_a_day(screen: Screen, tmp_path: Path):
         desk.press("Tab")
         screen.xdotool("type", "radiation oncologist")
         desk.press("shift+Tab", "shift+Tab", "Left", "space")
-        save(screen.picture(tmp_path), tmp_path / "signing.png")
+        desk.picture("signing.png")
         desk.press("ctrl+Return")
         desk.gone("Approve or reject")
         until(lambda: desk.pixels(BANNER, DARK.good) > 60, "the banner does not say that it is approved")
@@ -70,22 +69,8 @@ def test_the_story_of_a_day(screen: Screen, tmp_path: Path):
         screen.xdotool("mousemove", 900, 19, "click", 1)
 
         desk.press("ctrl+p")
-        desk.window("Report")
-        desk.press("ctrl+a")
-        screen.xdotool("type", str(report))
-        desk.press("Return")
-        until(report.exists, "there is no report")
-        desk.window("HEPAR DEMO")
-        save(screen.picture(tmp_path), tmp_path / "signed.png")
-        desk.press("ctrl+q")
-        assert program.wait(60) == 0
-        said = program.stdout.read() if program.stdout else ""
-        assert "Traceback" not in said, said
-    finally:
-        save(screen.picture(tmp_path), tmp_path / "last.png")
-        if program.poll() is None:
-            program.kill()
-            program.wait(20)
+        desk.write("Report", report)
+        desk.picture("signed.png")
 
     paper = "\n".join(re.sub(r"\s+", " ", page.extract_text()) for page in PdfReader(report).pages)
     for told in (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
-from real_screen import PATIENCE_S, Desk, Screen, save, until
+from real_screen import Desk, Screen, until
 from reviewer_widgets.panels.gating_picture import OUTSIDE
 from reviewer_widgets.theme import DARK
 
@@ -24,15 +24,14 @@ GOALS, CINE, GATING = (145, 440, 1080, 1270), (60, 430, 215, 670), (1090, 19)
 def test_a_dose_check_and_a_gating_review(screen: Screen, tmp_path: Path):
     trace, report = tmp_path / "trace.csv", tmp_path / "report.pdf"
     desk = Desk(screen, tmp_path)
-    program = desk.open("demo")
-    try:
+    with desk.at_work("demo"):
         until(lambda: desk.pixels(GOALS, DARK.good) > 10, "the goals of the plan do not appear")
         desk.press("ctrl+shift+d")
         desk.window("Dose check")
         until(lambda: desk.pixels(COMPUTE, DARK.accent) > 500, "no engine has answered")
         desk.press("ctrl+Return")
         until(lambda: desk.pixels(SAID, DARK.caution) > 500, "the engine says nothing of itself")
-        save(screen.picture(tmp_path), tmp_path / "checked.png")
+        desk.picture("checked.png")
         before = desk.pixels(GOALS, DARK.bad)
         screen.xdotool("mousemove", *BESIDE, "click", 1)
         until(lambda: desk.pixels(GOALS, DARK.bad) > before, "the check does not stand beside the plan")
@@ -43,30 +42,11 @@ def test_a_dose_check_and_a_gating_review(screen: Screen, tmp_path: Path):
         until(
             lambda: desk.pixels(CINE, OUTSIDE) > 300, "the first frame, on which the target is outside, is not judged"
         )
-        save(screen.picture(tmp_path), tmp_path / "gating.png")
+        desk.picture("gating.png")
         desk.press("ctrl+shift+e")
-        desk.window("Export the trace")
-        desk.press("ctrl+a")
-        screen.xdotool("type", str(trace))
-        desk.press("Return")
-        until(trace.exists, "there is no trace")
-        desk.window("HEPAR DEMO")
+        desk.write("Export the trace", trace)
         desk.press("ctrl+p")
-        desk.window("Report")
-        desk.press("ctrl+a")
-        screen.xdotool("type", str(report))
-        desk.press("Return")
-        until(report.exists, "there is no report")
-        desk.window("HEPAR DEMO")
-        desk.press("ctrl+q")
-        assert program.wait(PATIENCE_S) == 0
-        said = program.stdout.read() if program.stdout else ""
-        assert "Traceback" not in said, said
-    finally:
-        save(screen.picture(tmp_path), tmp_path / "last.png")
-        if program.poll() is None:
-            program.kill()
-            program.wait(20)
+        desk.write("Report", report)
 
     frames = list(csv.DictReader(trace.open(encoding="utf-8")))
     assert len(frames) == 120
