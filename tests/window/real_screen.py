@@ -73,7 +73,7 @@ class Desk:
     def __init__(self, screen: Screen, folder: Path) -> None:
         self.screen, self.folder = screen, folder
 
-    def open(self, *words: str) -> subprocess.Popen[str]:
+    def open(self, *words: object) -> subprocess.Popen[str]:
         """Start the program with its own settings, and put its window over the whole screen."""
         environment = {
             **self.screen.environment,
@@ -81,7 +81,7 @@ class Desk:
             "XDG_DATA_HOME": str(self.folder / "data"),
         }
         program = subprocess.Popen(
-            [sys.executable, "-m", "reviewer", *words],
+            [sys.executable, "-m", "reviewer", *map(str, words)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,7 +98,7 @@ class Desk:
         return program
 
     @contextmanager
-    def at_work(self, *words: str) -> Iterator[None]:
+    def at_work(self, *words: object) -> Iterator[None]:
         """The program is there; in the end it is left, and must have had nothing to complain of."""
         program = self.open(*words)
         try:
@@ -139,17 +139,24 @@ class Desk:
         for key in keys:
             self.screen.xdotool("key", key)
 
+    def type(self, text: str) -> None:
+        self.screen.xdotool("type", "--delay", "30", text)
+
+    def click(self, x: int, y: int) -> None:
+        self.screen.xdotool("mousemove", x, y, "click", 1)
+
     def changes(self, place: tuple[int, int, int, int], key: str, why: str) -> None:
         """Press a key, and see to it that a good part of the picture is another one."""
         before = self.part(place)
         self.press(key)
         until(lambda: (np.abs(self.part(place) - before).max(axis=2) > 24).mean() > 0.002, why)
 
-    def window(self, title: str) -> None:
+    def window(self, title: str) -> str:
         """Wait for it, and let it have the keyboard: there is no window manager here."""
         until(lambda: bool(self.screen.xdotool("search", "--onlyvisible", "--name", title)), f"no window {title}")
         found = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()[-1]
         self.screen.xdotool("windowfocus", "--sync", found)
+        return found
 
     def gone(self, title: str) -> None:
         until(lambda: not self.screen.xdotool("search", "--onlyvisible", "--name", title), f"{title} stays")
@@ -158,5 +165,5 @@ class Desk:
     def command(self, name: str) -> None:
         """By the palette."""
         self.press("ctrl+k")
-        self.screen.xdotool("type", "--delay", "30", name)
+        self.type(name)
         self.press("Return")
