@@ -15,7 +15,7 @@ from reviewer.gating.rule import Floats
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.reslice import PlaneSampling, reslice
 from reviewer.geometry.section import section
-from reviewer.volumes.images import region_of_pixels
+from reviewer.geometry.tracing import region_of_pixels
 
 NEAR_MM = 30.0
 """What of a frame is compared with the scan: the target and this much around it, enough for the dome and vessels."""

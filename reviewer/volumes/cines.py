@@ -23,7 +23,8 @@ from reviewer.case.structure import PALETTE
 from reviewer.case.uid import frame_of_volume, name_of_volume
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
-from reviewer.volumes.images import MAX_VOXELS, regions_of_labels
+from reviewer.geometry.tracing import regions_of_labels
+from reviewer.volumes.images import MAX_VOXELS
 
 FRAMES = re.compile(r"frames(\d*)\.(mha|mhd)$", re.IGNORECASE)
 LABELS = re.compile(r"labels?\d*\.(mha|mhd)$", re.IGNORECASE)

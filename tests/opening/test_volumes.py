@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import region_of_rings
+from reviewer.geometry.tracing import pixel_rings, regions_of_labels
 from reviewer.opening import open_case
-from reviewer.volumes.images import pixel_rings, regions_of_labels
 
 TURNED = (0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 FLIPPED = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
