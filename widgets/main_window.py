@@ -275,7 +275,7 @@ class MainWindow(QMainWindow):
         panel = import_module(".panels.goals", __package__)
         self.goals = panel.GoalsPanel(self.session, self.jobs, self.actions_, work)
         self.goals.decision_wanted.connect(lambda: self.actions_.trigger("plans.decision"))
-        self.folds["goals"].put(self.goals)
+        self.folds["goals"].put(self.goals, self.goals.tools)
         QTimer.singleShot(0, self, self._load_volume)
 
     def _load_volume(self) -> None:

@@ -137,6 +137,15 @@ def pictured(window, qtbot):
     return window
 
 
+def test_tools_of_a_panel_stand_in_its_title(pictured):
+    for name in ("structures", "isodoses", "goals"):
+        fold = pictured.folds[name]
+        assert fold.tools
+        for is_open in (False, True):
+            fold.set_open(is_open)
+            assert all(tool.isVisible() == is_open for tool in fold.tools)
+
+
 def find(window, kind, name):
     found = window.findChild(kind, name)
     assert found is not None, name

@@ -33,7 +33,7 @@ class Fold(QWidget):
         self._chevron.setIconSize(QSize(14, 14))
         self._chevron.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._chevron.clicked.connect(self.toggle)
-        self._tools = tools
+        self.tools: list[QWidget] = []
         top = QWidget()
         top.setFixedHeight(HEAD_HEIGHT)
         head = QHBoxLayout(top)
@@ -42,8 +42,8 @@ class Fold(QWidget):
         head.addWidget(self._chevron)
         head.addWidget(heading(title))
         head.addStretch(1)
-        for tool in tools:
-            head.addWidget(tool)
+        self._head = head
+        self._add(tools)
         column = QVBoxLayout(self)
         column.setContentsMargins(RHYTHM // 2, RHYTHM // 2, RHYTHM // 2, RHYTHM)
         column.setSpacing(RHYTHM // 2)
@@ -58,20 +58,27 @@ class Fold(QWidget):
     def open(self) -> bool:
         return not self.body.isHidden()
 
-    def put(self, body: QWidget) -> None:
-        """Another body in the place of the one that held it free."""
-        body.setVisible(self.open)
+    def put(self, body: QWidget, tools: tuple[QWidget, ...] = ()) -> None:
+        """Another body, with its tools, in the place of the one that held it free."""
+        self._add(tools)
+        for each in (body, *tools):
+            each.setVisible(self.open)
         self._column.replaceWidget(self.body, body)
         self._column.setStretchFactor(body, 1)
         self.body.deleteLater()
         self.body = body
+
+    def _add(self, tools: tuple[QWidget, ...]) -> None:
+        for tool in tools:
+            self._head.addWidget(tool)
+            self.tools.append(tool)
 
     def toggle(self) -> None:
         self.set_open(not self.open)
 
     def set_open(self, is_open: bool) -> None:
         self.body.setVisible(is_open)
-        for tool in self._tools:
+        for tool in self.tools:
             tool.setVisible(is_open)
         if is_open:
             self.setMaximumHeight(16777215)

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from reviewer.case import Case
 from reviewer.changes import ApprovalChanged
@@ -68,11 +68,7 @@ class GoalsPanel(QWidget):
                 menu.addAction(actions[name])
             menu.addSeparator()
         self.menu_button.setMenu(menu)
-        top = QHBoxLayout()
-        top.setSpacing(RHYTHM // 2)
-        top.addWidget(self.sheet, 1)
-        top.addWidget(tool_button(actions, "plans.day"))
-        top.addWidget(self.menu_button)
+        self.tools = (tool_button(actions, "plans.day"), self.menu_button)
 
         self.basis = QLabel()
         self.basis.setObjectName("goals.basis")
@@ -101,7 +97,7 @@ class GoalsPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(RHYTHM // 2)
-        column.addLayout(top)
+        column.addWidget(self.sheet)
         column.addWidget(self.basis)
         column.addWidget(Said(session, "goals.said"))
         column.addWidget(self.head)

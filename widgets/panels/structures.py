@@ -86,13 +86,13 @@ class StructuresPanel(QWidget):
         self.table.verticalHeader().setMinimumSectionSize(22)
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
-        header.setMinimumSectionSize(20)
+        header.setMinimumSectionSize(18)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         # A number that is cut off is another number; a column that fits itself lays the whole table out anew after each stroke.
         measure = self.table.fontMetrics().horizontalAdvance
         volumes = max(map(measure, ("9999.9", "empty", "failed"))) + RHYTHM + 2
-        for column, width in ((VISIBLE, 22), (SWATCH, 21), (VOLUME, volumes), (FILL, 21)):
+        for column, width in ((VISIBLE, 20), (SWATCH, 18), (VOLUME, volumes), (FILL, 19)):
             self.table.setColumnWidth(column, width)
         self.table.setMouseTracking(True)
         self.table.entered.connect(self._hover)
