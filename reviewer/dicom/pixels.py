@@ -48,7 +48,7 @@ class Pixels:
 
     offset: byte position of the first pixel, or of the basic offset table where the data is encapsulated;
             in the unpacked dataset where the file is deflated.
-    dtype:  of the stored samples as they lie in the file, byte order included.
+    dtype:  of the stored samples as they lie in the file, byte order included; bool for one bit each, the first in the lowest (PS3.5 D.2).
     """
 
     path: str
@@ -74,6 +74,11 @@ class Pixels:
     def frame_bytes(self) -> int:
         return self.rows * self.columns * self.dtype.itemsize
 
+    @property
+    def packed(self) -> bool:
+        """Whether frames are of single bits, and begin within a byte where the one before ends there."""
+        return self.dtype.kind == "b"
+
 
 def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syntax: str, deflated: bool) -> Pixels:
     """What the header and the pixel data element at byte `element_at` of `stream` say of each other.
@@ -89,7 +94,8 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
     if (integer(dataset, "SamplesPerPixel") or 1) != 1:
         raise InputError("it is a colour picture, not CT, MR or dose values")
     photometric = text(dataset, "PhotometricInterpretation")
-    if photometric not in ("", "MONOCHROME1", "MONOCHROME2"):
+    segments = "SegmentationType" in dataset
+    if photometric not in ("", "MONOCHROME1", "MONOCHROME2") and not (segments and photometric == "PALETTE COLOR"):
         raise InputError(f"its pixels are {photometric}, not CT, MR or dose values")
     encapsulated = syntax not in NATIVE
     if encapsulated and not UID(syntax).is_transfer_syntax:
@@ -122,7 +128,8 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
         stored = 8 * dtype.itemsize
         high = stored - 1
 
-    frame_bytes = rows * columns * dtype.itemsize
+    bits = 1 if dtype.kind == "b" else 8 * dtype.itemsize
+    frame_bytes = rows * columns * bits // 8
     if frame_bytes > MAX_FRAME_BYTES:
         raise InputError(f"{rows} x {columns} pixels are not believable for a file of {end} bytes")
     if encapsulated:
@@ -134,9 +141,9 @@ def locate(dataset: Header, path: str, stream: BinaryIO, element_at: int, *, syn
     else:
         if length == 0xFFFFFFFF:
             raise InputError("its pixel data is packed in items, which its transfer syntax does not allow")
-        present = min(length, end - start)
-        if frame_bytes * frames > present:
-            raise InputError(f"the pixel data ends early: {max(present, 0)} of {frame_bytes * frames} bytes are there")
+        present, expected = min(length, end - start), (rows * columns * frames * bits + 7) // 8
+        if expected > present:
+            raise InputError(f"the pixel data ends early: {max(present, 0)} of {expected} bytes are there")
     return Pixels(path, syntax, encapsulated, start, frames, rows, columns, dtype, stored, high, deflated)
 
 
@@ -146,6 +153,8 @@ def _sample_type(dataset: Header, element: int, order: str) -> np.dtype[np.gener
     if element == 0x0009:
         return np.dtype(f"{order}f8")
     allocated = integer(dataset, "BitsAllocated")
+    if allocated == 1 and "SegmentationType" in dataset:
+        return np.dtype(bool)
     if allocated not in (8, 16, 32):
         raise InputError(f"{allocated} bits per pixel are not supported")
     return np.dtype(f"{order}{'i' if integer(dataset, 'PixelRepresentation') == 1 else 'u'}{allocated // 8}")
@@ -196,6 +205,11 @@ def read_frame(pixels: Pixels, index: int, out: NDArray[np.generic] | None = Non
         if pixels.encapsulated:
             frame[...] = _decoded(pixels, index)
             return frame
+        if pixels.packed:
+            first, count = index * frame.size, frame.size
+            data = np.frombuffer(_bytes(pixels, first // 8, (first + count + 7) // 8 - first // 8), np.uint8)
+            frame[...] = np.unpackbits(data, bitorder="little")[first % 8 :][:count].reshape(shape)
+            return frame
         if not pixels.deflated and pixels.dtype == frame.dtype:
             with Path(pixels.path).open("rb", buffering=0) as stream:
                 stream.seek(pixels.offset + index * pixels.frame_bytes)
@@ -203,7 +217,8 @@ def read_frame(pixels: Pixels, index: int, out: NDArray[np.generic] | None = Non
                     raise InputError("the pixel data ends early")
             _keep_stored_bits(frame, pixels)
             return frame
-        raw = np.frombuffer(_bytes(pixels, index), pixels.dtype).reshape(shape).astype(pixels.dtype.newbyteorder("="))
+        stored = np.frombuffer(_bytes(pixels, index * pixels.frame_bytes, pixels.frame_bytes), pixels.dtype)
+        raw = stored.reshape(shape).astype(pixels.dtype.newbyteorder("="))
         _keep_stored_bits(raw, pixels)
         frame[...] = raw
         return frame
@@ -217,15 +232,16 @@ def _gist(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0][:160]
 
 
-def _bytes(pixels: Pixels, index: int) -> bytes:
-    start = pixels.offset + index * pixels.frame_bytes
+def _bytes(pixels: Pixels, at: int, count: int) -> bytes:
+    """`count` bytes from byte `at` of the pixels on."""
+    start = pixels.offset + at
     if pixels.deflated:
-        data = inflated(pixels.path)[start : start + pixels.frame_bytes]
+        data = inflated(pixels.path)[start : start + count]
     else:
         with Path(pixels.path).open("rb") as stream:
             stream.seek(start)
-            data = stream.read(pixels.frame_bytes)
-    if len(data) != pixels.frame_bytes:
+            data = stream.read(count)
+    if len(data) != count:
         raise InputError("the pixel data ends early")
     return data
 

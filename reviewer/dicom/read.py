@@ -18,12 +18,13 @@ from reviewer.dicom.file import DicomFile
 from reviewer.dicom.plan import RT_ION_PLAN, RT_PLAN, plan_of
 from reviewer.dicom.planes import IMAGE_CLASSES, Head, Plane, head_of, planes_of
 from reviewer.dicom.registration import DEFORMABLE_REGISTRATION, SPATIAL_REGISTRATION, registrations_of
+from reviewer.dicom.segmentation import LABEL_MAP, SEGMENTATION, structure_set_of_segments
 from reviewer.dicom.series import Load, open_series
 from reviewer.dicom.structures import RT_STRUCTURE_SET, structure_set_of
 from reviewer.dicom.values import date, text
-from reviewer.errors import ReviewerError
+from reviewer.errors import CancelledError, ReviewerError
 
-OBJECTS = (SPATIAL_REGISTRATION, RT_STRUCTURE_SET, RT_DOSE, RT_PLAN, RT_ION_PLAN)
+OBJECTS = (SPATIAL_REGISTRATION, RT_STRUCTURE_SET, SEGMENTATION, LABEL_MAP, RT_DOSE, RT_PLAN, RT_ION_PLAN)
 """Opened one by one, after the images, in this order."""
 
 
@@ -78,7 +79,7 @@ def read(files: Sequence[DicomFile], progress: Callable[[float, str], None], che
     for n, file in enumerate(objects):
         check()
         progress(n / len(objects), f"Reading {file.kind.removesuffix(' Storage')}")
-        _read_object(file, found)
+        _read_object(file, found, check)
     found.registrations.sort(key=lambda registration: registration.date, reverse=True)
     _report_contradictions(found)
     _refuse_the_rest(files, found)
@@ -211,7 +212,7 @@ def _gist(error: Exception) -> str:
     return error.what if isinstance(error, ReviewerError) else f"{type(error).__name__}: {str(error)[:120]}"
 
 
-def _read_object(file: DicomFile, found: Found) -> None:
+def _read_object(file: DicomFile, found: Found, check: Callable[[], None]) -> None:
     if not file.sop_uid:
         file = replace(file, sop_uid=stand_in_uid("object", file.path))
         found.report(file.path, "note", "it has no SOP instance UID")
@@ -224,10 +225,14 @@ def _read_object(file: DicomFile, found: Found) -> None:
             found.registrations += registrations_of(file, frame_of_sop, found.report)
         elif file.sop_class_uid == RT_STRUCTURE_SET:
             found.structure_sets.append(structure_set_of(file, images, found.report))
+        elif file.sop_class_uid in (SEGMENTATION, LABEL_MAP):
+            found.structure_sets.append(structure_set_of_segments(file, images, found.report, check))
         elif file.sop_class_uid == RT_DOSE:
             found.doses.append(dose_of(file, found.report))
         else:
             found.plans.append(plan_of(file, found.report))
+    except CancelledError:
+        raise
     except ReviewerError as error:
         found.report(file.path, "error", f"it was not opened: {error.what}")
     except Exception as error:

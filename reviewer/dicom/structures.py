@@ -300,7 +300,7 @@ def _placed(
         if not all(_flat(p[:, 2], image.grid.spacing_w_mm) for p in uvw):
             continue
         parallel = parallel or image
-        planes = _snapped(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]), image.grid)
+        planes = snapped(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]), image.grid)
         hits = int((planes >= 0).sum())
         if best is None or hits > best[0]:
             best = (hits, image, planes)
@@ -327,7 +327,7 @@ def _placed(
     elif candidates:
         remarks.add("not drawn on the slices of the image; own planes are kept", roi)
     uvw = [c @ axes.T for c in contours]
-    positions, index = _levels(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]))
+    positions, index = levels_of(np.array([float(p[:, 2].min() + p[:, 2].max()) / 2 for p in uvw]))
     frame_uid = reference.grid.frame_of_reference_uid if reference else roi.frame_uid
     grid = _own_grid(positions, axes, reference.grid if reference else None, np.concatenate(uvw)[:, :2], frame_uid)
     plane_of = [int(np.argmin(np.abs(grid.positions_mm - w))) for w in positions]
@@ -350,7 +350,7 @@ def _flat(w: Points, spacing_mm: float) -> bool:
     return float(np.ptp(w)) <= 2 * max(SNAP_MM, SNAP_FRACTION * spacing_mm)
 
 
-def _snapped(w: Points, grid: Grid) -> NDArray[np.intp]:
+def snapped(w: Points, grid: Grid) -> NDArray[np.intp]:
     """The plane of each position, -1 where it is off all planes."""
     positions = grid.positions_mm
     nearest = np.abs(positions[:, None] - w[None, :]).argmin(axis=0)
@@ -416,7 +416,7 @@ def _cross(rings: Sequence[Points]) -> bool:
     return bool(np.any((both > CROSSING * smaller) & (both < (1 - CROSSING) * smaller)))
 
 
-def _levels(w: Points) -> tuple[list[float], NDArray[np.intp]]:
+def levels_of(w: Points) -> tuple[list[float], NDArray[np.intp]]:
     """Distinct positions in rising order, and the index of each position's own."""
     order = np.argsort(w)
     levels: list[float] = []
@@ -441,11 +441,7 @@ def _own_grid(positions: Sequence[float], axes: Points, reference: Grid | None, 
         step = float(steps.min())
         if reference and step > 1.5 * reference.spacing_w_mm:
             step = reference.spacing_w_mm
-        counts = np.rint(steps / step)
-        if np.all(np.abs(steps - counts * step) <= np.maximum(SNAP_MM, 0.02 * step)) and counts.sum() < 10_000:
-            levels = np.concatenate(
-                [levels[k] + np.arange(int(n)) * (steps[k] / n) for k, n in enumerate(counts)] + [levels[-1:]]
-            )
+        levels = completed(levels, step)
     if reference:
         return Grid(
             axes, reference.origin_uv_mm, reference.spacing_uv_mm, reference.size_uv, levels, frame_uid, thickness
@@ -455,6 +451,17 @@ def _own_grid(positions: Sequence[float], axes: Points, reference: Grid | None, 
     return Grid(
         axes, (float(low[0]), float(low[1])), (1.0, 1.0), (int(size[0]), int(size[1])), levels, frame_uid, thickness
     )
+
+
+def completed(levels: Points, step: float) -> Points:
+    """Rising positions with those between them that are missing; as they are where their distances are not multiples of `step`."""
+    steps = np.diff(levels)
+    counts = np.rint(steps / step)
+    regular = np.all((counts >= 1) & (np.abs(steps - counts * step) <= np.maximum(SNAP_MM, 0.02 * step)))
+    if not regular or counts.sum() >= 10_000:
+        return levels
+    between = [levels[k] + np.arange(int(n)) * (steps[k] / n) for k, n in enumerate(counts)]
+    return np.concatenate([*between, levels[-1:]])
 
 
 def _axes_of(contours: Sequence[Points]) -> Points | None:

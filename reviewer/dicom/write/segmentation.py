@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from reviewer import __version__
 from reviewer.case import Case, Image, Structure
+from reviewer.dicom.annotation import Annotations, described
 from reviewer.dicom.write.codes import meaning_of
 from reviewer.dicom.write.header import (
     MANUFACTURER,
@@ -105,6 +106,7 @@ def write_segmentation(
         side = meaning_of(structure).side
         if side is not None:
             item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_code(side)]
+        item.SegmentDescription = described("", Annotations(type=structure.type))
     mark_identity(segmentation, case)
     save(segmentation, path)
     return structures
