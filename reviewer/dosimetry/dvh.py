@@ -24,6 +24,9 @@ from reviewer.threads import shared
 SHARED = 5_000
 """Edges and voxels from which on two threads share the work: about half a millisecond of it."""
 
+SAME = 1e-6
+"""Part of a dose: files hold products of a whole number and a scale of nine digits or so."""
+
 NEVER: Callable[[], bool] = lambda: False  # noqa: E731
 
 
@@ -56,9 +59,11 @@ class Dvh:
         return float(self.cumulative_cc[0]) if len(self.cumulative_cc) else 0.0
 
     def volume_at_cc(self, dose_gy: float) -> float:
-        """Volume in cc that receives at least `dose_gy`."""
-        if not len(self.dose_gy):
+        """Volume in cc that receives at least `dose_gy`; doses that differ by the rounding of single precision are the same."""
+        if self.max_gy is None:
             return 0.0
+        if abs(dose_gy - self.max_gy) <= SAME * self.max_gy:
+            dose_gy = self.max_gy
         return float(np.interp(dose_gy, self.dose_gy, self.cumulative_cc, left=self.known_cc, right=0.0))
 
     def dose_at_gy(self, volume_cc: float) -> float | None:
@@ -180,7 +185,10 @@ def _curve(name: str, volume: float, total: _Sum, lowest: float, width: float) -
     curve = (above - inner / 2) * (known / above[0]) / 1000
     between = slice(int(levels.searchsorted(minimum, side="right")), int(levels.searchsorted(maximum, side="left")))
     top = [maximum] if maximum > minimum else []
-    curve_at_top = [float(np.interp(maximum, levels, curve))] if top else []
+    # What lies at the maximum itself, as on a plateau, is spread over the levels to either side of it; all of it receives that dose.
+    at_top = float(np.interp(maximum - 2 * width, levels, curve))
+    curve_at_top = [at_top] if top else []
+    curve = np.maximum(curve, at_top)
     return Dvh(
         name,
         volume / 1000,

@@ -184,6 +184,18 @@ def test_two_plateaus_split_the_volume():
     assert dose_at(result, 10) == pytest.approx(40, abs=0.01)
 
 
+def test_a_plateau_at_the_maximum_counts_at_its_own_dose():
+    """50 Gy from x = 1 mm on, known to the half of a voxel; 50.0 by the rounding of a file is 50 Gy."""
+    body = stack(planes_grid(np.arange(-10.0, 11.0)), lambda w: [rectangle(-10.5, -10.5, 10.5, 10.5)])
+    for high in (50.0, np.nextafter(np.float32(50), np.float32(0))):
+        dose = linear_dose(1.0, (0, 0, 0), at_origin=0.0, half=20.0)
+        dose.gray[:, :, 21:] = high
+        result = dvh(body, dose)
+        assert Metric.parse("V50Gy[%]").of(result) == pytest.approx(100 * 9.5 / 21, abs=100 * 0.6 / 21)
+        assert Metric.parse("V49Gy[%]").of(result) >= Metric.parse("V50Gy[%]").of(result)
+        assert Metric.parse("V50.01Gy[%]").of(result) == 0.0
+
+
 def test_the_maximum_is_that_of_the_dose_voxels_inside():
     body = sphere(planes_grid(np.arange(-15.0, 16.0)), 10)
     dose = linear_dose(3.0, (0, 0, 0), at_origin=20)
