@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from operator import sub
 from typing import Protocol
 
@@ -364,6 +365,7 @@ def largest_part(planes: Mapping[int, Region]) -> Planes:
     return {k: region for k, parts in best.items() if (region := region_of(shapely.multipolygons(parts))) is not None}
 
 
+@lru_cache(1000)
 def _made_of(node: Node) -> tuple[Node, ...]:
     """The nodes whose solids or planes a node is made from."""
     match node:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -41,12 +42,18 @@ class FormulaError(InputError):
         self.text = text
 
 
+def _by_place(node: Node) -> int:
+    """Nodes stand at different places of a formula; a hash of all that is below one would cost more than the plane that is looked up by it."""
+    return hash(node.span)
+
+
 @dataclass(frozen=True)
 class Name:
     """A structure, by name."""
 
     name: str
     span: Span
+    __hash__ = _by_place
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class Boolean:
     left: Node
     right: Node
     span: Span
+    __hash__ = _by_place
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Margin:
     of: Node
     mm: tuple[tuple[Direction, float], ...]
     span: Span
+    __hash__ = _by_place
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,7 @@ class Ring:
     inner_mm: float
     outer_mm: float
     span: Span
+    __hash__ = _by_place
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ class IsodoseVolume:
     level: float
     unit: Literal["Gy", "%"]
     span: Span
+    __hash__ = _by_place
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,7 @@ class Clean:
     of: Node
     mm: float
     span: Span
+    __hash__ = _by_place
 
 
 Node = Name | Boolean | Margin | Ring | IsodoseVolume | Clean
@@ -132,6 +144,7 @@ class _Token:
     span: Span
 
 
+@lru_cache(1000)
 def parse(text: str) -> Node:
     """The tree of a formula. Raises FormulaError with the place and a remedy."""
     return _Parser(text).whole()

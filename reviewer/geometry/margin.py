@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -73,9 +73,13 @@ class Sides:
     inf: float
 
     def __post_init__(self) -> None:
-        if not all(np.isfinite(mm) and abs(mm) <= LARGEST_MM for mm in astuple(self)):
-            found = ", ".join(f"{mm:g}" for mm in sorted(set(astuple(self))))
+        if not all(abs(mm) <= LARGEST_MM for mm in self._all):  # nor is it not a number
+            found = ", ".join(f"{mm:g}" for mm in sorted(set(self._all)))
             raise GeometryError(f"a margin is at most {LARGEST_MM:g} mm", remedy=f"found {found} mm")
+
+    @property
+    def _all(self) -> tuple[float, ...]:
+        return self.left, self.right, self.ant, self.post, self.sup, self.inf
 
     @classmethod
     def all_around(cls, mm: float) -> Sides:
@@ -84,16 +88,16 @@ class Sides:
     @property
     def grown(self) -> Sides:
         """The sides that grow, the others 0."""
-        return Sides(*(max(mm, 0.0) for mm in astuple(self)))
+        return Sides(*(max(mm, 0.0) for mm in self._all))
 
     @property
     def shrunk(self) -> Sides:
         """The sides that shrink, the others 0."""
-        return Sides(*(min(mm, 0.0) for mm in astuple(self)))
+        return Sides(*(min(mm, 0.0) for mm in self._all))
 
     @property
     def reach_mm(self) -> float:
-        return float(max(abs(mm) for mm in astuple(self)))
+        return float(max(abs(mm) for mm in self._all))
 
 
 @dataclass(frozen=True, eq=False)
