@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,12 @@ from reviewer.case import PALETTE, Case, Dose, Structure, StructureSet
 from reviewer.edit import Swap
 from reviewer.edit.structures import name_refusal
 from reviewer.errors import InputError, NotRegisteredError
-from reviewer.formula.evaluate import Evaluation, Moved, grid_for
-from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, names_in, parse
+from reviewer.formula.evaluate import Evaluation, grid_for
+from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, parse
+from reviewer.geometry.region import Region
+
+_Key = tuple[str, str, str]
+"""Ids of the set and of the structure, and its formula."""
 
 
 @dataclass(frozen=True)
@@ -61,74 +65,78 @@ def derive(case: Case, group: StructureSet, name: str, text: str, kind: str = ""
 
 
 class Derivations:
-    """Keeps the formulas of one case evaluated. Not to be used from two threads at once."""
+    """Keeps the formulas of one case evaluated. Threads may ask for any state of the case; they take turns.
+
+    A state that was asked for before an edit makes it (a stroke that is still drawn) is there when the edit is done: the very same structures.
+    """
 
     def __init__(self) -> None:
-        self._evaluations: dict[tuple[str, str, str], Evaluation] = {}
+        self._evaluations: dict[_Key, Evaluation] = {}
+        self._latest: dict[_Key, tuple[Structure, Structure]] = {}
+        self._turn = threading.Lock()
 
     def adopt(self, group: StructureSet, derived: Derived) -> None:
         """Go on from the evaluation that made a structure, instead of evaluating it again after the first edit."""
-        self._evaluations[group.id, derived.structure.id, derived.evaluation.text] = derived.evaluation
+        with self._turn:
+            self._evaluations[group.id, derived.structure.id, derived.evaluation.text] = derived.evaluation
 
     def follow(self, case: Case, swaps: Iterable[Swap]) -> tuple[Swap, ...]:
         """What else changes in a case in which `swaps` were just done: every live formula that they reach, in the order of dependence.
 
         Raises FormulaError where a formula can no longer be evaluated (its structure is gone, a cycle): then the edit must not be done.
         """
-        touched: dict[str, list[Swap]] = {}
-        for swap in swaps:
-            touched.setdefault(swap.set_id, []).append(swap)
-        try:
-            return tuple(s for set_id, done in touched.items() for s in self._follow_in(case, set_id, done))
-        except Exception:
-            # Some of them have taken in an edit that will not be done.
-            self._evaluations.clear()
-            raise
+        with self._turn:
+            try:
+                touched = dict.fromkeys(swap.set_id for swap in swaps)
+                return tuple(swap for set_id in touched for swap in self._follow_in(case, set_id))
+            except Exception:
+                # Some of them have taken in an edit that will not be done, and one may have done so by half.
+                self._evaluations.clear()
+                raise
 
-    def _follow_in(self, case: Case, set_id: str, done: list[Swap]) -> Iterator[Swap]:
+    def _follow_in(self, case: Case, set_id: str) -> Iterator[Swap]:
         group = case.structure_set(set_id)
         if group is None:
             return
-        # What is frozen or gone may miss edits from here on: if it comes back it is evaluated anew.
         alive = {(s.id, s.formula) for s in group.structures if s.live}
         for key in [k for k in self._evaluations if k[0] == set_id and k[1:] not in alive]:
             del self._evaluations[key]
+            self._latest.pop(key, None)
         if not alive:
             return
         now = {s.name: s for s in group.structures}
-        moved: dict[str, Moved] = {}
-        for swap in done:
-            before, after = swap.before, swap.after
-            if before is not None and (after is None or after.name != before.name):
-                moved[before.name] = None
-            if after is not None:
-                whole = before is None or before.grid is not after.grid or before.name != after.name
-                moved[after.name] = None if whole else swap.planes
-        swapped_ids = {swap.structure_id for swap in done}
         for structure in in_order(group):
             text = structure.formula or ""
             sources = CaseSources(case, group, text, now)
-            reached = any(moved.get(name, frozenset()) != frozenset() for name in names_in(parse(text)))
             key = (set_id, structure.id, text)
-            if not reached and structure.id not in swapped_ids and key in self._evaluations:
-                continue
-            evaluation = self._evaluations.get(key)
-            if evaluation is None:
+            if key in self._evaluations:
+                self._evaluations[key].update(sources)
+            else:
                 node = parse(text)
                 named = [sources.structure(mention) for mention in mentions(node)]
-                evaluation = self._evaluations[key] = Evaluation(text, node, grid_for(node, named), sources)
-                changed: Moved = None
-            else:
-                seen = _seen(evaluation, now)
-                evaluation.sources = sources
-                changed = evaluation.update({name: planes for name, planes in moved.items() if name not in seen})
-            fresh = replace(structure, planes=evaluation.planes, grid=evaluation.grid)
-            if fresh.same_shape(structure):
-                continue
-            now[structure.name] = fresh
-            already = moved.get(structure.name, frozenset())
-            moved[structure.name] = None if changed is None or already is None else changed | already
-            yield Swap(set_id, structure, fresh)
+                self._evaluations[key] = Evaluation(text, node, grid_for(node, named), sources)
+            fresh = self._made(key, structure)
+            if fresh is not structure:
+                now[structure.name] = fresh
+                yield Swap(set_id, structure, fresh)
+
+    def _made(self, key: _Key, before: Structure) -> Structure:
+        """The structure as its formula makes it now; the same object where it was the same already, or was asked for just before."""
+        evaluation = self._evaluations[key]
+        planes = {k: _kept(before.planes.get(k), region) for k, region in evaluation.planes.items()}
+        made = replace(before, planes=planes, grid=evaluation.grid)
+        if made.same_shape(before):
+            return before
+        source, latest = self._latest.get(key, (None, None))
+        if latest is not None and source is before and latest.same_shape(made):
+            return latest
+        self._latest[key] = before, made
+        return made
+
+
+def _kept(before: Region | None, now: Region) -> Region:
+    """Whatever is known of a region holds for one that is exactly the same."""
+    return before if before is not None and (before is now or before.equals_exact(now, 0.0)) else now
 
 
 class CaseSources:
@@ -176,16 +184,6 @@ class CaseSources:
                 remedy="open the registration (REG) that ties them",
             ) from error
         return dose, to_dose, self._case.prescription(dose)[0]
-
-
-def _seen(evaluation: Evaluation, now: Mapping[str, Structure]) -> set[str]:
-    """Names of which an evaluation has the present structure already: one that was made beforehand, and adopted with others of its kind."""
-    seen = set()
-    for mention in mentions(evaluation.node):
-        with suppress(FormulaError):
-            if evaluation.sources.structure(mention) is now.get(mention.name):
-                seen.add(mention.name)
-    return seen
 
 
 def in_order(group: StructureSet) -> list[Structure]:

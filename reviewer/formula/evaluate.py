@@ -1,6 +1,6 @@
 """A formula evaluated onto the planes of a grid, and kept up to date plane by plane.
 
-Every node of the tree remembers the planes that it last had. `Evaluation.update` hears which planes of which structures moved and computes
+Every node of the tree remembers the planes that it last had. `Evaluation.update` finds out which planes of which structures moved and computes
 again only what those can reach: the same planes through a boolean, the planes within its length through a margin.
 """
 
@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 from reviewer.case import Dose, Structure
 from reviewer.edit.operations.parts import connected, filled
 from reviewer.errors import GeometryError
-from reviewer.formula.grammar import Boolean, Clean, FormulaError, IsodoseVolume, Margin, Name, Node, Ring, children
+from reviewer.formula.grammar import (
+    Boolean,
+    Clean,
+    FormulaError,
+    IsodoseVolume,
+    Margin,
+    Name,
+    Node,
+    Ring,
+    children,
+    mentions,
+)
 from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.margin import Layered, Sides, beyond_mm, margin
@@ -109,10 +120,7 @@ def onto(stack: Stack, grid: Grid) -> Mapping[int, Region]:
 
 
 class Evaluation:
-    """One formula on one grid. `planes` is its present value; `warnings` says what had to be cut off.
-
-    sources may be replaced before an `update`, as the case is replaced by every edit.
-    """
+    """One formula on one grid. `planes` is its present value; `warnings` says what had to be cut off."""
 
     def __init__(self, text: str, node: Node, grid: Grid, sources: Sources) -> None:
         self.text, self.node, self.grid = text, node, grid
@@ -128,6 +136,7 @@ class Evaluation:
         self._moved: dict[Node, Moved] = {}
         self._results: Memo[tuple[Region | None]] = Memo(REMEMBERED)
         self._bring(node, {}, self._all)
+        self._taken = self._named()
 
     @property
     def planes(self) -> Planes:
@@ -150,9 +159,17 @@ class Evaluation:
         if node in self._warnings:
             yield self._warnings[node]
 
-    def update(self, moved: Mapping[str, Moved]) -> Moved:
-        """Take in that planes of named structures moved (by the structure's own grid); returns the planes of the result that may differ."""
-        return self._bring(self.node, moved, self._all)
+    def update(self, sources: Sources) -> None:
+        """Take in the named structures as they are now, whatever became of them meanwhile. Raises as making the evaluation does."""
+        self.sources = sources
+        now = self._named()
+        self._bring(
+            self.node, {name: _moved(self._taken[name], structure) for name, structure in now.items()}, self._all
+        )
+        self._taken = now
+
+    def _named(self) -> dict[str, Structure]:
+        return {mention.name: self.sources.structure(mention) for mention in mentions(self.node)}
 
     def _bring(self, node: Node, moved: Mapping[str, Moved], wanted: frozenset[int]) -> Moved:
         """Make a node's value hold on the `wanted` planes; returns the planes that differ from before, or are not known any more."""
@@ -354,6 +371,18 @@ class Evaluation:
             if region is not None:
                 found[k] = region
         return found
+
+
+def _moved(before: Structure, now: Structure) -> Moved:
+    """By the structure's own grid."""
+    if before is now:
+        return NONE_MOVED
+    old, new = before.planes, now.planes
+    return (
+        frozenset(k for k in old.keys() | new.keys() if old.get(k) is not new.get(k))
+        if before.grid is now.grid
+        else None
+    )
 
 
 def largest_part(planes: Mapping[int, Region]) -> Planes:
