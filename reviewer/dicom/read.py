@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reviewer.case import Cine, Dose, Patient, Plan, Problem, Registration, Severity, StructureSet
+from reviewer.case import Case, Cine, Dose, Patient, Plan, Problem, Registration, Severity, StructureSet
 from reviewer.case.uid import stand_in_uid
 from reviewer.dicom.dose import RT_DOSE, dose_of
 from reviewer.dicom.file import DicomFile
@@ -22,7 +22,7 @@ from reviewer.dicom.segmentation import LABEL_MAP, SEGMENTATION, structure_set_o
 from reviewer.dicom.series import Load, open_series
 from reviewer.dicom.structures import RT_STRUCTURE_SET, structure_set_of
 from reviewer.dicom.values import date, text
-from reviewer.errors import CancelledError, ReviewerError
+from reviewer.errors import CancelledError, NotRegisteredError, ReviewerError
 
 OBJECTS = (SPATIAL_REGISTRATION, RT_STRUCTURE_SET, SEGMENTATION, LABEL_MAP, RT_DOSE, RT_PLAN, RT_ION_PLAN)
 """Opened one by one, after the images, in this order."""
@@ -91,24 +91,41 @@ SAME_TIE_MM = 0.1
 
 
 def _report_contradictions(found: Found) -> None:
-    """One line for each registration that is not used, since a newer one ties the same two frames of reference otherwise."""
+    """One line for each registration that is not used, since a newer one ties the same two frames of reference otherwise, and for each that
+    is, though others tie its frames otherwise over a third one: then not all that is shown together can lie right."""
     used: dict[frozenset[str], Registration] = {}
-    for older in found.registrations:
-        newer = used.setdefault(frozenset((older.moving_frame_uid, older.fixed_frame_uid)), older)
-        if newer is older:
+    for each in found.registrations:
+        newer = used.setdefault(frozenset((each.moving_frame_uid, each.fixed_frame_uid)), each)
+        if newer is not each:
+            apart = _apart_mm(found, each, [newer])
+            if apart > SAME_TIE_MM:
+                why = "newer" if newer.date > each.date else "no older, but read before"
+                found.report(
+                    each.path,
+                    "warning",
+                    f"{newer.path} ties the same two frames of reference, up to {apart:.1f} mm otherwise: it is {why}, and is used, not this one",
+                )
             continue
-        same_way = newer.moving_frame_uid == older.moving_frame_uid
-        matrix = newer.matrix if same_way else np.linalg.inv(newer.matrix)
-        apart = float(
-            np.linalg.norm((_corners(found, older.moving_frame_uid) @ (matrix - older.matrix).T), axis=1).max()
-        )
+        apart = _apart_mm(found, each, [other for other in used.values() if other is not each])
         if apart > SAME_TIE_MM:
-            why = "newer" if newer.date > older.date else "no older, but read before"
             found.report(
-                older.path,
+                each.path,
                 "warning",
-                f"{newer.path} ties the same two frames of reference, up to {apart:.1f} mm otherwise: it is {why}, and is used, not this one",
+                f"other registrations together tie the same two frames of reference, up to {apart:.1f} mm otherwise: between these two this one "
+                "is used, but images of a third frame cannot fit to both",
             )
+
+
+def _apart_mm(found: Found, registration: Registration, others: Sequence[Registration]) -> float:
+    """How far apart a registration and others put a corner of an image; 0 where the others do not tie its frames."""
+    try:
+        matrix = Case(registrations=tuple(others)).transform(
+            registration.moving_frame_uid, registration.fixed_frame_uid
+        )
+    except NotRegisteredError:
+        return 0.0
+    corners = _corners(found, registration.moving_frame_uid)
+    return float(np.linalg.norm(corners @ (matrix - registration.matrix).T, axis=1).max())
 
 
 def _corners(found: Found, frame_uid: str) -> NDArray[np.float64]:

@@ -483,6 +483,24 @@ def test_of_registrations_that_contradict_each_other_the_newest_holds_and_the_ot
     assert f"up to {np.hypot(np.hypot(10, 420), 30):.1f} mm" in line.message
 
 
+def test_registrations_that_go_round_and_do_not_come_back_are_told(tmp_path):
+    """5 mm and 1 mm one after the other are not the 2 mm of the direct way; with 6 mm nothing would be said."""
+    for direct, told in ((2, ["up to 4.0 mm"]), (6, [])):
+        folder = tmp_path / str(direct)
+        folder.mkdir()
+        for n, (moving, fixed, mm) in enumerate(
+            [("1.9.1", "1.9.2", 5), ("1.9.2", "1.9.3", 1), ("1.9.3", "1.9.1", -direct)]
+        ):
+            item = registration((1, 0, 0, mm, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1), moving=moving)
+            item.FrameOfReferenceUID, item.RegistrationSequence = fixed, item.RegistrationSequence[1:]
+            save(item, folder / f"{n}.dcm")
+        case = open_case([folder])
+        np.testing.assert_allclose(case.transform("1.9.1", "1.9.3")[:3, 3], (direct, 0, 0))
+        lines = messages(case, "warning")
+        assert len(lines) == len(told)
+        assert all(part in line for part, line in zip(told, lines, strict=True))
+
+
 @pytest.mark.parametrize(
     "matrix",
     [
