@@ -269,7 +269,10 @@ class Evaluation:
             if before is None:
                 return planes
             # Margins are drawn across the borders of prisms: one more to either side.
-            differing = unlike(before, solid(self._stack(part)), beyond=1)
+            now = self._grown[node, part] = solid(
+                self._stack(part)
+            )  # also where all that is reached is only remembered
+            differing = unlike(before, now, beyond=1)
             if differing is not None:
                 found |= self._from_to(differing[0] - mm, differing[1] + mm)
         return found

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import circle, linear_dose, planes_grid, rectangle, sphere, stack
 from shapely import box, union_all
+from shapely.affinity import translate
 
 from reviewer.case import Case, Plan, Prescription, Structure, StructureSet
 from reviewer.edit import Edit, Swap
@@ -266,6 +267,22 @@ def test_a_recoloured_derived_structure_can_be_undone_after_its_source_moved() -
     session.redo()
     session.redo()
     assert areas(structure(session, "PTV")) == pytest.approx(areas(anew(session, "PTV")))
+
+
+def test_what_is_done_again_after_it_was_taken_back_is_followed() -> None:
+    """The same slice moved twice: there and back all planes are remembered, and none is computed."""
+    session = live_session()
+    middle = GRID.nearest_plane(0.0)
+    for _ in range(2):
+        gtv = structure(session, "GTV")
+        planes = {**gtv.planes, middle: translate(gtv.planes[middle], 3.0)}
+        session.apply(Edit.of("Move GTV", session.case, gtv, replace(gtv, planes=planes)))
+    for step in (session.undo, session.redo, session.undo, session.undo, session.redo, session.redo):
+        step()
+        for name in FORMULAS:
+            made, again = structure(session, name).planes, anew(session, name).planes
+            assert made.keys() == again.keys(), name
+            assert all(made[k].symmetric_difference(again[k]).area < 1e-6 for k in made), name
 
 
 def test_a_frozen_structure_stays_and_a_thawed_one_catches_up() -> None:
