@@ -13,9 +13,10 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import cv2
@@ -59,8 +60,9 @@ class Cut:
     """A volume along a plane, at its own resolution, in the plane coordinates of `reviewer.geometry.section`.
 
     x_mm, y_mm: (w,), (h,) rising; dot(p, right) and dot(p, down) of the sample centres, in the viewing frame.
-    values:     (h, w) as stored.
+    values:     (h, w) as stored; of an oblique plane float32 of its own, NaN where not inside.
     inside:     (h, w) bool, or None where every sample is inside.
+    oblique:    whether the plane lies across the volume's own axes.
     reach_x_mm, reach_y_mm: from where to where the samples hold.
     """
 
@@ -70,6 +72,7 @@ class Cut:
     inside: Mask | None
     reach_x_mm: Span
     reach_y_mm: Span
+    oblique: bool = False
 
     def sample(
         self, start_mm: Span, step_mm: Span, size: tuple[int, int], *, smooth: bool = False
@@ -116,15 +119,16 @@ def reslice(
     planes without data: nothing that would draw on them is inside. smooth: see `Cut.sample`.
     Returns (rows, columns) float32 in stored units, and bool: inside the volume.
     """
-    origin, right, down = _in_grid(grid, to_grid, plane.origin_mm, plane.right, plane.down)
-    extent = plane.size[0] * plane.step_mm[0], plane.size[1] * plane.step_mm[1]
-    axes = _aligned(right, extent[0]), _aligned(down, extent[1])
+    facing = _facing(grid, to_grid, plane.right, plane.down)
+    origin = facing.point(plane.origin_mm)
+    axes = tuple(_aligned(d, n * step) for d, n, step in zip(facing.along, plane.size, plane.step_mm, strict=True))
     if axes[0] is not None and axes[1] is not None and axes[0] != axes[1]:
-        straight = _straight_cut(array, grid, origin, right, down, (0.0, 0.0), (axes[0], axes[1]), present)
+        straight = _straight_cut(array, grid, origin, facing, (0.0, 0.0), (axes[0], axes[1]), present)
         if straight is None:
             return np.zeros(plane.size[::-1], dtype=np.float32), np.zeros(plane.size[::-1], dtype=np.bool_)
         return straight.sample((0.0, 0.0), plane.step_mm, plane.size, smooth=smooth)
-    return _oblique(array, grid, origin, right * plane.step_mm[0], down * plane.step_mm[1], plane.size, present)
+    right, down = facing.along
+    return _oblique(array, grid, origin, right * plane.step_mm[0], down * plane.step_mm[1], plane.size, present, 0.0)
 
 
 def cut(
@@ -144,29 +148,30 @@ def cut(
     over its whole extent, or over `box_mm` (x, y, x, y: least and largest plane coordinates) where that is less.
     array, to_grid, present: as in `reslice`.
     """
-    origin, r, d = _in_grid(grid, to_grid, origin_mm, right, down)
+    facing = _facing(grid, to_grid, right, down)
+    origin = facing.point(origin_mm)
     offset = float(np.dot(origin_mm, right)), float(np.dot(origin_mm, down))
-    corners = _corners(grid)
-    size = float(np.ptp(corners, axis=0).max())
-    axes = _aligned(r, size), _aligned(d, size)
-    if axes[0] is not None and axes[1] is not None and axes[0] != axes[1]:
-        return _straight_cut(array, grid, origin, r, d, offset, (axes[0], axes[1]), present)
+    if facing.axes is not None:
+        return _straight_cut(array, grid, origin, facing, offset, facing.axes, present)
 
-    x = (corners - origin) @ r + offset[0]
-    y = (corners - origin) @ d + offset[1]
-    least, most = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
+    r, d = facing.along
+    to_seen = offset[0] - float(origin @ r), offset[1] - float(origin @ d)
+    least = [facing.reach_mm[n][0] + to_seen[n] for n in range(2)]
+    most = [facing.reach_mm[n][1] + to_seen[n] for n in range(2)]
     if box_mm is not None:
-        least, most = np.maximum(least, box_mm[:2]), np.minimum(most, box_mm[2:])
-    if np.any(most <= least):
+        least, most = [max(least[n], box_mm[n]) for n in range(2)], [min(most[n], box_mm[n + 2]) for n in range(2)]
+    if most[0] <= least[0] or most[1] <= least[1]:
         return None
-    step = OBLIQUE_STEP / np.array([np.linalg.norm(along / grid.spacing_mm) for along in (r, d)])
-    columns, rows = (int(n) for n in np.ceil((most - least) / step) + 1)
+    step = facing.step_mm
+    columns, rows = (ceil((most[n] - least[n]) / step[n]) + 1 for n in range(2))
     start = origin + (least[0] - offset[0]) * r + (least[1] - offset[1]) * d
-    values, inside = _oblique(array, grid, start, r * step[0], d * step[1], (columns, rows), present)
+    values, inside = _oblique(array, grid, start, r * step[0], d * step[1], (columns, rows), present, np.nan)
     if not inside.any():
         return None
-    x_mm, y_mm = least[0] + step[0] * np.arange(columns), least[1] + step[1] * np.arange(rows)
-    return Cut(x_mm, y_mm, values, inside, (float(x_mm[0]), float(x_mm[-1])), (float(y_mm[0]), float(y_mm[-1])))
+    x_mm: Floats = least[0] + step[0] * np.arange(columns, dtype=np.float64)
+    y_mm: Floats = least[1] + step[1] * np.arange(rows, dtype=np.float64)
+    reach = (float(x_mm[0]), float(x_mm[-1])), (float(y_mm[0]), float(y_mm[-1]))
+    return Cut(x_mm, y_mm, values, inside, *reach, oblique=True)
 
 
 def value_at(
@@ -211,20 +216,48 @@ def warm_up(dtypes: Sequence[Any] = (np.int16, np.uint16, np.float32)) -> None:
     """Load the compiled loop for oblique planes, so that the first one is not late by a second. May be called in any thread."""
     grid = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (2, 2), np.arange(2.0), "")
     for dtype in dtypes:
-        _oblique(np.zeros((2, 2, 2), dtype), grid, np.zeros(3), np.full(3, 0.1), np.full(3, 0.1), (2, 2), None)
+        _oblique(np.zeros((2, 2, 2), dtype), grid, np.zeros(3), np.full(3, 0.1), np.full(3, 0.1), (2, 2), None, 0.0)
 
 
 # -- where the samples are ----------------------------------------------------------------------------------------------
 
 
-def _in_grid(
-    grid: Grid, to_grid: ArrayLike, origin_mm: Sequence[float], right: Sequence[float], down: Sequence[float]
-) -> tuple[Floats, Floats, Floats]:
-    """Origin, right and down in the plane coordinates (u, v, w) of the grid, mm."""
+@dataclass(frozen=True, eq=False)
+class _Facing:
+    """How planes of one direction lie to a volume, all in its plane coordinates (u, v, w) mm.
+
+    turn, shift: of patient points; along: (right, down); axes: the grid axes that these follow over the whole volume, None where they
+    don't; reach_mm: least and greatest projection of the volume on each; step_mm: distance of samples along each.
+    """
+
+    turn: Floats
+    shift: Floats
+    along: tuple[Floats, Floats]
+    axes: tuple[int, int] | None
+    reach_mm: tuple[Span, Span]
+    step_mm: Span
+
+    def point(self, point_mm: Sequence[float]) -> Floats:
+        return np.asarray(self.turn @ np.asarray(point_mm, dtype=np.float64) + self.shift)
+
+
+def _facing(grid: Grid, to_grid: ArrayLike, right: Sequence[float], down: Sequence[float]) -> _Facing:
     matrix = np.asarray(to_grid, dtype=np.float64)
+    return _facing_known(grid, matrix.tobytes(), tuple(right), tuple(down))
+
+
+@lru_cache(64)  # from slice to slice nothing of it changes
+def _facing_known(grid: Grid, to_grid: bytes, right: tuple[float, ...], down: tuple[float, ...]) -> _Facing:
+    matrix = np.frombuffer(to_grid).reshape(4, 4)
     turn = grid.axes @ matrix[:3, :3]
-    origin = turn @ np.asarray(origin_mm, dtype=np.float64) + grid.axes @ matrix[:3, 3]
-    return origin, turn @ np.asarray(right, dtype=np.float64), turn @ np.asarray(down, dtype=np.float64)
+    along = turn @ np.array(right), turn @ np.array(down)
+    corners = _corners(grid)
+    size = float(np.ptp(corners, axis=0).max())
+    x, y = _aligned(along[0], size), _aligned(along[1], size)
+    axes = (x, y) if x is not None and y is not None and x != y else None
+    (x0, x1), (y0, y1) = ((float(seen.min()), float(seen.max())) for seen in (corners @ d for d in along))
+    step_x, step_y = (OBLIQUE_STEP / float(np.linalg.norm(d / grid.spacing_mm)) for d in along)
+    return _Facing(turn, grid.axes @ matrix[:3, 3], along, axes, ((x0, x1), (y0, y1)), (step_x, step_y))
 
 
 def _aligned(direction: Floats, extent_mm: float) -> int | None:
@@ -282,13 +315,13 @@ def _straight_cut(
     array: NDArray[np.generic],
     grid: Grid,
     origin: Floats,
-    right: Floats,
-    down: Floats,
+    facing: _Facing,
     offset: Span,
     axes: tuple[int, int],
     present: Mask | None,
 ) -> Cut | None:
-    """The slice of an aligned plane. origin, right, down: (u, v, w) mm; offset: plane coordinates that the origin is to have."""
+    """The slice of an aligned plane. origin: (u, v, w) mm; offset: plane coordinates that the origin is to have."""
+    right, down = facing.along
     across = 3 - axes[0] - axes[1]
     least, most = _reach(grid, across)
     if not least - ON_A_SAMPLE <= origin[across] <= most + ON_A_SAMPLE:
@@ -388,10 +421,11 @@ def _oblique(
     per_row: Floats,
     size: tuple[int, int],
     present: Mask | None,
+    outside: float,
 ) -> tuple[Values, Mask]:
-    """Trilinear samples. origin, per_column, per_row: (u, v, w) mm."""
+    """Trilinear samples. origin, per_column, per_row: (u, v, w) mm; outside: what stands where the volume is not."""
     columns, rows = size
-    values = np.zeros((rows, columns), dtype=np.float32)
+    values = np.full((rows, columns), outside, dtype=np.float32)
     inside = np.zeros((rows, columns), dtype=np.bool_)
     u0, v0 = grid.origin_uv_mm
     du, dv = grid.spacing_uv_mm
@@ -412,13 +446,18 @@ def _oblique(
         part = start + first * row_step
         loop(volume, planes, part, column_step, row_step, low, high, known, values[first:last], inside[first:last])
 
-    shares = min(os.cpu_count() or 1, MOST_THREADS) if rows * columns >= WORTH_THREADS else 1
+    shares = _most() if rows * columns >= WORTH_THREADS else 1
     borders_of_shares = [rows * n // shares for n in range(shares + 1)]
     others = [_threads().submit(fill, a, b) for a, b in pairwise(borders_of_shares[1:])]
     fill(0, borders_of_shares[1])
     for other in others:
         other.result()
     return values, inside
+
+
+@cache  # asking takes as long as some rows
+def _most() -> int:
+    return min(os.cpu_count() or 1, MOST_THREADS)
 
 
 @cache

@@ -17,13 +17,16 @@ from .viewport import Pair, Viewport
 from .words import Words
 
 CROSSHAIR_GAP = 14.0
+CROSSHAIR_DARKER = 130
+"""Per cent; in full strength the lines would draw the eye from the picture."""
 
 
 def paint_crosshair(painter: QPainter, port: Viewport, point_mm: Point) -> None:
     px, py = port.pixel(port.projected(point_mm))
     w, h = port.size
-    colour = QColor(theme().canvas_accent)
-    colour.setAlpha(170)
+    colour = QColor(theme().canvas_accent).darker(
+        CROSSHAIR_DARKER
+    )  # opaque: Qt shares lines that are not out to threads
     g, line = round(CROSSHAIR_GAP), 1
     x, y = int(px), int(py)
     painter.setRenderHint(
