@@ -81,7 +81,11 @@ class Tinted(NamedTuple):
 
 def known(made: Cut) -> Known:
     """A cut as `source` takes it: in floats of its own, NaN where it is not inside."""
-    values = made.values if made.oblique else np.array(made.values, dtype=np.float32, order="C")
+    values = (
+        np.asarray(made.values, dtype=np.float32)
+        if made.oblique
+        else np.array(made.values, dtype=np.float32, order="C")
+    )
     if made.inside is not None and not made.oblique:
         np.copyto(values, np.nan, where=~made.inside)
     return Known(made.x_mm, made.y_mm, values, made.reach_x_mm, made.reach_y_mm)

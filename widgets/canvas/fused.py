@@ -3,42 +3,47 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 from numba import njit
 
 from .compose import Colours, Shown, Tinted, Toned
 
-MOST_THREADS = 4
-WORTH_THREADS = 100_000
-"""A picture of at least so many pixels is shared among up to so many threads."""
+WORTH_A_THREAD = 100_000
+"""A picture of at least so many pixels is begun by a second hand, from below, while the first does what else a paint takes."""
 
 
 def painted(base: Toned, over: Toned, shown: Shown, dose: Tinted) -> Colours:
     """See `compose.painted`."""
+    return begun(base, over, shown, dose)()
+
+
+def begun(base: Toned, over: Toned, shown: Shown, dose: Tinted) -> Callable[[], Colours]:
+    """`painted`, of which the rows that are still missing are made when it is called."""
     rows, columns = len(base.source.row), len(base.source.column)
     out = np.empty((rows, columns), dtype=np.uint32)
-    shares = _most() if out.size >= WORTH_THREADS else 1
-    borders = [rows * n // shares for n in range(shares + 1)]
-    others = [_threads().submit(_rows, a, b, base, over, shown, dose, out) for a, b in pairwise(borders[1:])]
-    _rows(0, borders[1], base, over, shown, dose, out)
-    for other in others:
+    done = np.array([0, rows], dtype=np.int64)
+    if out.size < WORTH_A_THREAD:
+        _rows(done, True, rows, base, over, shown, dose, out)
+        return lambda: out
+    other = _threads().submit(_rows, done, False, rows, base, over, shown, dose, out)
+    # Threads begin when Python lets them, which it does not while it has something to do itself: so rows are made until the other is there.
+    _rows(done, True, rows, base, over, shown, dose, out)
+
+    def complete() -> Colours:
+        _rows(done, True, 0, base, over, shown, dose, out)
         other.result()
-    return out
+        return out
 
-
-@cache  # asking takes as long as a row of the picture
-def _most() -> int:
-    return min(os.cpu_count() or 1, MOST_THREADS)
+    return complete
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="picture")
+    return ThreadPoolExecutor(2, thread_name_prefix="picture")
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -98,7 +103,12 @@ def _stretch(source, n, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _rows(first, last, base, over, shown, dose, out):  # type: ignore[no-untyped-def]
+def _rows(done, downward, alone, base, over, shown, dose, out):  # type: ignore[no-untyped-def]
+    """Make rows from the first on or, upward, from the last, until they are met by a hand that makes them from the other end.
+
+    done: (2,) how many rows the upper hand has begun, and how many rows the lower hand has left. Both may make the row where they meet: it
+    is the same by either. alone: the upper hand stops as soon as fewer rows than these are left to it, that is, where the lower has begun.
+    """
     columns = out.shape[1]
     spread = np.empty((3, 2, columns), dtype=np.float32)
     held = np.full((3, 2), -1, dtype=np.int64)
@@ -106,7 +116,13 @@ def _rows(first, last, base, over, shown, dose, out):  # type: ignore[no-untyped
     other = np.empty(columns, dtype=np.float32)
     black, white, half = np.float32(0.0), np.float32(255.0), np.float32(0.5)
     scale, offset = np.float32(base.scale), np.float32(base.offset)
-    for i in range(first, last):
+    while done[0] < done[1] and (not downward or done[1] >= alone):
+        if downward:
+            i = done[0]
+            done[0] = i + 1
+        else:
+            i = done[1] - 1
+            done[1] = i
         first_x, last_x, first_y, last_y = base.source.reach
         grey[:] = black
         if first_y <= i < last_y:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil, floor
 from typing import Generic, TypeVar
 
@@ -23,6 +23,7 @@ from reviewer.scene import DoseLayer, Layer, MapLayer, Matrix, Scene
 
 from . import compose, late
 from .compose import (
+    Colours,
     Known,
     Shown,
     Source,
@@ -93,10 +94,16 @@ class Lines:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Blue, green, red, opaque (rows, columns, 4) bytes, and the device pixels that they belong on."""
+    """A picture that is being made, and the device pixels that it belongs on."""
 
-    pixels: NDArray[np.uint8]
+    completed: Callable[[], Colours]
     lattice: Lattice
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """Blue, green, red, opaque (rows, columns, 4) bytes; who asks waits for them."""
+        colours = self.completed()
+        return colours.view(np.uint8).reshape(*colours.shape, 4)
 
 
 class Layers:
@@ -159,8 +166,7 @@ class Layers:
         other = None if over is None else self._cut(self._overlay, over, slices, port, lattice)
         gray = None if dose is None else self._dose_cut(dose, slices, port)
         size = lattice.size
-        paint = late.fused_module().painted if complete else compose.painted
-        colours = paint(
+        what = (
             self._toned(base, scene.base, port, lattice),
             Toned(no_source(size), 1.0, 0.0)
             if over is None or other is None
@@ -168,7 +174,7 @@ class Layers:
             everywhere(size, 0.0) if other is None else _shown(scene, port, lattice, lens),
             self._tinted(gray, dose, slices, port, lattice) if dose and gray else no_tint(size),
         )
-        return Picture(colours.view(np.uint8).reshape(*colours.shape, 4), lattice)
+        return Picture(late.fused_module().begun(*what) if complete else partial(compose.painted, *what), lattice)
 
     def _toned(self, made: Known, layer: Layer, port: Viewport, lattice: Lattice) -> Toned:
         key = self._plane_key(layer, port), lattice

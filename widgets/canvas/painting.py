@@ -107,18 +107,24 @@ class Painting:
             painter.setPen(QColor(colours.canvas_muted))
             painter.drawText(size, Qt.AlignmentFlag.AlignCenter, "no image")
             return
-        complete = late.ready()
+        loaded = late.ready()
 
-        picture = self._layers.picture(scene, slices, port, touched.cursor, complete)
+        picture = self._layers.picture(scene, slices, port, touched.cursor, loaded)
+        # what follows up to the first stroke of the painter is done while another thread makes the picture
         lines = self._layers.isodose_lines(scene.dose, slices, port) if scene.dose and scene.dose.lines else ()
-        _paint_picture(painter, picture, port, size)
-        self._paint_map(painter, scene, slices, port)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
         to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
         against = scene.against if scene.against is not None and scene.against.lines else None
         others = () if against is None else self._layers.other_isodose_lines(against, slices, port)
-        resting, lively = self._contours.met(scene, port, complete)
+        resting, lively = self._contours.met(scene, port, loaded)
+        words, room, pointed = self.words, Room(port.size), touched.pointed
+        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
+        complete = loaded and not late.building()
+        words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
+
+        _paint_picture(painter, picture, port, size)
+        self._paint_map(painter, scene, slices, port)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
         def rest(sheet: QPainter) -> None:
             sheet.setTransform(to_screen, True)
@@ -132,13 +138,9 @@ class Painting:
         self._contours.paint_structures(painter, lively, scene.preview)
         painter.restore()
         if scene.compared is not None:
-            a, b = (self.outlines.of(d, port, complete) for d in (scene.compared.a, scene.compared.b))
+            a, b = (self.outlines.of(d, port, loaded) for d in (scene.compared.a, scene.compared.b))
             self._differences.paint(painter, a, b, to_screen)
 
-        words, room, pointed = self.words, Room(port.size), touched.pointed
-        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
-        complete = complete and not late.building()
-        words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
         paint_style_marks(painter, scene, port, touched.cursor)
         if scene.crosshair:
             paint_crosshair(painter, port, scene.point_mm)
