@@ -156,7 +156,10 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             where=str(path),
             remedy="open it with a newer version",
         )
-    strange = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()
+    try:
+        strange = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()
+    except UnicodeDecodeError as error:  # sqlite3 stumbles over the damage that its own message quotes
+        raise sqlite3.DatabaseError("malformed database schema") from error
     if strange:
         raise InputError("it holds program code, which no workspace does", where=str(path), remedy="do not trust it")
     return version

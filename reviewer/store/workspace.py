@@ -148,6 +148,8 @@ class Workspace:
                 yield from connection.execute(sql)
             except sqlite3.DatabaseError as error:
                 damage.append(str(error))
+            except UnicodeDecodeError:  # in the name of a column
+                damage.append("malformed database schema")
 
         settings: dict[str, Any] = {}
         for key, value in rows("SELECT key, value FROM setting"):

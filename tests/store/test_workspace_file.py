@@ -534,6 +534,22 @@ def test_strangers_are_refused_in_one_sentence(tmp_path):
         Workspace.open(tmp_path / "nothing.reviewer", hold=True)
 
 
+def test_garbage_in_the_description_of_the_tables_is_a_sentence(tmp_path):
+    """Bytes that are no text: in a statement, which SQLite quotes when it refuses it, and in the name of a column."""
+    path = tmp_path / "x.reviewer"
+    begun(path, 1)[1].close()
+    whole = path.read_bytes()
+    for hold in (False, True):
+        path.write_bytes(whole.replace(b"at TEXT NOT NULL", b"at TEXT NOT \xe5ULL"))
+        with pytest.raises(InputError, match="the workspace is damaged"):
+            Workspace.open(path, hold)
+        path.write_bytes(whole.replace(b"put_aside TEXT", b"p\xbft_aside TEXT"))
+        workspace = Workspace.open(path, hold)
+        assert len(workspace.entries) == 1
+        assert "the file is damaged" in workspace.told[0]
+        workspace.close()
+
+
 def test_a_newer_format_and_program_code_are_refused(tmp_path):
     path = tmp_path / "x.reviewer"
     begun(path, 1)[1].close()
