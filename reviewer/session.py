@@ -181,6 +181,14 @@ class Session:
         self._history.record(edit)
         self._announce(changed)
 
+    def foresee(self, edit: Edit) -> Callable[[], Case]:
+        """What works out, in any thread, the case as `apply` would make it of this edit, which then finds the same derived structures.
+
+        It changes nothing. Raises, when it is called, what `apply` would.
+        """
+        case, formulas = self._case, self._formulas
+        return lambda: _carried_out(case, (edit,), formulas)[0]
+
     def sign(self, act: Act) -> None:
         """A signature, or that what was signed is open again: into the journal, then for everybody to see.
 
@@ -328,14 +336,7 @@ class Session:
 
         Raises where that cannot be done, and changes nothing.
         """
-        case = self._case
-        followed: tuple[Swap, ...] = ()
-        for edit in edits:
-            case = edit.applied_to(case)
-        swaps = merged(swap for edit in edits for swap in edit.swaps)
-        if self._formulas is not None:
-            followed = self._formulas.follow(case, swaps)
-            case, swaps = swapped(case, followed), (*swaps, *followed)
+        case, swaps, followed = _carried_out(self._case, edits, self._formulas)
         if self._journal is not None:
             take_down(self._journal, self._case, followed)
         self._case, self._scene = case, None
@@ -349,6 +350,17 @@ class Session:
             self.changed.emit(JournalChanged())
         if self._view.structure_set is not None and self._case.structure_set(self._view.structure_set) is None:
             self.look(structure_set=next((group.id for group in self._case.structure_sets), None), active=None)
+
+
+def _carried_out(
+    case: Case, edits: tuple[Edit, ...], formulas: Formulas | None
+) -> tuple[Case, tuple[Swap, ...], tuple[Swap, ...]]:
+    """The case after edits, one after the other; all that changes in it; and which of that formulas made of it."""
+    for edit in edits:
+        case = edit.applied_to(case)
+    swaps = merged(swap for edit in edits for swap in edit.swaps)
+    followed = formulas.follow(case, swaps) if formulas is not None else ()
+    return swapped(case, followed), (*swaps, *followed), followed
 
 
 def with_dose_as_image(case: Case) -> Case:

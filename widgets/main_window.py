@@ -117,6 +117,7 @@ class MainWindow(QMainWindow):
         )
         self.drawing = Drawing(self.session, self.jobs, self.status.say, self.strip.tell, self)
         self.drawing.changed.connect(self._drawing_changed)
+        self.drawing.resting.connect(self.numbers.foresee)
         self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)
         self.operating.changed.connect(self.actions_.refresh)
         self.plans = PlanCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)

@@ -1,4 +1,7 @@
-"""`Numbers`: what the panels tell of the case, worked out beside the window in one job after each change and told at once."""
+"""`Numbers`: what the panels tell of the case, worked out beside the window in one job after each change and told at once.
+
+While a hand rests in a stroke, the numbers of the edit that it would become are worked out beforehand; if it ends there they are known.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from reviewer.case import Dose, Structure
-from reviewer.changes import CaseOpened, Change, DosesChanged, StructuresChanged
+from reviewer.case import Case, Dose, Structure
+from reviewer.changes import CaseOpened, Change, DosesChanged, StructuresChanged, ViewChanged
 from reviewer.dosimetry.cache import DvhCache
+from reviewer.edit import Edit
 from reviewer.errors import CancelledError, NotRegisteredError, ReviewerError
 from reviewer.geometry.memo import Memo
 from reviewer.session import Session
@@ -66,7 +70,7 @@ class Numbers(QObject):
     def __init__(self, session: Session, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._jobs = session, jobs
-        self._wanting: list[Callable[[], Iterable[Want]]] = []
+        self._wanting: list[Callable[[Case], Iterable[Want]]] = []
         self._edited = False
         self._forget()
         self._again = self._timer(0, self.renew)
@@ -87,6 +91,8 @@ class Numbers(QObject):
         self._volumes: Memo[tuple[float, Any]] = Memo(VOLUMES)
         self._failures: dict[tuple[str, str], tuple[Structure, Dose, str]] = {}
         self._job: Job | None = None
+        self._foreseeing: Job | None = None
+        self._beforehand = False
         self._asked: frozenset[Hashable] = frozenset()
         self._ready: deque[Callable[[], None]] = deque()
 
@@ -95,7 +101,8 @@ class Numbers(QObject):
     @property
     def complete(self) -> bool:
         """Whether nothing is worked out, or waits to be told."""
-        return not self._working and not self._again.isActive() and not self._tell.isActive()
+        working = self._working and not self._beforehand
+        return not working and not self._again.isActive() and not self._tell.isActive()
 
     @property
     def _working(self) -> bool:
@@ -125,8 +132,9 @@ class Numbers(QObject):
 
     # -- what is wanted -------------------------------------------------------------------------------------------------
 
-    def follow(self, wanting: Callable[[], Iterable[Want]]) -> None:
-        """Ask `wanting` after every edit, and after `ask`, what is to be known of the case as it is then and is not."""
+    def follow(self, wanting: Callable[[Case], Iterable[Want]]) -> None:
+        """Ask `wanting` after every edit, and after `ask`, what is to be known of the case as it is then and is not; and what will be in one
+        that an edit under way would make."""
         self._wanting.append(wanting)
 
     def ask(self) -> None:
@@ -181,20 +189,32 @@ class Numbers(QObject):
             self.renew()
         elif isinstance(change, (CaseOpened, DosesChanged)):
             self.ask()
+        elif isinstance(change, ViewChanged) and "stroke" in change.fields:
+            self._give_up()
 
     def renew(self) -> None:
         """Work out what is wanted now; what is under way is left alone where it is the same."""
         self._again.stop()
-        wants = {want.key: want for wanting in self._wanting for want in wanting()}
+        self._take_in()
+        wants = self._wants(self._session.case)
         if self._working and wants and wants.keys() <= self._asked:
+            if self._beforehand:
+                self._beforehand = False
+                self._patience.start()
             return
         self._stop()
+        if wants:
+            self._tell.stop()
+            self._begin(wants)
+            self._patience.start()
+        elif self._edited:
+            self._tell.start()
+
+    def _wants(self, case: Case) -> dict[Hashable, Want]:
+        return {want.key: want for wanting in self._wanting for want in wanting(case)}
+
+    def _begin(self, wants: dict[Hashable, Want]) -> None:
         self._asked = frozenset(wants)
-        if not wants:
-            if self._edited:
-                self._tell.start()
-            return
-        self._tell.stop()
         ready = self._ready = deque()
         chosen = sorted(wants.values(), key=lambda want: not want.long)
 
@@ -218,35 +238,64 @@ class Numbers(QObject):
 
         label = chosen[0].label if len(chosen) == 1 else f"Volumes, DVHs, goals ({len(chosen)})"
         self._job = self._jobs.run(label, work, self._finished)
-        self._patience.start()
+
+    # -- before the change ----------------------------------------------------------------------------------------------
+
+    def foresee(self, edit: Edit) -> None:
+        """A hand rests in a stroke that would become this edit: work out what would be wanted then. Nobody is told."""
+        if self._working or self._again.isActive():
+            return
+        self._give_up()
+        before, work = self._session.case, self._session.foresee(edit)
+
+        def begin(case: Case) -> None:
+            self._foreseeing = None
+            if self._session.case is before and not self._working and not self._again.isActive():
+                wants = self._wants(case)
+                if wants:
+                    self._beforehand = True
+                    self._begin(wants)
+
+        # What cannot be done is told when it is done.
+        self._foreseeing = self._jobs.run("Derived structures", lambda _: work(), begin, lambda _: None)
+
+    def _give_up(self) -> None:
+        """The hand goes on, and what was worked out beforehand comes to nothing."""
+        if self._foreseeing is not None:
+            self._foreseeing.cancel()
+            self._foreseeing = None
+        if self._beforehand:
+            self._stop()
 
     def _stop(self) -> None:
         if self._job is not None:
             self._job.cancel()
-        self._job = None
+        self._job, self._beforehand = None, False
         self._patience.stop()
 
     def _see_whether_stopped(self) -> None:
         """Somebody cancelled the job: what is not known stays so until something is asked for again."""
         if self._job is not None and self._job.progress.cancelled():
-            self._job = None
             self._finished()
 
     def _finished(self, _: None = None) -> None:
-        self._job = None
+        told = not self._beforehand
+        self._job, self._beforehand = None, False
         self._patience.stop()
-        self._edited = False
-        self._tell_it()
+        self._take_in()
+        if told:
+            self._edited = False
+            self.told.emit()
 
     def _tell_some(self) -> None:
-        self._tell_it()
+        self._take_in()
+        self.told.emit()
         if self._working:
             self._patience.start()
 
-    def _tell_it(self) -> None:
+    def _take_in(self) -> None:
         while self._ready:
             self._ready.popleft()()
-        self.told.emit()
 
 
 def _compute(

@@ -43,8 +43,8 @@ class Desk:
         group = StructureSet("RS", "day", (box("Duodenum", -40), box("Stomach", 10)), None, "F")
         self.session = Session(Case(structure_sets=(group,), doses=(self.dose,)))
         self.numbers = Numbers(self.session, jobs, jobs)
-        self.numbers.follow(lambda: self.numbers.volumes(self.structures))
-        self.numbers.follow(lambda: self.numbers.dvhs((s, self.dose) for s in self.structures))
+        self.numbers.follow(lambda case: self.numbers.volumes(case.structures))
+        self.numbers.follow(lambda case: self.numbers.dvhs((s, self.dose) for s in case.structures))
         self.told = 0
         self.numbers.told.connect(self._count)
 
@@ -58,11 +58,15 @@ class Desk:
     def named(self, name):
         return next(s for s in self.structures if s.name == name)
 
-    def move(self, name, x):
+    def edit(self, name, x):
         before = self.named(name)
         after = replace(before, planes={k: shapely.box(x, -10, x + 8, 10) for k in before.planes})
-        self.session.apply(Edit.of("Move", self.session.case, before, after))
-        return after
+        return Edit.of("Move", self.session.case, before, after)
+
+    def move(self, name, x):
+        edit = self.edit(name, x)
+        self.session.apply(edit)
+        return edit.swaps[0].after
 
     def settle(self):
         for _ in range(3):
@@ -109,6 +113,80 @@ def test_an_undo_finds_the_numbers_again_without_a_job(desk):
     assert desk.told == 1
 
 
+def test_what_was_foreseen_is_known_without_a_job_and_told_with_the_edit(desk):
+    edit = desk.edit("Duodenum", -30)
+    desk.numbers.foresee(edit)
+    desk.settle()
+    assert desk.told == 0
+    desk.session.apply(edit)
+    assert desk.jobs.idle
+    moved = desk.named("Duodenum")
+    assert desk.numbers.volume(moved) == pytest.approx(0.8 * 2.0 * 2.1)
+    assert desk.numbers.curve(moved, desk.dose).mean_gy == pytest.approx((-30 + 4 + 60) / 2, abs=0.05)
+    desk.settle()
+    assert desk.told == 1
+
+
+def test_what_was_foreseen_and_does_not_come_leaves_everything_as_it_is(desk):
+    duodenum = desk.named("Duodenum")
+    known = desk.numbers.curve(duodenum, desk.dose), desk.numbers.volume(duodenum)
+    desk.numbers.foresee(desk.edit("Duodenum", -30))
+    desk.settle()
+    moved = desk.move("Duodenum", -20)
+    assert desk.numbers.curve(moved, desk.dose) is None
+    desk.settle()
+    assert desk.numbers.curve(moved, desk.dose).mean_gy == pytest.approx((-20 + 4 + 60) / 2, abs=0.05)
+    desk.session.undo()
+    assert (desk.numbers.curve(duodenum, desk.dose), desk.numbers.volume(duodenum)) == known
+
+
+def test_an_edit_that_comes_while_it_is_foreseen_waits_for_what_is_under_way(desk, qtbot):
+    """Nothing is worked out twice, and it is told when it is there."""
+    go, begun, heard = threading.Event(), [], []
+
+    def slow(_):
+        begun.append(1)
+        return go.wait()
+
+    def wanting(case):
+        there = min(case.structures[0].planes[20].bounds) == -30
+        return [Want("slow", "slow", slow, heard.append, pytest.fail)] if there and not heard else []
+
+    desk.numbers.follow(wanting)
+    edit = desk.edit("Duodenum", -30)
+    desk.numbers.foresee(edit)
+    try:
+        qtbot.waitUntil(lambda: bool(begun), timeout=60_000)
+        assert desk.numbers.complete
+        desk.session.apply(edit)
+        assert not desk.numbers.complete
+    finally:
+        go.set()
+    desk.settle()
+    assert (begun, heard, desk.numbers.complete) == ([1], [True], True)
+    assert desk.told >= 1
+
+
+def test_a_hand_that_goes_on_gives_up_what_was_foreseen(desk, qtbot):
+    asked, begun, go = [], [], threading.Event()
+
+    def slow(progress):
+        begun.append(1)
+        go.wait()
+        asked.append(progress.cancelled())
+
+    desk.numbers.follow(lambda case: [Want("slow", "slow", slow, pytest.fail, pytest.fail)] if not asked else [])
+    desk.numbers.foresee(desk.edit("Duodenum", -30))
+    try:
+        qtbot.waitUntil(lambda: bool(begun), timeout=60_000)
+        desk.session.look(stroke=desk.named("Duodenum"))
+    finally:
+        go.set()
+    desk.settle()
+    assert asked == [True]
+    assert desk.told == 0
+
+
 def test_the_same_regions_in_another_object_are_known(desk):
     before = desk.named("Duodenum")
     again = replace(before, colour=(1, 2, 3), planes=dict(before.planes))
@@ -137,7 +215,9 @@ def test_a_dose_that_nothing_ties_is_refused(jobs):
 
 def test_what_takes_long_is_told_to_be_pending_and_the_rest_is_told(desk, qtbot):
     go, heard = threading.Event(), []
-    desk.numbers.follow(lambda: [] if heard else [Want("slow", "slow", lambda _: go.wait(), heard.append, pytest.fail)])
+    desk.numbers.follow(
+        lambda _: [] if heard else [Want("slow", "slow", lambda _: go.wait(), heard.append, pytest.fail)]
+    )
     moved = desk.move("Duodenum", -30)
     try:
         qtbot.waitUntil(lambda: desk.told >= 1 and desk.numbers.curve(moved, desk.dose) is not None, timeout=60_000)
@@ -155,7 +235,7 @@ def test_what_fails_holds_up_nobody(desk):
 
     failed, order = [], []
     tries = iter([True])
-    desk.numbers.follow(lambda: [Want("bad", "bad", bad, pytest.fail, failed.append)] if next(tries, False) else [])
+    desk.numbers.follow(lambda _: [Want("bad", "bad", bad, pytest.fail, failed.append)] if next(tries, False) else [])
     moved = desk.move("Duodenum", -30)
     desk.numbers.told.connect(lambda: order.append(len(failed)))
     desk.settle()
@@ -167,7 +247,7 @@ def test_what_fails_holds_up_nobody(desk):
 def test_what_comes_last_finds_all_else_done(desk):
     seen = []
 
-    def late():
+    def late(_):
         moved = desk.named("Duodenum")
         curves, dose = desk.numbers.curves, desk.dose
         if seen:
@@ -188,7 +268,7 @@ def test_what_is_under_way_is_not_begun_anew(desk, qtbot):
         begun.append(1)
         return go.wait()
 
-    desk.numbers.follow(lambda: [] if heard else [Want("slow", "slow", slow, heard.append, pytest.fail)])
+    desk.numbers.follow(lambda _: [] if heard else [Want("slow", "slow", slow, heard.append, pytest.fail)])
     desk.numbers.ask()
     try:
         qtbot.waitUntil(lambda: bool(begun), timeout=60_000)

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import shapely
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from reviewer.case import Structure
 from reviewer.edit.refusal import refusal
 from reviewer.edit.tools.setting import Setting, settings_of
-from reviewer.edit.tools.tool import Draft, Guide, Pane, Pen, Stroke, Target, Tool, drafted, edit_of
+from reviewer.edit.tools.tool import Draft, Guide, Pane, Pen, Stroke, Target, Tool, drafted, edit_if_lifted, edit_of
 from reviewer.errors import CancelledError, ReviewerError
 from reviewer.scene import default_window
 from reviewer.session import Session
@@ -32,6 +32,9 @@ STROKE = "stroke"
 
 RANGE = {"low", "high"}
 """Settings of a tool that goes by a range of values."""
+
+REST_MS = 30
+"""A hand that has not moved for so long rests: mostly it is about to end the stroke."""
 
 ABOUT_MM = 5.0
 """So far about the crosshair the values are looked at that a range begins with, where nothing is drawn yet."""
@@ -146,10 +149,12 @@ class Drawing(QObject):
     """One tool, one stroke. tell: shows a passing sentence; warn: shows one that must be read.
 
     changed: another tool or other settings. moved: the stroke or its guides look different. turns: of the views that the hand is not in.
+    resting: the hand rests in a stroke; emits the edit that this would become if it ended here.
     """
 
     changed = Signal()
     moved = Signal()
+    resting = Signal(object)
 
     def __init__(
         self,
@@ -171,6 +176,10 @@ class Drawing(QObject):
         self.operating: Proposal | None = None
         self._working = False
         self._easels: tuple[Easel, ...] = ()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._rests)
         self._drop()
         follow(self, session, self._heard)
 
@@ -384,6 +393,14 @@ class Drawing(QObject):
             self._pen = pen
             self._stroke.drag(pen)
             self._show()
+            self._rest.start()
+
+    def _rests(self) -> None:
+        if self._held and self._stroke is not None and not self._stroke.slow:
+            with suppress(ReviewerError):  # it is told when the stroke ends
+                edit = edit_if_lifted(self._stroke, self._session.case)
+                if edit is not None:
+                    self.resting.emit(edit)
 
     def release(self, pen: Pen) -> None:
         if self._held and self._stroke is not None:

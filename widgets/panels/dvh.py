@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import Dose, Structure
+from reviewer.case import Case, Dose, Structure
 from reviewer.session import Session
 
 from ..binding import Changes, follow
@@ -121,17 +121,16 @@ class DvhPanel(QWidget):
         """None until it has been loaded."""
         return self._plot
 
-    def _structures(self) -> list[Structure]:
+    def _structures(self, case: Case) -> list[Structure]:
         view = self._session.view
-        group = self._session.case.structure_set(view.structure_set)
+        group = case.structure_set(view.structure_set)
         return [s for s in (group.structures if group else ()) if not s.empty and s.id not in view.hidden]
 
-    def _pairs(self) -> Iterator[tuple[int, Structure, Dose]]:
+    def _pairs(self, case: Case) -> Iterator[tuple[int, Structure, Dose]]:
         """What curves are shown of: the structures in the dose that is shown (0), and those of the same names in each dose beside it, on its
         own structures. Where nothing ties structure and dose there is none.
         """
-        view, case = self._session.view, self._session.case
-        shown = self._structures()
+        view, shown = self._session.view, self._structures(case)
         names = {s.name for s in shown}
         beside = [c for c in view.columns if c.dose != view.dose]
         places = [(case.dose(view.dose), shown)]
@@ -144,9 +143,9 @@ class DvhPanel(QWidget):
                 if dose is not None and self._numbers.tied(structure, dose):
                     yield number, structure, dose
 
-    def _wanted(self) -> Iterator[Want]:
+    def _wanted(self, case: Case) -> Iterator[Want]:
         if self.isVisible():
-            yield from self._numbers.dvhs((structure, dose) for _, structure, dose in self._pairs())
+            yield from self._numbers.dvhs((structure, dose) for _, structure, dose in self._pairs(case))
 
     # -- showing --------------------------------------------------------------------------------------------------------
 
@@ -162,7 +161,7 @@ class DvhPanel(QWidget):
 
     def _refresh(self, changes: Changes) -> None:
         if changes.edited:
-            self._table.rows.outdate({s.id: s for s in self._structures()})
+            self._table.rows.outdate({s.id: s for s in self._structures(self._session.case)})
         if changes.view("dose") and not changes.opened and self._session.view.other_dose is not None:
             self._dirty.start(0)  # plans take turns: the pictures first
         elif changes.view("structure_set", "dose", "hidden", "reference_gy", "columns"):
@@ -173,13 +172,13 @@ class DvhPanel(QWidget):
 
     def _show(self) -> None:
         case, view, numbers = self._session.case, self._session.view, self._numbers
-        dose, pairs = case.dose(view.dose), list(self._pairs())
+        dose, pairs = case.dose(view.dose), list(self._pairs(case))
         rows = [Row(s, numbers.curve(s, d), numbers.failure(s, d)) for number, s, d in pairs if number == 0]
         self._empty.setText(
             "no dose"
             if dose is None
             else "the dose is not registered to these structures"
-            if self._structures()
+            if self._structures(case)
             else "no structures to show"
         )
         self._empty.setVisible(not rows)

@@ -120,10 +120,10 @@ class GoalsPanel(QWidget):
         self._show()
 
     def _refresh(self, changes: Changes) -> None:
-        if changes.edited or changes.view("columns", "sheet", "prescribed", "assigned", "dose", "structure_set"):
+        asked = changes.view("columns", "sheet", "prescribed", "assigned", "dose", "structure_set")
+        if changes.edited or asked:
             self.list.lines.outdate(self.work.holding())
-            self.work.ask()
-        elif changes.any(ApprovalChanged):
+        if asked or changes.any(ApprovalChanged):  # after an edit everybody is asked
             self.work.ask()
         if changes.view("dose", "bands") or changes.any(ApprovalChanged):
             self._show()

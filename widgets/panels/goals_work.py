@@ -202,8 +202,8 @@ class GoalWork(QObject):
             return None
         return Question(self._session.case, sheet, columns, view.prescribed, view.assigned)
 
-    def _wanted(self) -> Iterator[Want]:
-        if self.sheets is None or self.fresh or not self._seen:
+    def _wanted(self, case: Case) -> Iterator[Want]:
+        if self.sheets is None or self.fresh or not self._seen or case is not self._session.case:
             return
         question, self.failure = self._question(), ""
         if question is None:

@@ -23,8 +23,7 @@ class OperationsPanel(BesideTheHand):
         self._session, self._operating = session, operating
         self.list = QComboBox()
         self.list.setObjectName("operations.list")
-        self.list.setToolTip("What is done with the whole contour, or with that of the slice shown")
-        self.list.addItem("choose what to do …", None)
+        self.list.addItem("", None)
         for name, title in zip(NAMES, TITLES, strict=True):
             self.list.addItem(title, name)
         self.list.activated.connect(lambda row: operating.choose(self.list.itemData(row)))
@@ -71,7 +70,13 @@ class OperationsPanel(BesideTheHand):
         operation = operating.operation
         with QSignalBlocker(self.list):
             self.list.setCurrentIndex(max(0, self.list.findData(operating.name)))
-        self.list.setEnabled(self._drawing.active is not None)
+        there = self._drawing.active is not None
+        self.list.setEnabled(there)
+        self.list.setItemText(0, "choose what to do …" if there else "no structure is active")
+        self.list.setToolTip(
+            "What is done with the whole contour, or with that of the slice shown"
+            + ("" if there else ": click a structure in the list first")
+        )
         self.form.show_settings(operation)
         self.other.setVisible(operating.name == "Crop")
         if operating.name == "Crop":

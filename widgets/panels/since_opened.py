@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from reviewer.case import Structure
+from reviewer.case import Case, Structure
 from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region
 from reviewer.session import Session
@@ -68,9 +68,8 @@ class SinceOpened(QWidget):
             self._room = False
             self._show()
 
-    def _text(self) -> str | None:
-        """None while it is not known."""
-        now = self._drawing.active
+    def _text(self, now: Structure | None) -> str | None:
+        """What is said of the active structure; None while it is not known."""
         before = self._opened.get(now.id) if now is not None else None
         if now is None or self._session.view.mode != "contour" or (before is not None and before.same_shape(now)):
             return ""
@@ -80,9 +79,10 @@ class SinceOpened(QWidget):
             return "since opened: emptied"
         return self._known.get(*_key(before, now))
 
-    def _wanted(self) -> Iterator[Want]:
-        now = self._drawing.active
-        if now is None or self._text() is not None:
+    def _wanted(self, case: Case) -> Iterator[Want]:
+        active = self._drawing.active
+        now = case.structure(active.id) if active is not None else None
+        if now is None or self._text(now) is not None:
             return
         before = self._opened[now.id]
 
@@ -104,7 +104,7 @@ class SinceOpened(QWidget):
         yield Want(("since opened", before, now), f"Comparing {now.name}", work, done, failed, long=True)
 
     def _show(self) -> None:
-        text = self._text()
+        text = self._text(self._drawing.active)
         text = "since opened: …" if text is None else text
         self._said.setText(text)
         self._room = self._room or bool(text)  # strokes and undo by turns do not move the whole column up and down

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -15,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import StructureSet
+from reviewer.case import Case, StructureSet
 from reviewer.edit import approved
 from reviewer.names import TYPES, standard
 from reviewer.session import Session
@@ -23,7 +25,7 @@ from reviewer.session import Session
 from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
 from ..commands.managing import StructureManagement
-from ..numbers import Numbers
+from ..numbers import Numbers, Want
 from ..theme import RHYTHM, theme_changed
 from ..wording import approval, structure_set_title
 from .layers import ElidedCombo, tool_button
@@ -119,7 +121,7 @@ class StructuresPanel(QWidget):
         column.addWidget(self.table, 1)
         column.addWidget(self.empty)
 
-        numbers.follow(lambda: numbers.volumes(commands.shown_set()))
+        numbers.follow(self._wanted)
         numbers.told.connect(self._show_rows)
         follow(self, session, self._refresh)
         theme_changed.connect(self.model.repaint)
@@ -132,6 +134,10 @@ class StructuresPanel(QWidget):
         ]
 
     # -- keeping up -----------------------------------------------------------------------------------------------------
+
+    def _wanted(self, case: Case) -> Iterable[Want]:
+        group = case.structure_set(self._session.view.structure_set)
+        return self._numbers.volumes(group.structures if group else ())
 
     def _refresh(self, changes: Changes) -> None:
         if changes.edited:

@@ -75,10 +75,17 @@ class NudgeStroke(SweepStroke):
     @property
     def draft(self) -> Draft:
         raw = super().draft
-        if self._painting is None or self.target.plane is None:  # strips across the slices have corners by nature
+        return raw if self._painting is None else self._round(raw, self._covered)
+
+    def if_lifted(self) -> Draft:
+        raw = super().if_lifted()
+        return raw if self._painting is None else self._round(raw, self._ended(self._painting)[0])
+
+    def _round(self, raw: Draft, covered: dict[int, Region]) -> Draft:
+        if self.target.plane is None:  # strips across the slices have corners by nature
             return raw
         if raw is not self._raw:
-            areas = self._areas
+            areas = self._cut(covered)
             rounded = {k: None if region is None else self._rounded(k, region, areas[k]) for k, region in raw.items()}
             self._raw, self._smooth = raw, dict(changed(self.target.structure, rounded))
         return self._smooth

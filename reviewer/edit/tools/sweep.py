@@ -108,9 +108,12 @@ class Painting:
         for k, footprint in footprints.items():
             self._new.setdefault(k, []).append(footprint)
 
-    def finish(self, areas: dict[int, Region]) -> None:
-        """areas: all that was covered; what was added before is a part of it."""
-        self._draft, self._new = painted(self._structure, areas, erase=self._erase), {}
+    def finished(self, areas: dict[int, Region]) -> Draft:
+        """What it comes to in the end. areas: all that was covered; what was added before is a part of it."""
+        return painted(self._structure, areas, erase=self._erase)
+
+    def finish(self, draft: Draft) -> None:
+        self._draft, self._new = draft, {}
 
     @property
     def draft(self) -> Draft:
@@ -154,6 +157,7 @@ class SweepStroke(Stroke):
         self._covered: dict[int, Region] = {}
         self._moved: set[int] = set()
         self._last: Place | None = None
+        self._lifted: tuple[dict[int, Region], Draft, bool] | None = None
 
     def hover(self, pen: Pen) -> None:
         self._last = pen.at_mm
@@ -166,13 +170,23 @@ class SweepStroke(Stroke):
         if self._painting is None:
             return
         self.drag(pen)
-        self._covered = {k: self._straight(k, area) for k, area in self._covered.items()}
-        kept = {k: settled(area, self._ground.speck_mm2) for k, area in self._areas.items()}
-        areas = {k: area for k, area in kept.items() if area is not None}
-        self._painting.finish(areas)
+        self._covered, draft, anything = self._ended(self._painting)
+        self._painting.finish(draft)
         self.finished = True
-        if not areas:
+        if not anything:
             self.note = self._ground.why_nothing(pen.at_mm)
+
+    def if_lifted(self) -> Draft:
+        return self.draft if self._painting is None else self._ended(self._painting)[1]
+
+    def _ended(self, painting: Painting) -> tuple[dict[int, Region], Draft, bool]:
+        """If it ended here: what it covers, with straight outlines, its draft, and whether it covers anything that may change."""
+        if self._lifted is None:
+            covered = {k: self._straight(k, area) for k, area in self._covered.items()}
+            kept = {k: settled(area, self._ground.speck_mm2) for k, area in self._cut(covered).items()}
+            areas = {k: area for k, area in kept.items() if area is not None}
+            self._lifted = covered, painting.finished(areas), bool(areas)
+        return self._lifted
 
     @property
     def draft(self) -> Draft:
@@ -184,10 +198,9 @@ class SweepStroke(Stroke):
             return ()
         return (Guide("cursor", circle(self._last, self._radius), closed=True),)
 
-    @property
-    def _areas(self) -> dict[int, Region]:
-        """What was covered so far of where the stroke may change anything, plane -> region."""
-        return self._ground.allowed(self._covered) if self._ball else self._ground.footprints(self._covered[PANE])
+    def _cut(self, covered: dict[int, Region]) -> dict[int, Region]:
+        """What was covered of where the stroke may change anything, plane -> region."""
+        return self._ground.allowed(covered) if self._ball else self._ground.footprints(covered[PANE])
 
     def _begin(self, pen: Pen, *, erase: bool) -> None:
         self.erasing = erase
@@ -209,8 +222,9 @@ class SweepStroke(Stroke):
         for k, piece in pieces.items():
             before = self._covered.get(k)
             if before is None:
-                self._covered[k] = piece
+                self._covered[k], self._lifted = piece, None
             elif not shapely.covers(before, piece):
+                self._lifted = None
                 self._covered[k] = region_of(combined(united, before, piece)) or before
                 self._moved.add(k)
 

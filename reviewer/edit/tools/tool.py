@@ -354,6 +354,7 @@ class Stroke:
         """One sentence for the hand, where something did not work as it looked ("this place lies beyond the image"), else empty."""
         self.erasing = False
         """Whether the stroke takes area away, as the hand stands now (for the cursor)."""
+        self._drafted: tuple[Draft, Structure] | None = None
 
     def hover(self, pen: Pen) -> None: ...
 
@@ -377,6 +378,20 @@ class Stroke:
         """The planes that would differ, as they would be; valid, never empty regions, None where a plane would be emptied."""
         return MappingProxyType({})
 
+    def if_lifted(self) -> Draft:
+        """The draft that a release here would leave, as far as it is known before: should it come, its regions are the very same."""
+        return self.draft
+
+    def with_draft(self, draft: Draft) -> Structure:
+        """The structure with a draft, the same object as long as the draft is; the structure itself where that is empty."""
+        structure = self.target.structure
+        if not draft:
+            return structure
+        if self._drafted is None or self._drafted[0] is not draft:
+            planes = {k: region for k, region in {**structure.planes, **draft}.items() if region is not None}
+            self._drafted = draft, replace(structure, planes=planes)
+        return self._drafted[1]
+
     @property
     def guides(self) -> tuple[Guide, ...]:
         return ()
@@ -397,11 +412,7 @@ class Tool(Protocol):
 
 def drafted(stroke: Stroke) -> Structure:
     """The structure as the stroke would make it; the structure itself where nothing differs. Untouched planes keep their very regions."""
-    structure, draft = stroke.target.structure, stroke.draft
-    if not draft:
-        return structure
-    planes = {k: region for k, region in {**structure.planes, **draft}.items() if region is not None}
-    return replace(structure, planes=planes)
+    return stroke.with_draft(stroke.draft)
 
 
 def edit_of(stroke: Stroke, case: Case) -> Edit | None:
@@ -409,7 +420,16 @@ def edit_of(stroke: Stroke, case: Case) -> Edit | None:
 
     Raises InputError where the structure may not be edited, or has changed since the stroke began.
     """
-    before, after = stroke.target.structure, drafted(stroke)
+    return _edit(stroke, stroke.draft, case)
+
+
+def edit_if_lifted(stroke: Stroke, case: Case) -> Edit | None:
+    """The edit that a stroke under way would become if it ended here; then `edit_of` brings the same structure. Raises as that."""
+    return _edit(stroke, stroke.if_lifted(), case)
+
+
+def _edit(stroke: Stroke, draft: Draft, case: Case) -> Edit | None:
+    before, after = stroke.target.structure, stroke.with_draft(draft)
     if after is before:
         return None
     reason = refusal(case, before)
