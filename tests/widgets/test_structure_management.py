@@ -106,8 +106,10 @@ def test_a_standard_name_that_the_set_has_gets_a_number(window, qtbot):
     for _ in range(2):
         dialog = dialog_of(window, qtbot)
         qtbot.keyClicks(find(dialog, QLineEdit, "new_structure.name"), "duod")
+        offered = find(dialog, QListWidget, "new_structure.list").item(0).data(Qt.ItemDataRole.UserRole)
         qtbot.keyClick(find(dialog, QLineEdit, "new_structure.name"), Qt.Key.Key_Return)
         settle(window, qtbot)
+        assert window.session.case.structures[-1].colour == offered.colour, "the list shows the colour that it gets"
     assert names(window) == ["GTV", "Magen", "Duodenum", "Duodenum_2"]
     first, second = window.session.case.structures[-2:]
     assert first.colour != second.colour
@@ -228,6 +230,13 @@ def test_the_structure_under_the_cursor_is_picked(window, qtbot):
     assert axial.structure_under_cursor == "set#2"
 
 
-@pytest.mark.parametrize(("name", "note"), [("Duodenum", ""), ("Magen", "Magen is Stomach in TG-263")])
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("Duodenum", ""),
+        ("Magen", "Magen is Stomach in TG-263"),
+        ("Duodenum_2", "Duodenum_2 is one more Duodenum: other programs may not know the name"),
+    ],
+)
 def test_the_note_on_a_name(name, note):
     assert name_note(name) == note

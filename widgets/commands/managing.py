@@ -228,6 +228,9 @@ def name_note(name: str) -> str:
     meant = standard(name)
     if meant is not None:
         return "" if meant.name == name else f"{name} is {meant.name} in TG-263"
+    first, _, number = name.rpartition("_")
+    if number.isdecimal() and (of := standard(first)) is not None and of.name == first:
+        return f"{name} is one more {first}: other programs may not know the name"
     near = [s.name for s in suggestions(name, 2)]
     hint = f"is {' or '.join(near)} meant?" if near else "other programs may not know it"
     return f"{name} is no name of TG-263: {hint}"

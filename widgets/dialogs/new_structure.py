@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt
@@ -21,8 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reviewer.case import PALETTE, StructureSet
-from reviewer.edit.structures import free_name, free_number, name_refusal
+from reviewer.case import PALETTE, Colour, StructureSet
+from reviewer.edit.structures import free_name, name_refusal
 from reviewer.errors import ReviewerError
 from reviewer.names import TYPES, Standard, standard, standards, suggestions, templates
 from reviewer.session import Session
@@ -46,7 +47,7 @@ class NewStructureDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._session, self._add = session, add
         self._group = session.structure_set or StructureSet("", "", ())
-        self._own_colour = self._colour = PALETTE[free_number(self._group) % len(PALETTE)]
+        self._own_colour = self._colour = _unlike(s.colour for s in self._group.structures)
 
         self.template = QComboBox()
         self.template.setObjectName("new_structure.template")
@@ -136,7 +137,7 @@ class NewStructureDialog(QDialog):
         self.list.clear()
         found = suggestions(typed, 12) if typed else self.template.currentData()
         for each in found:
-            free = replace(each, name=free_name(each.name, taken))
+            free = replace(each, name=free_name(each.name, taken), colour=self._free_colour(each))
             text = each.name if free.name == each.name else f"{free.name}   ({each.name} is in the set)"
             if typed or free.name == each.name:
                 self._offer(free, text)
@@ -147,7 +148,8 @@ class NewStructureDialog(QDialog):
         if first is not None and begun and typed != first.name:
             self.list.setCurrentRow(0)
             self._look_like(first)
-            self._offer(Standard(typed, first.type, first.colour, "your own name"), f"{typed}   (as you typed it)")
+            own = Standard(typed, first.type, self._free_colour(first), "your own name")
+            self._offer(own, f"{typed}   (as you typed it)")
         self.list.blockSignals(False)
 
     def _offer(self, each: Standard, text: str) -> QListWidgetItem:
@@ -170,10 +172,13 @@ class NewStructureDialog(QDialog):
             self._look_like(chosen[0])
         self._show()
 
-    def _look_like(self, each: Standard) -> None:
-        # a second one beside the first, as of two duodenums, is to be told from it
+    def _free_colour(self, each: Standard) -> Colour:
+        """A second one beside the first, as of two duodenums, is to be told from it."""
         taken = any(s.colour == each.colour for s in self._group.structures)
-        self._colour = self._own_colour if taken else each.colour
+        return self._own_colour if taken else each.colour
+
+    def _look_like(self, each: Standard) -> None:
+        self._colour = self._free_colour(each)
         if each.type in TYPES:
             self.kind.setCurrentIndex(TYPES.index(each.type))
 
@@ -220,3 +225,9 @@ class NewStructureDialog(QDialog):
             self.note.setText(f"✗ {error}")
             return
         self.accept()
+
+
+def _unlike(colours: Iterable[Colour]) -> Colour:
+    """Of the palette the one that lies farthest from the colours in use, in RGB; the first where there are none."""
+    used = list(colours)
+    return max(PALETTE, key=lambda each: min((math.dist(each, other) for other in used), default=0.0))
