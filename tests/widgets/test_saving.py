@@ -78,6 +78,8 @@ def test_the_first_edit_begins_a_workspace_and_the_same_files_offer_it_again(win
     stroke(window, qtbot, 2)
     assert words(window).startswith("saved ")
     assert words(window).endswith(" · journal on")
+    (file,) = automatic_folder().glob("*.reviewer")
+    assert window.opening.recent()[0] == [str(file)], "what was edited is found again on the first page"
     stroke(window, qtbot, 3)
     window.session.undo()
     window.session.look(blend=0.25, hidden=frozenset({window.session.case.structures[1].id}))
@@ -113,7 +115,7 @@ def test_saved_as_it_moves_there_and_is_a_recent_case(window_on, qtbot, data, tm
     window = window_on(data)
     stroke(window, qtbot, 2)
     window.saving.save_as(tmp_path / "mine.reviewer")
-    assert window.opening.recent()[0] == [str(tmp_path / "mine.reviewer")]
+    assert window.opening.recent() == [[str(tmp_path / "mine.reviewer")], [str(data)]]
     assert list(automatic_folder().glob("*.reviewer")) == []
     stroke(window, qtbot, 3)
     window.actions_.trigger("file.save")

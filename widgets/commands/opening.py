@@ -85,7 +85,7 @@ class Opening(QObject):
         jobs.changed.connect(self._jobs_changed)
         self._arrived.connect(session.voxels_arrived)
         self._stopped.connect(self._reading_stopped)
-        saving.saved_as.connect(lambda path: self.keep_recent([path]))
+        saving.placed.connect(self._placed)
 
     def commands(self) -> Iterator[Command]:
         yield Command("file.demo", "Demo case", "File", lambda: self.open_paths([], demo=True), icon="body")
@@ -207,13 +207,18 @@ class Opening(QObject):
             return []
         return [list(map(str, paths)) for paths in stored if isinstance(paths, list) and paths]
 
-    def keep_recent(self, paths: Sequence[Path]) -> None:
+    def keep_recent(self, paths: Sequence[Path], instead: Path | None = None) -> None:
+        """The first of the list from now on. instead: of this file, which is not there any more."""
         if not self._remember:
             return
         entry = [str(p.resolve()) for p in paths]
-        rest = [p for p in self.recent() if p != entry]
+        gone = [str(instead.resolve())] if instead is not None else None
+        rest = [p for p in self.recent() if p not in (entry, gone)]
         QSettings().setValue("recent", json.dumps([entry, *rest][:RECENT_KEPT]))
         self.recent_changed.emit()
+
+    def _placed(self, path: Path, before: Path | None) -> None:
+        self.keep_recent([path], before if before is not None and not before.exists() else None)
 
     # -- keeping up -----------------------------------------------------------------------------------------------------
 

@@ -31,10 +31,11 @@ FILTER = "Workspaces of Reviewer (*.reviewer)"
 class Saving(QObject):
     """The workspace of the case in the window.
 
-    open_paths: of the window. remember: keep a journal at all; a picture for a report does not. saved_as: under a name of the user's own.
+    open_paths: of the window. remember: keep a journal at all; a picture for a report does not.
+    placed: the workspace has a file now, by its first edit or under a name of the user's own; and which it had before, or None.
     """
 
-    saved_as = Signal(Path)
+    placed = Signal(Path, object)
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Saving(QObject):
         self.workspace: Any = None
         self._opening: Any = None
         self._refusal = ""
+        self._place: Path | None = None
         self._checked = False
         self.offer = OfferStrip()
         self.state = QToolButton()
@@ -103,6 +105,7 @@ class Saving(QObject):
         self.workspace = opening.workspace or (self._new(opening) if self._remember else None)
         if self.workspace is not None:
             self.workspace.begin_session({"program": "Reviewer", "version": __version__})
+        self._place = self.workspace.keeping.path if self.workspace is not None else None
         self._session.open(case, opening.history, self.workspace)
         if opening.workspace is not None:
             asked = wishes(opening.workspace.settings.get("view"), case)
@@ -241,7 +244,7 @@ class Saving(QObject):
         else:
             self._say(f"Saved as {workspace.keeping.path}; every further edit goes there")
             self._refusal = ""
-            self.saved_as.emit(workspace.keeping.path)
+            self._tell_place()
         self._show()
 
     def _ask_save_as(self) -> None:
@@ -270,6 +273,7 @@ class Saving(QObject):
             if self.workspace is not None and self.workspace.edits:
                 self.offer.withdraw()
             self._tell_refusal()
+            self._tell_place()
             self._show()
             self._idle.start()
         if changes.opened or changes.any(JournalChanged, VoxelsArrived):
@@ -280,6 +284,13 @@ class Saving(QObject):
         if workspace is not None and workspace.keeping.path is not None and not workspace.keeping.refusal:
             workspace.set("view", document(self._session.view))
             workspace.checkpoint()
+
+    def _tell_place(self) -> None:
+        """Once for each file."""
+        place = self.workspace.keeping.path if self.workspace is not None else None
+        if place is not None and place != self._place:
+            self.placed.emit(place, self._place)
+        self._place = place
 
     def _tell_refusal(self, again: bool = False) -> None:
         """At once, and where it must be read; once for every reason."""
