@@ -315,6 +315,7 @@ def test_the_key_map_lists_every_key_and_gesture(shown, qtbot):
         if command.keys:
             assert " or ".join(keys_of(command)) in texts
     assert {g.hand for g in GESTURES} <= texts
+    assert dialog.width() <= shown.width()
 
 
 def test_the_documentation_lists_the_same_keys(window):

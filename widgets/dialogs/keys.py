@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from ..actions import GESTURES, Actions, key_text
@@ -18,21 +20,8 @@ class KeysDialog(QDialog):
         self.setWindowTitle("Keys and mouse")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sections = key_map(actions)
-        columns = [QVBoxLayout() for _ in range(3)]
-        heights = [0] * len(columns)
-        for title, rows in sections:
-            shorter = heights.index(min(heights))
-            columns[shorter].addLayout(_section(title, rows))
-            columns[shorter].addSpacing(RHYTHM)
-            heights[shorter] += len(rows) + 2
-        body = QWidget()
-        body.setProperty("role", "panel")
-        across = QHBoxLayout(body)
-        across.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
-        across.setSpacing(4 * RHYTHM)
-        for column in columns:
-            column.addStretch(1)
-            across.addLayout(column, 1)
+        room = parent.size() - QSize(4 * RHYTHM, 10 * RHYTHM) if parent is not None else QSize(1280, 680)
+        body = next(b for n in (3, 2, 1) if (b := _body(sections, n)).sizeHint().width() + 24 <= room.width() or n == 1)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setWidget(body)
@@ -40,7 +29,27 @@ class KeysDialog(QDialog):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(area)
         hint = body.sizeHint()
-        self.resize(hint.width() + 24, min(hint.height() + 8, 680))
+        self.resize(hint.width() + 24, min(hint.height() + 8, room.height()))
+
+
+def _body(sections: Sequence[tuple[str, list[tuple[str, str]]]], count: int) -> QWidget:
+    """The sections in so many columns, each where there is most room yet."""
+    columns = [QVBoxLayout() for _ in range(count)]
+    heights = [0] * count
+    for title, rows in sections:
+        shorter = heights.index(min(heights))
+        columns[shorter].addLayout(_section(title, rows))
+        columns[shorter].addSpacing(RHYTHM)
+        heights[shorter] += len(rows) + 2
+    body = QWidget()
+    body.setProperty("role", "panel")
+    across = QHBoxLayout(body)
+    across.setContentsMargins(2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM, 2 * RHYTHM)
+    across.setSpacing(4 * RHYTHM)
+    for column in columns:
+        column.addStretch(1)
+        across.addLayout(column, 1)
+    return body
 
 
 def key_map(actions: Actions) -> list[tuple[str, list[tuple[str, str]]]]:
