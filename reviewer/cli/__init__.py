@@ -88,7 +88,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no × gets \xd7, not an error
     parsed = _parser(name).parse_args(arguments)
     if not parsed.command:
-        return _fail("no command; `reviewer --help` lists them")
+        return _fail("no command: `reviewer open` opens the window, `reviewer --help` lists all")
     return int(command(parsed.command).run(parsed))
 
 
