@@ -10,11 +10,18 @@ from pathlib import Path
 from reviewer.errors import InputError
 
 
+def path(text: str) -> Path:
+    """The path of an argument; an empty one, as an unset variable of a script leaves it, is not the folder where one happens to be."""
+    if not text:
+        raise argparse.ArgumentTypeError("a path is empty")
+    return Path(text)
+
+
 def add_path_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=path,
         metavar="PATH",
         help="DICOM files, NIfTI or MetaImage volumes, folders (searched recursively), or a workspace (.reviewer)",
     )
@@ -31,7 +38,7 @@ def given_paths(arguments: argparse.Namespace) -> list[Path]:
 def existing(paths: Iterable[Path]) -> list[Path]:
     """The same paths; InputError for the first that does not exist."""
     paths = list(paths)
-    for path in paths:
-        if not os.path.exists(path):
-            raise InputError("no such file or folder", where=str(path))
+    for each in paths:
+        if not os.path.exists(each):
+            raise InputError("no such file or folder", where=str(each))
     return paths

@@ -75,6 +75,14 @@ def test_either_path_or_demo(arguments, capsys):
     assert "give either PATH or --demo" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["info", ""], ["open", ""], ["compare", ".", "--with", ""]], ids=lambda a: a[0])
+def test_an_empty_path_is_not_the_folder_where_one_is(arguments, written, monkeypatch, capsys):
+    """As an unset variable of a script leaves it."""
+    monkeypatch.chdir(written)
+    assert main(arguments) == 2
+    assert "a path is empty" in capsys.readouterr().err
+
+
 def test_a_written_case_is_described(written, box_cc):
     """The whole way, in a process of its own: files, reader, JSON on standard output and nothing on standard error."""
     done = subprocess.run(

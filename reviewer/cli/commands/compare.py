@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from reviewer.case import Case, Structure
 from reviewer.cli.inputs import load_case
 from reviewer.cli.output import number, print_json, print_table, say
-from reviewer.cli.paths import existing
+from reviewer.cli.paths import existing, path
 from reviewer.comparison import PATH_TOLERANCE_MM, TOLERANCES_MM, Comparison, compare, matched, same_name
 from reviewer.errors import InputError, NotRegisteredError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", type=Path, metavar="A", help="the reference: files or folders")
+    parser.add_argument("paths", nargs="+", type=path, metavar="A", help="the reference: files or folders")
     parser.add_argument(
-        "--with", dest="others", nargs="+", type=Path, metavar="B", required=True, help="what is compared with it"
+        "--with", dest="others", nargs="+", type=path, metavar="B", required=True, help="what is compared with it"
     )
     parser.add_argument(
         "-s", "--structure", action="append", metavar="ROI", help="name, upper or lower case; repeatable (default: all)"

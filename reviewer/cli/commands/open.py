@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from reviewer.cli.paths import existing
+from reviewer.cli.paths import existing, path
 from reviewer.cli.window import load_window, no_screen
 from reviewer.errors import InputError
 
@@ -14,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=path,
         metavar="PATH",
         help="files or folders (searched recursively), or a workspace (.reviewer); none: an empty window",
     )
