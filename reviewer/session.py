@@ -45,11 +45,11 @@ class Journal(Protocol):
     A disk that cannot be written is no error here: the journal keeps what it could not write, and says so when it is asked.
     """
 
-    def applied(self, edit: Edit, case: Case, followed: Sequence[Swap]) -> None:
-        """`edit` is done to `case`; `followed` is what formulas make of it."""
+    def applied(self, edit: Edit, case: Case, swaps: Sequence[Swap]) -> None:
+        """`edit` is done to `case`; `swaps` is all that changes: the edit itself and what formulas make of it."""
 
-    def moved(self, position: int, label: str, followed: Sequence[Swap]) -> None:
-        """The history goes to a position; label: for whoever reads the journal."""
+    def moved(self, position: int, label: str, swaps: Sequence[Swap]) -> None:
+        """The history goes to a position; swaps: as in `applied`; label: for whoever reads the journal."""
 
     def note(self, kind: str, label: str, body: object) -> object:
         """Something else happened that belongs into the audit trail: a signature."""
@@ -177,7 +177,7 @@ class Session:
         if refused:
             raise InputError(refused, where=edit.label)
         edit = edit.placed_in(self._case)
-        changed = self._replace((edit,), lambda journal, case, followed: journal.applied(edit, case, followed))
+        changed = self._replace((edit,), lambda journal, case, swaps: journal.applied(edit, case, swaps))
         self._history.record(edit)
         self._announce(changed)
 
@@ -232,7 +232,7 @@ class Session:
             back = position < self._history.position
             one = f"Undo {self._history.undo_label}" if back else f"Redo {self._history.redo_label}"
             label = one if len(steps) == 1 else f"Go to edit {position} in the history"
-            changed = self._replace(steps, lambda journal, case, followed: journal.moved(position, label, followed))
+            changed = self._replace(steps, lambda journal, case, swaps: journal.moved(position, label, swaps))
             self._history.move_to(position)
             self._announce(changed)
 
@@ -336,9 +336,9 @@ class Session:
 
         Raises where that cannot be done, and changes nothing.
         """
-        case, swaps, followed = _carried_out(self._case, edits, self._formulas)
+        case, swaps = _carried_out(self._case, edits, self._formulas)
         if self._journal is not None:
-            take_down(self._journal, self._case, followed)
+            take_down(self._journal, self._case, swaps)
         self._case, self._scene = case, None
         touched = frozenset(swap.structure_id for swap in swaps)
         return StructuresChanged(touched, frozenset(k for swap in swaps for k in swap.planes))
@@ -352,15 +352,13 @@ class Session:
             self.look(structure_set=next((group.id for group in self._case.structure_sets), None), active=None)
 
 
-def _carried_out(
-    case: Case, edits: tuple[Edit, ...], formulas: Formulas | None
-) -> tuple[Case, tuple[Swap, ...], tuple[Swap, ...]]:
-    """The case after edits, one after the other; all that changes in it; and which of that formulas made of it."""
+def _carried_out(case: Case, edits: tuple[Edit, ...], formulas: Formulas | None) -> tuple[Case, tuple[Swap, ...]]:
+    """The case after edits, one after the other, and all that changes in it, last what formulas make of it."""
     for edit in edits:
         case = edit.applied_to(case)
     swaps = merged(swap for edit in edits for swap in edit.swaps)
     followed = formulas.follow(case, swaps) if formulas is not None else ()
-    return swapped(case, followed), (*swaps, *followed), followed
+    return swapped(case, followed), (*swaps, *followed)
 
 
 def with_dose_as_image(case: Case) -> Case:

@@ -32,7 +32,8 @@ def fingerprint(structure: Structure) -> Fingerprint:
 
 
 def fingerprints(swaps: Iterable[Swap]) -> dict[str, list[float]]:
-    """Of all that followed a formula in these swaps, by the structure's id."""
+    """Of all that follows a formula after these swaps, by the structure's id; also of what was only made, renamed or comes back, since
+    an id or a place in the history may have been another's before."""
     return {s.after.id: list(fingerprint(s.after)) for s in swaps if s.after is not None and s.after.live}
 
 

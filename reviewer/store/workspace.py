@@ -236,16 +236,16 @@ class Workspace:
 
     # -- the journal ----------------------------------------------------------------------------------------------------
 
-    def applied(self, edit: Edit, case: Case, followed: Sequence[Swap]) -> None:
-        """An edit is done to `case`, and these structures follow it by their formulas. Raises ValueError for what JSON cannot say."""
+    def applied(self, edit: Edit, case: Case, swaps: Sequence[Swap]) -> None:
+        """An edit is done to `case`; swaps: all that changes, formulas' structures last. Raises ValueError for what JSON cannot say."""
         body, shapes = encoded(edit, case, self._known, self._named)
         self._known |= keys_of(edit)
-        prints = {self._named(i): found for i, found in fingerprints(followed).items()}
+        prints = {self._named(i): found for i, found in fingerprints(swaps).items()}
         self.note("edit", edit.label, {**body, "followed": prints} if prints else body, shapes)
 
-    def moved(self, position: int, label: str, followed: Sequence[Swap]) -> None:
-        """The history went to a position: undo, redo, or a jump."""
-        prints = {self._named(i): found for i, found in fingerprints(followed).items()}
+    def moved(self, position: int, label: str, swaps: Sequence[Swap]) -> None:
+        """The history went to a position: undo, redo, or a jump. swaps: as in `applied`."""
+        prints = {self._named(i): found for i, found in fingerprints(swaps).items()}
         self.note("go", label, {"position": position, **({"followed": prints} if prints else {})})
 
     def begin_session(self, about: object) -> None:

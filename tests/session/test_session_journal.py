@@ -13,13 +13,13 @@ class Notes:
     def __init__(self, refuse: bool = False):
         self.calls, self.refuse = [], refuse
 
-    def applied(self, edit, case, followed):
+    def applied(self, edit, case, swaps):
         if self.refuse:
             raise ValueError("nonsense")
-        self.calls.append(("applied", edit.label, case, tuple(followed)))
+        self.calls.append(("applied", edit.label, case, [(s.before, s.after) for s in swaps]))
 
-    def moved(self, position, label, followed):
-        self.calls.append(("moved", position, label, tuple(followed)))
+    def moved(self, position, label, swaps):
+        self.calls.append(("moved", position, label, [(s.before, s.after) for s in swaps]))
 
     def stroke_begun(self, label):
         self.calls.append(("begun", label))
@@ -33,8 +33,9 @@ def test_edits_undo_redo_and_jumps_are_taken_down_before_they_are_announced():
     session.keep(notes)
     session.changed.connect(lambda change: heard.append((type(change), len(notes.calls))), check_nargs=False)
     before = session.case
-    session.apply(stroke(session.case, 1))
-    assert notes.calls == [("applied", "Brush Stomach (1)", before, ())]
+    edit = stroke(before, 1)
+    session.apply(edit)
+    assert notes.calls == [("applied", "Brush Stomach (1)", before, [(s.before, s.after) for s in edit.swaps])]
     assert (StructuresChanged, 1) in heard
     assert (JournalChanged, 1) in heard
     session.apply(stroke(session.case, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -186,6 +187,47 @@ def test_what_follows_a_formula_is_evaluated_again_and_compared(tmp_path):
     assert fresh.planes.keys() == ptv.planes.keys()
     for k, region in ptv.planes.items():
         assert region.symmetric_difference(fresh.planes[k]).area < 1e-6 * region.area
+    workspace.close()
+
+
+def test_what_another_structure_or_another_formula_made_is_no_surprise(tmp_path):
+    """A number that is free again goes to the next structure; a formula is changed after strokes, and changed back."""
+    path = tmp_path / "x.reviewer"
+    session, workspace = kept(path)
+    session.follow(Derivations())
+
+    def make(name: str, text: str) -> Structure:
+        derived = derive(session.case, session.case.structure_sets[0], name, text, "PTV").structure
+        session.apply(Edit("Derive", (Swap("set", None, derived),)))
+        return session.case.structures[-1]
+
+    def nothing_to_say() -> None:
+        with closing(Workspace.open(path, hold=False)) as opened:
+            found = opened.replay(drawn_case())
+        again = evaluated(found.case)
+        same_shapes(again, session.case)
+        for s in found.case.structures:
+            if s.live:
+                assert difference(fingerprint(again.structure(s.id)), found.followed.get(s.id, fingerprint(s))) == ""
+
+    wide = make("Wide", "Stomach + 9 mm")
+    session.apply(stroke(session.case, 4))
+    session.undo()
+    session.undo()
+    narrow = make("Narrow", "Stomach + 2 mm")
+    assert narrow.id == wide.id
+    nothing_to_say()
+    session.apply(stroke(session.case, 5))
+    before = session.case.structures[-1]
+    changed = replace(before, formula="Stomach + 5 mm")
+    there = swapped(session.case, [Swap("set", before, changed)])
+    other = Derivations().follow(there, [Swap("set", before, changed)])[-1].after
+    session.apply(Edit.of("Change the formula", session.case, before, other))
+    nothing_to_say()
+    session.apply(stroke(session.case, 6))
+    for position in (2, 1, 3, 0, 1, 4):
+        session.go_to(position)
+        nothing_to_say()
     workspace.close()
 
 
