@@ -61,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 warnings.simplefilter("ignore")  # what matters about a file is in the case's problems
             logging.getLogger("pydicom").setLevel(logging.CRITICAL)
             status = _run(name, arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as in a process that was started with it closed
+            sys.stdout.flush()
         return status
     except SystemExit as stop:  # argparse has answered: --help, --version, or wrong usage
         return int(stop.code or 0)

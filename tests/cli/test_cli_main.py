@@ -126,6 +126,13 @@ def test_a_closed_pipe_is_quiet():
     assert process.wait(timeout=60) == 141
 
 
+def test_without_standard_output_the_status_is_still_the_answer(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["sheets"]) == 0
+    assert main(["sheets", "--check", "gone.yaml"]) == 2
+    assert "unexpectedly" not in capsys.readouterr().err
+
+
 def test_help_imports_nothing_heavy():
     """The reason why `reviewer --help` answers at once."""
     code = "import sys; from reviewer.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
