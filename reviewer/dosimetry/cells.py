@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import Dose
 from reviewer.dosimetry.cubes import in_cubes
-from reviewer.dosimetry.levels import LEVELS
+from reviewer.dosimetry.levels import LEVELS, taken
 from reviewer.dosimetry.moments import FIELDS, stride_for
 from reviewer.dosimetry.voxels import in_voxels
 from reviewer.geometry.coverage import affine
@@ -52,8 +52,7 @@ class Share:
     @classmethod
     def of(cls, slopes: Floats, unit: float, sums: tuple[float, float, float, float]) -> Share:
         """slopes: (LEVELS + 1,), left empty. unit: mm3 in what the volumes of `sums` count in."""
-        filled = np.flatnonzero(slopes)
-        first, stop = (int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 0)
+        first, stop = taken(slopes)
         kept = slopes[first:stop].copy()
         slopes[first:stop] = 0.0
         known, weighted, minimum, maximum = sums

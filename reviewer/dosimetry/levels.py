@@ -35,26 +35,36 @@ def add(slopes, level, spread, volume):  # type: ignore[no-untyped-def]
 def add_row(slopes, rows, count, lowest, per_level, volume):  # type: ignore[no-untyped-def]
     """Adds `volume` for each of `count` doses, as in `add`; returns the sum of the doses.
 
-    rows: single precision, in row 0 the doses and in row 1 their spreads; rows 2 and 3 are written over.
+    rows: single precision, in row 0 the doses and in row 1 their spreads; rows 2 to 4 are written over.
     """
-    lows, highs = rows[2, :count], rows[3, :count]
-    _stretches(lows, highs, rows[0, :count], rows[1, :count], np.float32(lowest), np.float32(per_level))
-    total = 0.0
+    lows, highs, heights = rows[2, :count], rows[3, :count], rows[4, :count]
+    total = _stretches(
+        lows,
+        highs,
+        heights,
+        rows[0, :count],
+        rows[1, :count],
+        np.float32(lowest),
+        np.float32(per_level),
+        np.float32(volume),
+    )
     for n in range(count):
-        low, high = np.float64(lows[n]), np.float64(highs[n])
-        _even(slopes, low, high, volume / (high - low))
-        total += rows[0, n]
+        _even(slopes, np.float64(lows[n]), np.float64(highs[n]), np.float64(heights[n]))
     return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _stretches(lows, highs, doses, spreads, lowest, per_level):  # type: ignore[no-untyped-def]
-    """Where among the levels, counted from half a level below the first, each dose begins and ends."""
+def _stretches(lows, highs, heights, doses, spreads, lowest, per_level, volume):  # type: ignore[no-untyped-def]
+    """Where among the levels, counted from half a level below the first, each dose begins and ends, and its volume per level."""
     half, none, last = np.float32(0.5), np.float32(0.0), np.float32(LEVELS - 1)
+    total = 0.0
     for n in range(len(lows)):
         level = min(max((doses[n] - lowest) * per_level, none), last)
         spread = max(min(spreads[n] * per_level, level, last - level), half)
         lows[n], highs[n] = level - spread + half, level + spread + half
+        heights[n] = volume / (spread + spread)
+        total += doses[n]
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -68,3 +78,14 @@ def _even(slopes, low, high, height):  # type: ignore[no-untyped-def]
     part, cell = height * (high - m), np.uint64(m)
     slopes[cell] -= height - part
     slopes[cell + np.uint64(1)] -= part
+
+
+@njit(cache=True, nogil=True)
+def taken(slopes):  # type: ignore[no-untyped-def]
+    """First of the increments that are not 0, and the first behind the last of them."""
+    first, stop = 0, len(slopes)
+    while first < stop and slopes[first] == 0.0:
+        first += 1
+    while stop > first and slopes[stop - 1] == 0.0:
+        stop -= 1
+    return first, stop

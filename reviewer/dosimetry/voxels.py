@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201 -- numba infers the arguments of compiled functions; mypy watches over the rest
+# ruff: noqa: ANN001, ANN201, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
 """The share of a DVH that lies in some planes of dose voxels parallel to those of the structure; compiled."""
 
 from __future__ import annotations
@@ -6,7 +6,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from reviewer.dosimetry.interpolation import bounds, interpolate, rows_for, spread_of, weigh, whole_row
+from reviewer.dosimetry.interpolation import (
+    BATCH,
+    DOSE,
+    SPREAD,
+    cells_for,
+    doses_of_cells,
+    rows_for,
+    weigh,
+    whole_row,
+    widen,
+)
 from reviewer.dosimetry.levels import add, add_row
 from reviewer.dosimetry.moments import OF_ROW, add_moments, next_touched, of_cell, of_row, pass_by, shape_of
 
@@ -29,12 +39,16 @@ def in_voxels(  # type: ignore[no-untyped-def]
     """
     rows, columns, stride = shape
     px, py, pz = parts
-    dz = len(positions)
+    dz, dx = len(positions), gray.shape[2]
     per_level, wide = 1.0 / width, np.sqrt(3.0) if everywhere else 0.0
-    room = rows_for(gray.shape[2])
+    room, cells_room = rows_for(dx), cells_for()
+    numbers, _, voxels = cells_room
+    count = 0
+    # Of what each column of voxels receives where whole rows count as one.
+    lows, highs = np.full(dx, np.float32(np.inf)), np.full(dx, np.float32(-np.inf))
+    no_spread = np.zeros(dx, dtype=np.float32)
     running, words = np.zeros(OF_ROW), touched.view(np.uint64)
-    known = weighted = 0.0
-    minimum, maximum = np.inf, -np.inf
+    totals = np.array([0.0, 0.0, np.inf, -np.inf])
     for z in range(len(slabs) - 1):
         k, low, thickness = first[0] + z, slabs[z], slabs[z + 1] - slabs[z]
         deep = thickness / pz
@@ -49,6 +63,7 @@ def in_voxels(  # type: ignore[no-untyped-def]
             ):  # fmt: skip
                 continue
             w = bottom + deep / 2 - positions[k]
+            place = (k, w, wide, 1 / px, 1 / py, deep, below, above)
             for row in range(rows):
                 end = row * stride + columns
                 n = next_touched(touched, words, row * stride, end)
@@ -66,45 +81,58 @@ def in_voxels(  # type: ignore[no-untyped-def]
                     if integrals[0] < ROUNDING:
                         n = n + 1 if crossed else next_touched(touched, words, n, end)
                         continue
-                    body, part = shape_of(integrals), min(integrals[0], 1.0)
-                    along_w = weigh(w + body[2] * deep, wide * np.sqrt(body[5]) * deep, below, above)
-                    along_v = weigh(v + body[1] / py, wide * np.sqrt(body[4]) / py, 1.0, 1.0)
-                    i, centred = first[2] + x // px, v == 0.0 and c == pz // 2 and part > 1.0 - ROUNDING
-                    if not crossed and everywhere and x % px == 0:
+                    part = min(integrals[0], 1.0)
+                    across = x if px == 1 else x // px  # to divide takes long
+                    rest, i = x - across * px, first[2] + across
+                    centred = v == 0.0 and c == pz // 2 and part > 1.0 - ROUNDING
+                    if not crossed and everywhere and rest == 0:
                         # The parts of a voxel that lie side by side and are occupied alike count as one.
-                        count = (next_touched(touched, words, n, end) - n) // px
-                        if count > 0:
-                            least, most, lower, upper = whole_row(
-                                room, gray, k, j, i, i + count, along_w, along_v,
+                        wholes = (next_touched(touched, words, n, end) - n) // px
+                        if wholes > 0:
+                            body = shape_of(integrals)
+                            whole_row(
+                                room, gray, k, j, i, i + wholes,
+                                weigh(w + body[2] * deep, wide * np.sqrt(body[5]) * deep, below, above),
+                                weigh(v + body[1] / py, wide * np.sqrt(body[4]) / py, 1.0, 1.0),
                                 body[4] / (py * py), body[5] * deep * deep, body[8] * deep / py,
                             )  # fmt: skip
                             if centred:
-                                minimum, maximum = min(minimum, least), max(maximum, most)
+                                widen(lows[i : i + wholes], highs[i : i + wholes], gray[k, j, i:], no_spread)
                             if not centred or pz > 1:
-                                minimum, maximum = min(minimum, lower), max(maximum, upper)
+                                widen(lows[i : i + wholes], highs[i : i + wholes], room[0], room[1])
                             volume = part * size * px
-                            known += volume * count
-                            weighted += volume * add_row(slopes, room, count, lowest, per_level, volume)
-                            n += count * px
+                            totals[0] += volume * wholes
+                            totals[1] += volume * add_row(slopes, room, wholes, lowest, per_level, volume)
+                            n += wholes * px
                             continue
                     n += 1
-                    u = (x % px + 0.5) / px - 0.5
-                    along_u = weigh(u + body[0] / px, wide * np.sqrt(body[3]) / px, 1.0, 1.0)
-                    dose, slope_u, slope_v, slope_w = interpolate(gray, k, j, i, along_w, along_v, along_u)
-                    if not np.isfinite(dose):
-                        continue
-                    volume = part * size
-                    known += volume
-                    weighted += volume * dose
-                    if u == 0.0 and centred:
-                        centre = np.float64(gray[k, j, i])
-                        minimum, maximum = min(minimum, centre), max(maximum, centre)
-                    spread = spread_of(body, slope_u / px, slope_v / py, slope_w * deep)
-                    if everywhere:
-                        floor, top = bounds(gray, k, j, i)
-                        spread = max(min(spread, top - dose, dose - floor), 0.0)
-                    elif not np.isfinite(spread):
-                        spread = 0.0
-                    minimum, maximum = min(minimum, dose - spread), max(maximum, dose + spread)
-                    add(slopes, (dose - lowest) * per_level, spread * per_level, volume)
-    return known, weighted, minimum, maximum
+                    if centred and rest == px // 2 and np.isfinite(gray[k, j, i]):
+                        totals[2], totals[3] = min(totals[2], gray[k, j, i]), max(totals[3], gray[k, j, i])
+                    for m in range(len(integrals)):
+                        numbers[m, count] = integrals[m]
+                    numbers[10, count], numbers[11, count] = (rest + 0.5) / px - 0.5, v
+                    voxels[0, count], voxels[1, count] = j, i
+                    count += 1
+                    if count == BATCH:
+                        _add_cells(totals, slopes, lowest, per_level, size, cells_room, count, gray, place, everywhere)
+                        count = 0
+            _add_cells(totals, slopes, lowest, per_level, size, cells_room, count, gray, place, everywhere)
+            count = 0
+    return totals[0], totals[1], min(totals[2], lows.min()), max(totals[3], highs.max())
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_cells(totals, slopes, lowest, per_level, size, room, count, gray, place, everywhere):  # type: ignore[no-untyped-def]
+    """Adds `count` cells to `slopes`, and to the known volume, the sum of dose times volume, the lowest and the highest dose in `totals`."""
+    doses_of_cells(room, count, gray, place, everywhere)
+    cells = room[0]
+    for n in range(count):
+        dose, spread, volume = cells[DOSE, n], cells[SPREAD, n], min(cells[0, n], 1.0) * size
+        if not np.isfinite(dose):
+            continue
+        if not np.isfinite(spread):
+            spread = 0.0
+        totals[0] += volume
+        totals[1] += volume * dose
+        totals[2], totals[3] = min(totals[2], dose - spread), max(totals[3], dose + spread)
+        add(slopes, (dose - lowest) * per_level, spread * per_level, volume)

@@ -63,9 +63,10 @@ def _cross(pieces, cells, count, x0, y0, x1, y1, ny, nx, stride):  # type: ignor
         return _put(pieces, cells, count, row, column, stride, x0, y0, x1, y1)
     dx, dy = x1 - x0, y1 - y0
     # Shares of the edge at which it meets the next column and the next row, and by which they are apart.
-    at_column = (column + (1 if columns > 0 else 0) - x0) / dx if columns != 0 else np.inf
-    at_row = (row + (1 if rows > 0 else 0) - y0) / dy if rows != 0 else np.inf
-    per_column, per_row = abs(1.0 / dx), abs(1.0 / dy)
+    per_x, per_y = 1.0 / dx, 1.0 / dy
+    at_column = (column + (1 if columns > 0 else 0) - x0) * per_x if columns != 0 else np.inf
+    at_row = (row + (1 if rows > 0 else 0) - y0) * per_y if rows != 0 else np.inf
+    per_column, per_row = abs(per_x), abs(per_y)
     x, y = x0, y0
     for _ in range(abs(columns) + abs(rows)):
         sideways = at_column < at_row

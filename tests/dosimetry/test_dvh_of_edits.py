@@ -14,7 +14,9 @@ from reviewer.case import Dose
 from reviewer.dosimetry.cache import DvhCache
 from reviewer.dosimetry.cells import Cubes, Voxels
 from reviewer.dosimetry.dvh import dvh
-from reviewer.dosimetry.interpolation import bounds, interpolate, rows_for, spread_of, weigh, whole_row
+from reviewer.dosimetry.interpolation import DOSE as OF_DOSE
+from reviewer.dosimetry.interpolation import SPREAD as OF_SPREAD
+from reviewer.dosimetry.interpolation import cells_for, doses_of_cells, rows_for, weigh, whole_row, widen
 from reviewer.dosimetry.moments import FIELDS, OF_ROW, add_moments, of_cell, of_row, pass_by, shape_of, stride_for
 from reviewer.errors import CancelledError
 from reviewer.geometry.grid import Grid
@@ -202,28 +204,54 @@ def test_moments_are_those_of_the_clipped_polygon(points, extent, flipped):
     assert not touched.any()
 
 
+ROUGH = np.random.default_rng(5).uniform(0, 60, (8, 8, 30)).astype(np.float32)
+WHOLE_WIDTH, ALONG_V, ALONG_W = (0.0, 1 / 12), (-0.1, 0.02), (0.2, 0.03)
+"""Centroid and variance of what is occupied of a voxel: its whole width, and part of its height and depth."""
+
+
+def cells_like_that(voxels, plane, below=0.4, above=0.5):
+    """Doses and spreads of cells as large as voxels, 1 mm deep, occupied like that and with v and w going together a little."""
+    (x, xx), (y, yy), (z, zz) = WHOLE_WIDTH, ALONG_V, ALONG_W
+    room, part = cells_for(), 0.3
+    for n, voxel in enumerate(voxels):
+        room[0][:10, n] = part * np.array([1, y, yy + y * y, z, zz + z * z, 0.01 + y * z, x, xx + x * x, x * y, x * z])
+        room[0][10:12, n] = 0.0
+        room[2][:, n] = voxel
+    place = (plane, 0.0, math.sqrt(3), 1.0, 1.0, 1.0, below, above)
+    doses_of_cells(room, len(voxels), ROUGH, place, True)
+    return room[0][OF_DOSE, : len(voxels)], room[0][OF_SPREAD, : len(voxels)]
+
+
+def test_the_dose_of_a_cell_is_the_mean_of_the_interpolated_one():
+    """Over a box as large as what is occupied, in 30 x 30 x 30 points; planes 2.5 mm below and 2 mm above."""
+    found, _ = cells_like_that([(3, 5)], 4)
+    middles = (np.arange(30) + 0.5) / 30 * 2 - 1
+    u, v, w = (c + middles * math.sqrt(3 * s) for c, s in (WHOLE_WIDTH, ALONG_V, ALONG_W))
+
+    def weights(x):
+        return np.maximum(-x, 0), 1 - np.abs(x), np.maximum(x, 0)
+
+    along_w = np.maximum(-w, 0) / 2.5, 1 - np.maximum(-w, 0) / 2.5 - np.maximum(w, 0) / 2, np.maximum(w, 0) / 2
+    sampled = np.einsum("kw,jv,iu,kji->wvu", along_w, weights(v), weights(u), ROUGH[3:6, 2:5, 4:7])
+    assert found[0] == pytest.approx(sampled.mean(), abs=0.02)
+
+
 @pytest.mark.parametrize("edge", [0, 7])
 def test_a_row_at_once_is_what_its_voxels_are_one_by_one(edge):
     """In the midst of a dose and at its border, with a lean part of the row's height and width occupied."""
-    gray = np.random.default_rng(5).uniform(0, 60, (8, 8, 30)).astype(np.float32)
-    along_w, along_v, along_u = weigh(0.2, 0.3, 0.4, 0.5), weigh(-0.1, 0.25, 1.0, 1.0), weigh(0.0, 0.5, 1.0, 1.0)
-    yy, zz, yz = 0.02, 0.03, 0.01
+    along_v, along_w = (
+        weigh(c, math.sqrt(3 * s), *by) for (c, s), by in ((ALONG_V, (1.0, 1.0)), (ALONG_W, (0.4, 0.5)))
+    )
     for k, j, first, stop in ((4, 3, 5, 20), (edge, edge, 0, 30)):
-        rows = rows_for(30)
-        least, most, lower, upper = whole_row(rows, gray, k, j, first, stop, along_w, along_v, yy, zz, yz)
-        doses, spreads = [], []
-        for i in range(first, stop):
-            dose, *slopes = interpolate(gray, k, j, i, along_w, along_v, along_u)
-            floor, top = bounds(gray, k, j, i)
-            spread = spread_of((0.0, 0.0, 0.0, 1 / 12, yy, zz, 0.0, 0.0, yz), *slopes)
-            doses.append(dose)
-            spreads.append(max(min(spread, top - dose, dose - floor), 0.0))
-        count = stop - first
+        rows, count = rows_for(30), stop - first
+        whole_row(rows, ROUGH, k, j, first, stop, along_w, along_v, ALONG_V[1], ALONG_W[1], 0.01)
+        doses, spreads = cells_like_that([(j, i) for i in range(first, stop)], k)
         np.testing.assert_allclose(rows[0, :count], doses, atol=1e-4)
         np.testing.assert_allclose(rows[1, :count], spreads, atol=1e-4)
-        assert (least, most) == (gray[k, j, first:stop].min(), gray[k, j, first:stop].max())
-        spans = np.array(doses) - spreads, np.array(doses) + spreads
-        assert (lower, upper) == pytest.approx((spans[0].min(), spans[1].max()), abs=1e-4)
+        lows, highs = np.full(count, np.float32(9)), np.full(count, np.float32(50))
+        widen(lows, highs, rows[0], rows[1])
+        np.testing.assert_allclose(lows, np.minimum(doses - spreads, 9), atol=1e-4)
+        np.testing.assert_allclose(highs, np.maximum(doses + spreads, 50), atol=1e-4)
 
 
 def planar_moments(piece, origin):
