@@ -186,7 +186,9 @@ def _curve(name: str, volume: float, total: _Sum, lowest: float, width: float) -
     between = slice(int(levels.searchsorted(minimum, side="right")), int(levels.searchsorted(maximum, side="left")))
     top = [maximum] if maximum > minimum else []
     # What lies at the maximum itself, as on a plateau, is spread over the levels to either side of it; all of it receives that dose.
-    at_top = float(np.interp(maximum - 2 * width, levels, curve))
+    # What the curve goes on falling by within these levels, as on a slope, does not.
+    near, nearer, there = np.interp(maximum - width * np.array([4, 2, 0]), levels, curve)
+    at_top = float(max(2 * nearer - near, there))
     curve_at_top = [at_top] if top else []
     curve = np.maximum(curve, at_top)
     return Dvh(

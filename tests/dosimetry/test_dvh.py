@@ -194,6 +194,8 @@ def test_a_plateau_at_the_maximum_counts_at_its_own_dose():
         assert Metric.parse("V50Gy[%]").of(result) == pytest.approx(100 * 9.5 / 21, abs=100 * 0.6 / 21)
         assert Metric.parse("V49Gy[%]").of(result) >= Metric.parse("V50Gy[%]").of(result)
         assert Metric.parse("V50.01Gy[%]").of(result) == 0.0
+    slope = dvh(body, linear_dose(1.0, (1.0, 0, 0), half=20.0))  # no plateau: nothing but the last level
+    assert Metric.parse("V60.5Gy[%]").of(slope) == pytest.approx(0, abs=0.01)
 
 
 def test_the_maximum_is_that_of_the_dose_voxels_inside():
