@@ -15,6 +15,8 @@ from reviewer.names import Standard
 LONGEST_NAME = 64
 """Characters of an ROI name (value representation LO, PS3.5 table 6.2-1)."""
 
+LAST_NUMBER = 2**31 - 1
+
 
 def add_structures(case: Case, group: StructureSet | None, image: Image | None, wanted: Sequence[Standard]) -> Edit:
     """New, empty structures at the end of a set, on the slices that its others lie on, else on those of `image`.
@@ -87,13 +89,16 @@ def name_refusal(group: StructureSet, name: str, of: Structure | None = None) ->
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """The name itself, else with the first number from 2 that makes it new."""
-    return wanted if wanted not in taken else next(n for k in count(2) if (n := f"{wanted}_{k}") not in taken)
+    """The name itself, else with the first number from 2 that makes it new; what is too long then loses letters in front of the number."""
+    numbered = (f"{wanted[: LONGEST_NAME - len(f'_{k}')]}_{k}" for k in count(2))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
 
 
 def free_number(group: StructureSet) -> int:
-    """The first ROI number that is free, and all after it."""
-    return max((s.number for s in group.structures), default=0) + 1
+    """The ROI number after the largest; where that is the last of an IS (PS3.5 6.2), the first that is free."""
+    taken = {s.number for s in group.structures}
+    after = max(taken, default=0) + 1
+    return after if after <= LAST_NUMBER else next(n for n in count(1) if n not in taken)
 
 
 def new_uid() -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import PALETTE, Case, Dose, Structure, StructureSet
 from reviewer.edit import Swap
-from reviewer.edit.structures import name_refusal
+from reviewer.edit.structures import free_number, name_refusal
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.formula.evaluate import Evaluation, grid_for
 from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, parse
@@ -49,7 +49,7 @@ def derive(case: Case, group: StructureSet, name: str, text: str, kind: str = ""
     if not named:
         raise FormulaError("no structure is named whose slices the result could lie on", text, node.span)
     evaluation = Evaluation(text, node, grid_for(node, named), sources)
-    number = max((s.number for s in group.structures), default=0) + 1
+    number = free_number(group)
     structure = Structure(
         id=f"{group.id}#{number}",
         name=name,

@@ -76,6 +76,18 @@ def test_a_duplicate_stands_after_its_original_and_follows_nothing() -> None:
     assert copy.colour != ptv.colour
 
 
+def test_names_and_numbers_of_duplicates_fit_into_a_file() -> None:
+    """64 characters, and 2147483647 as the last number."""
+    session = Session(case_of(structure(2147483647, "N" * 64), structure(1, "S")))
+    for _ in range(10):
+        session.apply(duplicate(session.case, session.case.structures[0]))
+    names = [s.name for s in session.case.structures]
+    assert len(set(names)) == 12
+    assert {len(name) for name in names} == {64, 1}
+    assert "N" * 61 + "_11" in names
+    assert sorted(s.number for s in session.case.structures) == [*range(1, 12), 2147483647]
+
+
 def test_a_copy_of_an_approved_set_can_be_edited_and_the_set_stays() -> None:
     session = Session(case_of(structure(1, "GTV", locked=True), approval="APPROVED", path="/x.dcm"))
     before = session.case.structure_sets[0]

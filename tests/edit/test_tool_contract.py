@@ -250,3 +250,9 @@ def test_hovering_alone_changes_nothing():
     assert not stroke.finished
     (cursor,) = stroke.guides
     np.testing.assert_allclose(np.hypot(*(cursor.points_mm - (3.0, 4.0)).T), 5.0)
+
+
+@pytest.mark.parametrize("place", [(np.inf, 0.0), (0.0, -np.inf), (np.nan, 0.0), (0.0, np.nan), (1e300, 1.0)])
+def test_a_hand_at_no_place_is_refused(place):
+    with pytest.raises(InputError, match="at no place of the picture"):
+        Pen(place)

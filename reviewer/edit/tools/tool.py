@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import hypot
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -45,6 +46,9 @@ Place = tuple[float, float]
 Point = tuple[float, float, float]
 Draft = Mapping[int, Region | None]
 """Plane index of the structure's grid -> its region after the stroke; None: emptied. Only planes that differ."""
+
+FARTHEST_MM = 1e12
+"""Coordinates up to here are of no harm, though no hand reaches so far."""
 
 DEBRIS_MM2 = 0.01
 """Parts and holes below this area (0.1 x 0.1 mm) that a stroke would leave behind are specks of rounding, not anatomy."""
@@ -86,12 +90,17 @@ class Pen:
     """Where the hand is, pane coordinates in mm, and what it presses meanwhile.
 
     mm_per_pixel: of the view now, for what is to be picked within some pixels.
+    Raises InputError for a place that is no number, or beyond all arithmetic.
     """
 
     at_mm: Place
     mm_per_pixel: float = 1.0
     shift: bool = False
     ctrl: bool = False
+
+    def __post_init__(self) -> None:
+        if not hypot(*self.at_mm) <= FARTHEST_MM:  # nor for NaN
+            raise InputError("the hand is at no place of the picture", remedy="fit the view (R)")
 
 
 GuideKind = Literal["cursor", "line", "ghost", "handle", "marked"]
