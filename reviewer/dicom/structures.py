@@ -23,7 +23,7 @@ from reviewer.dicom.series import Report
 from reviewer.dicom.values import date, decimal_arrays, integer, items, lines, numbers, text
 from reviewer.errors import GeometryError
 from reviewer.geometry.grid import Grid
-from reviewer.geometry.region import Region, region_of_rings
+from reviewer.geometry.region import SMALLEST_PART_MM2, Region, region_of_rings
 
 RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
@@ -367,7 +367,7 @@ def _regions(
     rings: dict[int, list[Points]], roi: _Roi, path: str, report: Report, remarks: _Remarks
 ) -> dict[int, Region]:
     regions = {}
-    flat = copied = crossing = 0
+    flat = copied = crossing = lost = 0
     for plane, given in rings.items():
         ring = _without_copies(given)
         copied += len(given) - len(ring)
@@ -377,10 +377,15 @@ def _regions(
         except GeometryError as error:
             report(path, "warning", f'ROI "{roi.name}": the contours of a plane were left out: {error.what}')
             continue
-        if region is None:
-            flat += 1
-        else:
+        if region is not None:
             regions[plane] = region
+        elif any(shapely.Polygon(points).area > SMALLEST_PART_MM2 for points in ring):
+            lost += 1
+        else:
+            flat += 1
+    if lost:
+        what = "a contour goes around everything twice: by DICOM's XOR that is outside, and nothing is left"
+        report(path, "warning", f'ROI "{roi.name}": in {_count(lost, "plane", "planes")} {what}')
     if flat:
         report(path, "note", f'ROI "{roi.name}": in {_count(flat, "plane", "planes")} its contours enclose no area')
     if copied:

@@ -103,6 +103,16 @@ def test_a_contour_that_is_given_twice_counts_once(tmp_path):
     assert line == 'ROI "twice" (1): contours are given twice and taken once'
 
 
+def test_a_contour_that_goes_around_twice_is_lost_with_a_warning_and_a_line_with_a_note(tmp_path):
+    line = square(3.0)[[0, 1, 2, 1]]
+    case, found = opened(tmp_path, {"wound": [np.tile(square(3.0), (2, 1))], "line": [line]})
+    assert not found["wound"].planes
+    assert not found["line"].planes
+    (warned,), (noted,) = messages(case, "warning"), messages(case, "note")
+    assert 'ROI "wound"' in warned
+    assert 'ROI "line"' in noted
+
+
 def test_contours_that_cross_are_told(tmp_path):
     """DICOM says of CLOSED_PLANAR contours neither that they add up nor that they take away from each other."""
     rois = {
