@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QCoreApplication, QPoint, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton, QSpinBox
+from PySide6.QtWidgets import QComboBox, QLabel, QListWidget, QPushButton, QSpinBox, QToolButton
 from reviewer_widgets.commands.operating import NAMES, TITLES
 from reviewer_widgets.main_window import MainWindow
 from shapely import Point, box
@@ -193,8 +193,10 @@ def test_the_history_jumps_by_a_click(window, qtbot):
 
 
 def test_what_has_become_of_it_since_the_case_was_opened(window, qtbot):
-    since = find(window, QLabel, "tools.since")
-    assert not since.isVisible()
+    since, brush = find(window, QLabel, "tools.since"), find(window, QToolButton, "button.draw.brush")
+    assert since.text() == "unchanged since opened"
+    assert since.isVisible()
+    place = brush.mapTo(window, brush.rect().topLeft())
     before = organ(window)
     # A tenth of a disk's area more on one of three slices of 4 mm.
     grown = before.planes[5].union(box(30, -10, 36.2, 10))
@@ -203,9 +205,9 @@ def test_what_has_become_of_it_since_the_case_was_opened(window, qtbot):
     )
     settle(window, qtbot)
     qtbot.waitUntil(lambda: since.text() not in ("", "since opened: …"), timeout=20_000)
-    assert since.isVisible()
+    assert brush.mapTo(window, brush.rect().topLeft()) == place, "no button moves away under the hand"
     assert since.text().startswith("since opened: +0.")
     assert "Dice 0.9" in since.text()
     window.session.undo()
     settle(window, qtbot)
-    assert since.text() == ""
+    assert since.text() == "unchanged since opened"

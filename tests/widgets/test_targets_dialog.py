@@ -234,6 +234,32 @@ def test_build_is_one_step_there_and_back(window, qtbot):
     assert names(window) == [*drawn, "PTV", "PTVopt"]
 
 
+def test_what_was_built_is_in_sight_in_a_long_list(window, qtbot):
+    case = spheres()
+    (group,) = case.structure_sets
+    more = tuple(ball(10 + k, f"Node_{k}", 2.0, (0.0, -30.0, 0.0)) for k in range(20))
+    group = replace(group, structures=(*group.structures, *more))
+    window.session.open(replace(case, structure_sets=(group,)))
+    window.session.look(mode="contour")
+    window.resize(1280, 720)
+    press(qtbot, window, targets(window, qtbot), "targets.build")
+    table, model = window.structures.table, window.structures.model
+
+    def in_sight():
+        rows = [row for row, s in enumerate(model.rows) if s.name in ("PTV", "PTVopt")]
+        assert len(rows) == 2
+        assert all(table.viewport().rect().contains(table.visualRect(model.index(row, 2))) for row in rows)
+
+    qtbot.waitUntil(in_sight)
+    freeze = find(window, QPushButton, "tools.freeze")
+    assert freeze.isVisible()
+    assert (
+        freeze.mapTo(window, freeze.rect().topRight()).x()
+        < window.views.mapTo(window, window.views.rect().topLeft()).x()
+    )
+    assert freeze.visibleRegion().boundingRect() == freeze.rect(), "the column is as wide as what stands in it"
+
+
 def test_what_is_built_follows_the_gtv(window, qtbot):
     press(qtbot, window, targets(window, qtbot), "targets.build")
     before = structure(window, "GTV")

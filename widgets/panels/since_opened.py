@@ -33,9 +33,10 @@ KEPT = 1000
 
 
 class SinceOpened(QWidget):
-    """Worked out in a job after each edit; nothing is said of what has not changed.
+    """Worked out in a job after each edit.
 
-    It keeps the room of two lines, whatever it says: other words after each stroke do not lay the whole column out anew.
+    It keeps the room of two lines, whatever it says: the tools below stay where they are from before the first stroke on, and other words do
+    not lay the whole column out anew.
     """
 
     def __init__(self, session: Session, numbers: Numbers, drawing: Drawing, parent: QWidget | None = None) -> None:
@@ -47,7 +48,6 @@ class SinceOpened(QWidget):
         self._said.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._said.setToolTip(TIP)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._room = False
         self._session, self._numbers, self._drawing = session, numbers, drawing
         self._opened: dict[str, Structure] = {}
         numbers.follow(self._wanted)
@@ -65,16 +65,17 @@ class SinceOpened(QWidget):
             self._keep()
         if changes.view("active", "structure_set", "mode"):
             self._numbers.ask()
-            self._room = False
             self._show()
 
     def _text(self, now: Structure | None) -> str | None:
         """What is said of the active structure; None while it is not known."""
         before = self._opened.get(now.id) if now is not None else None
-        if now is None or self._session.view.mode != "contour" or (before is not None and before.same_shape(now)):
+        if now is None or self._session.view.mode != "contour":
             return ""
         if before is None or before.empty:
-            return f"new since opened: {_count(now)}" if not now.empty else ""
+            return f"new: {_count(now)}" if not now.empty else "nothing is drawn yet"
+        if before.same_shape(now):
+            return "unchanged since opened"
         if now.empty:
             return "since opened: emptied"
         return self._known.get(*_key(before, now))
@@ -107,8 +108,7 @@ class SinceOpened(QWidget):
         text = self._text(self._drawing.active)
         text = "since opened: …" if text is None else text
         self._said.setText(text)
-        self._room = self._room or bool(text)  # strokes and undo by turns do not move the whole column up and down
-        self.setVisible(self._room)
+        self.setVisible(bool(text))
 
     def sizeHint(self) -> QSize:
         return QSize(0, LINES * self._said.fontMetrics().lineSpacing())

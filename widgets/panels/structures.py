@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -167,13 +167,24 @@ class StructuresPanel(QWidget):
             self.table.clearSelection()
         elif not self.table.selectionModel().isRowSelected(row, QModelIndex()):
             self.table.selectRow(row)
-            self.table.scrollTo(self.model.index(row, NAME))
+            self._bring_active()
+
+    def _bring_active(self) -> None:
+        """What is drawn on stays in sight, with its neighbours, which may have been made with it."""
+        row = self.model.row_of(self._session.view.active)
+        if row is not None:
+            place = self.model.index(row, NAME)
+            seen = self.table.visualRect(place)
+            if not self.table.viewport().rect().contains(seen.adjusted(0, -seen.height(), 0, seen.height())):
+                self.table.scrollTo(place, QAbstractItemView.ScrollHint.PositionAtCenter)
 
     # -- hands ----------------------------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
             self._session.look(highlighted=None)
+        elif event.type() == QEvent.Type.Resize:  # the panels above take more room, or less
+            QTimer.singleShot(0, self, self._bring_active)
         return super().eventFilter(watched, event)
 
     def _hover(self, index: QModelIndex) -> None:
