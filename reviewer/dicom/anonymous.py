@@ -20,6 +20,16 @@ from reviewer.names import standard
 FIRST_DAY = datetime.date(2000, 1, 1)
 """What the earliest date of the case becomes."""
 
+# RT ROI Interpreted Type (PS3.3 C.8.8.8.1), Approval Status (C.8.8.16), Patient Position (C.7.3.1.1.2), Dose Type and Summation Type (C.8.8.3)
+CODES = {
+    "EXTERNAL", "PTV", "CTV", "GTV", "TREATED_VOLUME", "IRRAD_VOLUME", "OAR", "BOLUS", "AVOIDANCE", "ORGAN", "MARKER", "REGISTRATION",
+    "ISOCENTER", "CONTRAST_AGENT", "CAVITY", "BRACHY_CHANNEL", "BRACHY_ACCESSORY", "BRACHY_SRC_APP", "BRACHY_CHNL_SHLD", "SUPPORT",
+    "FIXATION", "DOSE_REGION", "CONTROL", "DOSE_MEASUREMENT", "DEVICE", "APPROVED", "UNAPPROVED", "REJECTED", "HFP", "HFS", "HFDR", "HFDL",
+    "FFP", "FFS", "FFDR", "FFDL", "PHYSICAL", "EFFECTIVE", "PLAN", "MULTI_PLAN", "PLAN_OVERVIEW", "FRACTION", "BEAM", "BRACHY",
+    "FRACTION_SESSION", "BEAM_SESSION", "BRACHY_SESSION", "CONTROL_POINT", "RECORD",
+}  # fmt: skip
+"""What may stand where DICOM wants a word of a list; anything else there is free text."""
+
 
 def anonymous(case: Case, key: str = "") -> Case:
     """The images, structures, doses and registrations of a case as those of nobody; plans and cines are left out.
@@ -73,6 +83,7 @@ class _Cleaner:
             grid=self._grid(image.grid),
             sop_instance_uids=tuple(self._uid(u) for u in image.sop_instance_uids),
             study_uid=self._uid(image.study_uid),
+            patient_position=_code(image.patient_position),
             date=self._date(image.date),
         )
 
@@ -86,6 +97,7 @@ class _Cleaner:
             image_id=self._uid(group.image_id) if group.image_id else None,
             frame_of_reference_uid=self._uid(group.frame_of_reference_uid),
             date=self._date(group.date),
+            approval=_code(group.approval),
             path="",
             referenced_series_uids=(),
             reviewer="",
@@ -99,6 +111,7 @@ class _Cleaner:
             structure,
             id=self._uid(structure.id),
             name=name,
+            type=_code(structure.type),
             grid=self._grid(structure.grid),
             image_id=self._uid(structure.image_id) if structure.image_id else None,
             formula=None,
@@ -111,6 +124,8 @@ class _Cleaner:
             dose,
             id=self._uid(dose.id),
             label=f"DOSE {n}",
+            type=_code(dose.type),
+            summation=_code(dose.summation),
             grid=self._grid(dose.grid),
             plan_id=None,
             structure_set_id=self._uid(dose.structure_set_id) if dose.structure_set_id else None,
@@ -140,6 +155,10 @@ def _clean_names(structures: tuple[Structure, ...]) -> list[str]:
         used[name] += 1
         names.append(name if used[name] == 1 else f"{name}_{used[name]}")
     return names
+
+
+def _code(word: str) -> str:
+    return word if word in CODES else ""
 
 
 def _day(iso: str) -> datetime.date | None:

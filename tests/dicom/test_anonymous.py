@@ -62,6 +62,25 @@ def test_no_file_tells_who_it_was(case, tmp_path):
         assert (ds.PatientSex, ds.PatientBirthDate) == ("", "")
 
 
+def test_free_text_in_the_place_of_a_code_goes(case, tmp_path):
+    """A file may say anything where DICOM wants a word of a list."""
+    group = case.structure_sets[0]
+    dirty = replace(
+        case,
+        images=tuple(replace(i, patient_position="SMITH") for i in case.images),
+        structure_sets=(
+            replace(group, approval="SMITH", structures=tuple(replace(s, type="SMITH") for s in group.structures)),
+        ),
+        doses=tuple(replace(d, type="SMITH", summation="SMITH") for d in case.doses),
+    )
+    paths = write_case(anonymous(dirty), tmp_path)
+    assert len(paths) == 15
+    assert not [path for path in paths if b"SMITH" in path.read_bytes()]
+    kept = anonymous(case)
+    assert [s.type for s in kept.structures] == ["ORGAN", "GTV", "ORGAN"]
+    assert kept.images[0].patient_position == "HFS"
+
+
 def test_the_files_still_fit_together(case, tmp_path):
     write_case(anonymous(case), tmp_path)
     back = open_case([tmp_path])
