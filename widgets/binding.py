@@ -92,17 +92,21 @@ class Choice:
 def couple_combo(combo: QComboBox, session: Session, field: str, choices: Callable[[], Sequence[Choice]]) -> None:
     """Show a field of the view in a combo box; `choices` is asked anew after every change that it may depend on."""
 
+    shown: list[Choice] = []
+
     def show() -> None:
-        entries = choices()
+        entries = list(choices())
         with QSignalBlocker(combo):
-            combo.clear()
-            for row, entry in enumerate(entries):
-                combo.addItem(entry.label, entry.value)
-                tip = entry.refusal or entry.tooltip
-                if tip:
-                    combo.setItemData(row, tip, Qt.ItemDataRole.ToolTipRole)
-                if entry.refusal:
-                    combo.model().item(row).setEnabled(False)  # type: ignore[attr-defined]
+            if entries != shown:
+                shown[:] = entries
+                combo.clear()
+                for row, entry in enumerate(entries):
+                    combo.addItem(entry.label, entry.value)
+                    tip = entry.refusal or entry.tooltip
+                    if tip:
+                        combo.setItemData(row, tip, Qt.ItemDataRole.ToolTipRole)
+                    if entry.refusal:
+                        combo.model().item(row).setEnabled(False)  # type: ignore[attr-defined]
             value = getattr(session.view, field)
             combo.setCurrentIndex(next((i for i, e in enumerate(entries) if e.value == value), -1))
         combo.setEnabled(any(not e.refusal and e.value is not None for e in entries))

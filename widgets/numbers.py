@@ -148,7 +148,7 @@ class Numbers(QObject):
                 yield Want(
                     ("volume", structure),
                     f"Volume of {structure.name}",
-                    lambda _, structure=structure: float(load("reviewer.geometry.volume").volume_cc(structure)),
+                    partial(_measure, structure),
                     partial(self._keep_volume, structure),
                     partial(self._no_volume, structure),
                 )
@@ -296,6 +296,14 @@ class Numbers(QObject):
     def _take_in(self) -> None:
         while self._ready:
             self._ready.popleft()()
+
+
+def _measure(structure: Structure, progress: Progress) -> float:
+    """The volume; and the solid is put in order for the views that stand across the slices, so that their next frame need not."""
+    body = load("reviewer.geometry.solid").solid(structure)
+    if len(body.segments):
+        body.by_u, body.by_v  # noqa: B018 -- kept by the solid
+    return float(load("reviewer.geometry.volume").volume_cc(structure))
 
 
 def _compute(

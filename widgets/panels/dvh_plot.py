@@ -146,6 +146,8 @@ class DvhPlot(pg.PlotWidget):
 
     def highlight(self, structure_id: str | None) -> None:
         before, self._highlighted = self._highlighted, structure_id
+        if before == structure_id:
+            return
         for curve in self._curves.values():
             if curve.structure_id in (before, structure_id):
                 self._pen(curve)
@@ -154,7 +156,8 @@ class DvhPlot(pg.PlotWidget):
         """Put the dot on a curve, or take it away."""
         curve = self._shown(structure_id)
         if curve is None:
-            self._marker.clear()
+            if len(self._marker.data):
+                self._marker.clear()
             return
         volume = self._axes.volume(curve.dvh.volume_at_cc(dose_gy), curve.dvh)
         colour = QColor(*curve.colour)

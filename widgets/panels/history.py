@@ -29,6 +29,7 @@ class HistoryPanel(QWidget):
         self.tools = (tool_button(actions, "edit.undo"), tool_button(actions, "edit.redo"))
         self.list = QListWidget()
         self.list.setObjectName("history.list")
+        self.list.setUniformItemSizes(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setToolTip("Click to go back or forth to the state after this edit")
         self.list.setMinimumHeight(4 * 20)

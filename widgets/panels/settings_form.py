@@ -117,9 +117,10 @@ class SettingsForm(QWidget):
 
 
 def _put(widget: QWidget, value: Any) -> None:
+    """A field that shows it already is left alone: it would be painted anew after each stroke."""
     if isinstance(widget, QCheckBox):
         widget.setChecked(value)
     elif isinstance(widget, QComboBox):
         widget.setCurrentIndex(widget.findData(value))
-    elif isinstance(widget, QSpinBox | QDoubleSpinBox):
+    elif isinstance(widget, QSpinBox | QDoubleSpinBox) and widget.value() != value:
         widget.setValue(value)
