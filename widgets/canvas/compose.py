@@ -145,13 +145,20 @@ def toned(samples: Source, image: Image, window: Window) -> Toned:
 
 def tinted(samples: Source, levels: Sequence[Isodose], opacity: float) -> Tinted:
     """Between two levels the tint goes from the colour of the one to that of the other; above the highest it is that of the highest."""
+    lowest, highest, table = _tints(tuple(levels))
+    return Tinted(samples, lowest, 255.0 / max(highest - lowest, 1e-6), table, float(opacity))
+
+
+@lru_cache(8)  # the same from slice to slice
+def _tints(levels: tuple[Isodose, ...]) -> tuple[float, float, Floats]:
+    """Lowest and highest level, and the table of `Tinted` between them."""
     ordered = sorted(levels, key=lambda level: level.gy)
     lowest, highest = ordered[0].gy, ordered[-1].gy
     table = np.empty((256, 3), dtype=np.float32)
     gy = np.linspace(lowest, highest, 256)
     for channel in range(3):
         table[:, channel] = np.interp(gy, [i.gy for i in ordered], [i.colour[channel] for i in ordered])
-    return Tinted(samples, float(lowest), 255.0 / max(highest - lowest, 1e-6), table, float(opacity))
+    return float(lowest), float(highest), table
 
 
 def trimmed(made: Known, lowest: float) -> Known | None:

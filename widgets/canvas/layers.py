@@ -86,10 +86,11 @@ class Lines:
 
     @cached_property
     def label_places(self) -> tuple[tuple[Pair, ...], float]:
-        """Twelve points around the longest piece, and its larger extent in mm."""
+        """Twelve points around the longest piece, and the larger extent of these in mm."""
         longest = max(self.pieces, key=len)
-        points = longest[np.arange(12) * (len(longest) - 1) // 12].tolist()
-        return tuple((x, y) for x, y in points), float((longest.max(axis=0) - longest.min(axis=0)).max())
+        points = [longest[n * (len(longest) - 1) // 12].tolist() for n in range(12)]
+        x, y = zip(*points, strict=True)
+        return tuple(zip(x, y, strict=True)), max(max(x) - min(x), max(y) - min(y))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +116,7 @@ class Layers:
         self._dose: Kept[Known | None] = Kept(SLICES_KEPT)
         self._picture: Kept[Picture | None] = Kept(PICTURES_KEPT)
         self._sources: Kept[Source] = Kept(SOURCES_KEPT)
+        self._parts: Kept[tuple[Known, Known | None]] = Kept(SLICES_KEPT)
         self._lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
         self._other_dose: Kept[Known | None] = Kept(SLICES_KEPT)
         self._other_lines: Kept[tuple[Lines, ...]] = Kept(SLICES_KEPT)
@@ -187,7 +189,7 @@ class Layers:
         lowest = min(level.gy for level in dose.isodoses)
 
         def source() -> Source:
-            part = compose.trimmed(gray, lowest)
+            part = self._part(gray, lowest)
             if part is None:
                 return no_source(lattice.size)
             return compose.source(part, lattice.start_mm, lattice.step_mm, lattice.size)
@@ -211,7 +213,7 @@ class Layers:
     def isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
         """The isodose lines of the slice, from marching squares on the dose's own lattice; open where the dose grid ends."""
         key = (*_dose_key(dose, slices, port), dose.isodoses)
-        return self._lines.get(key, lambda: _isodose_lines(self._dose_cut(dose, slices, port), dose))
+        return self._lines.get(key, lambda: self._isodose_lines(self._dose_cut(dose, slices, port), dose))
 
     def other_isodose_lines(self, dose: DoseLayer, slices: Slices, port: Viewport) -> tuple[Lines, ...]:
         """The same of the dose that the shown one is compared with."""
@@ -221,9 +223,19 @@ class Layers:
             made = self._other_dose.get(
                 key, lambda: _cut(dose.dose.gray, dose.dose.grid, dose.to_layer, slices.box_mm, port, None)
             )
-            return _isodose_lines(made, dose)
+            return self._isodose_lines(made, dose)
 
         return self._other_lines.get((*key, dose.isodoses), make)
+
+    def _isodose_lines(self, made: Known | None, dose: DoseLayer) -> tuple[Lines, ...]:
+        if made is None or not dose.isodoses:
+            return ()
+        part = self._part(made, min(level.gy for level in dose.isodoses))
+        return () if part is None else _isodose_lines(part, dose)
+
+    def _part(self, gray: Known, lowest_gy: float) -> Known | None:
+        """What the wash and the lines need of a dose's cut."""
+        return self._parts.get((id(gray), lowest_gy), lambda: (gray, compose.trimmed(gray, lowest_gy)))[1]
 
     def map_cut(self, layer: MapLayer, slices: Slices, port: Viewport) -> Known | None:
         """The map along the slice."""
@@ -307,11 +319,8 @@ def _shown(scene: Scene, port: Viewport, lattice: Lattice, lens: Pair | None) ->
     )
 
 
-def _isodose_lines(made: Known | None, dose: DoseLayer) -> tuple[Lines, ...]:
-    if made is None or not dose.isodoses:
-        return ()
-    part = compose.trimmed(made, min(level.gy for level in dose.isodoses))
-    if part is None or min(part.values.shape) < 2:
+def _isodose_lines(part: Known, dose: DoseLayer) -> tuple[Lines, ...]:
+    if min(part.values.shape) < 2:
         return ()
     values = part.values.astype(np.float64)
     unknown = ~np.isfinite(values)

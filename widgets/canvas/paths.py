@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 import shiboken6
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainterPath, QPolygonF
 from shapely import Polygon
 
@@ -45,8 +44,7 @@ def polygon(points: NDArray[np.float64]) -> QPolygonF:
 
 def path_of(lines: Iterable[NDArray[np.float64]], closed: bool) -> QPainterPath:
     """A path of several lines; closed ones enclose an area by the even-odd rule."""
-    path = QPainterPath()
-    path.setFillRule(Qt.FillRule.OddEvenFill)
+    path = QPainterPath()  # Qt's own rule is the even-odd one
     for line in lines:
         path.addPolygon(polygon(line))
         if closed:
