@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -12,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from reviewer.geometry.edges import Floats
 from reviewer.geometry.field import field, occupied
+from reviewer.geometry.grid import Grid
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of_rings, rings_of
 from reviewer.geometry.solid import EDGES_TO_A_BOX, Solid, slabs, solid
@@ -75,22 +78,63 @@ def _cut(
     """The region, or the rings around it."""
     if len(body.borders_mm) == 0:
         return None
-    matrix = np.eye(4) if to_stack is None else np.asarray(to_stack, dtype=np.float64)
-    turn = stack.grid.axes @ matrix[:3, :3]
-    origin = np.asarray(origin_mm, dtype=np.float64)
-    across, along = np.asarray(right, dtype=np.float64), np.asarray(down, dtype=np.float64)
-    # The plane in the stack's coordinates: start + a * e + b * f is seen at (a, b).
-    e, f = turn @ across, turn @ along
-    start = turn @ origin + stack.grid.axes @ matrix[:3, 3] - (origin @ across) * e - (origin @ along) * f
-    normal = _cross(e, f)
+    matrix = None if to_stack is None else np.asarray(to_stack, dtype=np.float64).tobytes()
+    plane = _seen(stack.grid, matrix, *(tuple(np.asarray(each).tolist()) for each in (origin_mm, right, down)))
     low, high = body.bounds_mm
-    if abs(normal @ ((low + high) / 2 - start)) > np.abs(normal) @ ((high - low) / 2):
+    if abs(plane.normal @ ((low + high) / 2 - plane.start)) > np.abs(plane.normal) @ ((high - low) / 2):
         return None
-    if np.hypot(normal[0], normal[1]) < TILT_TOLERANCE:
-        return _parallel(body, start, e, f)
-    if abs(normal[2]) < TILT_TOLERANCE:
-        return _perpendicular(body, start, e, f, normal)
-    return _oblique(body, start, e, f)
+    if plane.across is not None:
+        return _perpendicular(body, plane.across)
+    if plane.parallel:
+        return _parallel(body, plane)
+    return _oblique(body, plane)
+
+
+class _Across(NamedTuple):
+    """A plane that stands across a stack's planes: the line ``n @ (u, v) == c``.
+
+    offset, to_view: ``(point - offset) @ to_view`` turns (s, w), s along the line, into the viewer's (a, b).
+    """
+
+    n: Floats
+    c: float
+    offset: Floats
+    to_view: Floats
+
+
+class _Plane(NamedTuple):
+    """A plane in a stack's coordinates (u, v, w) mm: start + a * e + b * f is seen at (a, b)."""
+
+    start: Floats
+    e: Floats
+    f: Floats
+    normal: Floats
+    parallel: bool
+    across: _Across | None
+
+
+@lru_cache(64)  # all structures of a set lie on one grid
+def _seen(
+    grid: Grid,
+    to_stack: bytes | None,
+    origin_mm: tuple[float, ...],
+    right: tuple[float, ...],
+    down: tuple[float, ...],
+) -> _Plane:
+    matrix = np.eye(4) if to_stack is None else np.frombuffer(to_stack).reshape(4, 4)
+    turn = grid.axes @ matrix[:3, :3]
+    origin, across, along = np.array(origin_mm), np.array(right), np.array(down)
+    e, f = turn @ across, turn @ along
+    start = turn @ origin + grid.axes @ matrix[:3, 3] - (origin @ across) * e - (origin @ along) * f
+    normal = _cross(e, f)
+    parallel = bool(np.hypot(normal[0], normal[1]) < TILT_TOLERANCE)
+    if parallel or abs(normal[2]) >= TILT_TOLERANCE:
+        return _Plane(start, e, f, normal, parallel, None)
+    n = normal[:2] / np.hypot(normal[0], normal[1])
+    line = np.array([-n[1], n[0]])
+    to_view = np.array([[line @ e[:2], line @ f[:2]], [e[2], f[2]]])
+    offset = np.array([line @ start[:2], start[2]])
+    return _Plane(start, e, f, normal, parallel, _Across(n, float(n @ start[:2]), offset, to_view))
 
 
 def _cross(a: Floats, b: Floats) -> Floats:
@@ -99,7 +143,8 @@ def _cross(a: Floats, b: Floats) -> Floats:
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
-def _parallel(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None:
+def _parallel(body: Solid, plane: _Plane) -> Region | None:
+    start, e, f = plane.start, plane.e, plane.f
     w = start[2]
     n = int(np.searchsorted(body.borders_mm[:, 0], w, side="right")) - 1
     if n < 0 or w >= body.borders_mm[n, 1]:
@@ -114,15 +159,11 @@ def _parallel(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None
     return moved
 
 
-def _perpendicular(body: Solid, start: Floats, e: Floats, f: Floats, normal: Floats) -> list[Floats]:
-    n = normal[:2] / np.hypot(normal[0], normal[1])
+def _perpendicular(body: Solid, across: _Across) -> list[Floats]:
+    n, c, offset, to_view = across
     rows, boxes = body.by_u if abs(n[0]) > abs(n[1]) else body.by_v
-    points, starts = _outlines(body.borders_mm, body.starts, body.segments, rows, boxes, n, float(n @ start[:2]))
-    # (s, w) of the cut, s along the line in the plane, to the viewer's (a, b).
-    line = np.array([-n[1], n[0]])
-    offset = np.array([line @ start[:2], start[2]])
-    to_view = np.array([[line @ e[:2], e[2]], [line @ f[:2], f[2]]])
-    points = (points - offset) @ to_view.T
+    points, starts = _outlines(body.borders_mm, body.starts, body.segments, rows, boxes, n, c)
+    points = (points - offset) @ to_view
     return [points[a:b] for a, b in pairwise(starts.tolist())]
 
 
@@ -257,10 +298,10 @@ def _join(crossings, a, b, e, above, below):  # type: ignore[no-untyped-def]
         before = -1
 
 
-def _oblique(body: Solid, start: Floats, e: Floats, f: Floats) -> Region | None:
+def _oblique(body: Solid, plane: _Plane) -> Region | None:
+    start, e, f, normal = plane.start, plane.e, plane.f, plane.normal
     density = field(body)
     low, high = body.bounds_mm
-    normal = _cross(e, f)
     corners = np.array(np.meshgrid(*zip(low, high, strict=True), indexing="ij")).reshape(3, -1).T - start
     side = corners @ normal
     if side.min() > 0 or side.max() < 0:
