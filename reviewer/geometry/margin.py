@@ -197,6 +197,8 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     edges = ((body.segments[starts[0] : starts[-1]] - np.tile(corner, 2)) / cell).astype(np.float32)
     equal = bool(np.ptp(across) < 1e-6)
     axes = np.maximum(across, THINNEST_MM) / cell
+    # A gauge changes as much faster towards a short side, where nothing ends.
+    steepest = STEEP * float(axes.max() / axes.min())
     prisms, points = last - first + 1, int(shape[0] * shape[1])
     memory = _memory((prisms + len(kept)) * points)
     fields = memory[: prisms * points].reshape(prisms, shape[1], shape[0])
@@ -227,6 +229,7 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
             up / cell,
             sign,
             whole,
+            steepest,
         )
         for n in range(some.start, some.stop):
             if not equal:
@@ -351,10 +354,10 @@ def _gauge_squared(ax, ay, bx, by, axes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _combine(values, fields, spans, borders, targets, band, length, down, up, sign, whole):  # type: ignore[no-untyped-def]
+def _combine(values, fields, spans, borders, targets, band, length, down, up, sign, whole, steepest):  # type: ignore[no-untyped-def]
     """V of each target plane: the smallest over all heights (see the module's text). All lengths in cells.
 
-    whole: whether the solid has nothing before the first and behind the last prism.
+    whole: whether the solid has nothing before the first and behind the last prism. steepest: as STEEP, for these fields.
     """
     prisms, ny, nx = fields.shape
     tip, field = np.empty((ny, nx), dtype=np.float32), np.empty((ny, nx), dtype=np.float32)
@@ -362,7 +365,7 @@ def _combine(values, fields, spans, borders, targets, band, length, down, up, si
     for n in range(prisms - 1):
         if borders[n + 1, 1] >= targets[0] - up and borders[n, 0] <= targets[-1] + down:
             height = (borders[n + 1, 1] - borders[n, 0]) / 2
-            steep[n] = _any_steep(fields[n], fields[n + 1], spans[n], spans[n + 1], height, length)
+            steep[n] = _any_steep(fields[n], fields[n + 1], spans[n], spans[n + 1], steepest * height, length)
     # Of each row, what needs a look: from `begin` to `pause`, and from `resume` to `end`.
     look = np.empty((ny, 4), dtype=np.int64)
     for k in range(len(targets)):
@@ -380,21 +383,21 @@ def _combine(values, fields, spans, borders, targets, band, length, down, up, si
             bottom = borders[n + 1, 0] if n + 1 < prisms else end
             if n < 0 or n + 1 == prisms or bottom - top > 1e-6:
                 if n >= 0:
-                    _tip(tip, fields, borders, n, n - 1, band)
-                    _stretch(value, look, fields[n], tip, start - w, top - w, length, down, up)
+                    _tip(tip, fields, borders, n, n - 1, band, steepest)
+                    _stretch(value, look, fields[n], tip, start - w, top - w, length, down, up, steepest)
                 if n + 1 < prisms:
-                    _tip(tip, fields, borders, n + 1, n + 2, band)
-                    _stretch(value, look, tip, fields[n + 1], bottom - w, end - w, length, down, up)
+                    _tip(tip, fields, borders, n + 1, n + 2, band, steepest)
+                    _stretch(value, look, tip, fields[n + 1], bottom - w, end - w, length, down, up, steepest)
             else:
-                _stretch(value, look, fields[n], fields[n + 1], start - w, end - w, length, down, up)
+                _stretch(value, look, fields[n], fields[n + 1], start - w, end - w, length, down, up, steepest)
                 if steep[n]:
-                    change = STEEP * (end - start)
-                    _tip(tip, fields, borders, n, n - 1, band)
+                    change = steepest * (end - start)
+                    _tip(tip, fields, borders, n, n - 1, band, steepest)
                     _only_where_steep(field, tip, fields[n], fields[n + 1], change)
-                    _stretch(value, look, field, tip, start - w, top - w, length, down, up)
-                    _tip(tip, fields, borders, n + 1, n + 2, band)
+                    _stretch(value, look, field, tip, start - w, top - w, length, down, up, steepest)
+                    _tip(tip, fields, borders, n + 1, n + 2, band, steepest)
                     _only_where_steep(field, tip, fields[n + 1], fields[n], change)
-                    _stretch(value, look, tip, field, top - w, end - w, length, down, up)
+                    _stretch(value, look, tip, field, top - w, end - w, length, down, up, steepest)
         if sign < 0:
             empty = (whole[0] and borders[0, 0] - w > -up) or (whole[1] and borders[prisms - 1, 1] - w < down)
             for n in range(prisms - 1):
@@ -416,7 +419,7 @@ def _only_where_steep(field, tip, kept, other, change):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _tip(tip, fields, borders, n, before, band):  # type: ignore[no-untyped-def]
+def _tip(tip, fields, borders, n, before, band, steepest):  # type: ignore[no-untyped-def]
     """The field at the free end of prism n: going on as from the prism before it, so that a wall stays upright and a cap stays round."""
     ny, nx = tip.shape
     touches = 0 <= before < len(fields) and (
@@ -426,7 +429,7 @@ def _tip(tip, fields, borders, n, before, band):  # type: ignore[no-untyped-def]
         tip[:] = fields[n]
         return
     half = (borders[n, 1] - borders[n, 0]) / 2
-    lean = STEEP * half
+    lean = steepest * half
     share = half / (half + (borders[before, 1] - borders[before, 0]) / 2)
     for y in range(ny):
         for x in range(nx):
@@ -470,20 +473,20 @@ def _where_to_look(look, value, fields, spans, borders, w, down, up):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _stretch(value, look, lower, upper, d0, d1, length, down, up):  # type: ignore[no-untyped-def]
+def _stretch(value, look, lower, upper, d0, d1, length, down, up, steepest):  # type: ignore[no-untyped-def]
     """Takes the stretch with the field `lower` at height d0 and `upper` at d1 into V; heights below the target are negative."""
     if d0 < 0 < d1:
         # The two sides of the target plane may have different lengths.
-        _half(value, look, lower, upper, d0, d1, 0.0, d1, length, down)
-        _half(value, look, lower, upper, d0, d1, d0, 0.0, length, up)
+        _half(value, look, lower, upper, d0, d1, 0.0, d1, length, down, steepest)
+        _half(value, look, lower, upper, d0, d1, d0, 0.0, length, up, steepest)
     elif d1 <= 0:
-        _half(value, look, lower, upper, d0, d1, d0, d1, length, up)
+        _half(value, look, lower, upper, d0, d1, d0, d1, length, up, steepest)
     else:
-        _half(value, look, lower, upper, d0, d1, d0, d1, length, down)
+        _half(value, look, lower, upper, d0, d1, d0, d1, length, down, steepest)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _half(value, look, lower, upper, d0, d1, low, high, length, along):  # type: ignore[no-untyped-def]
+def _half(value, look, lower, upper, d0, d1, low, high, length, along, steepest):  # type: ignore[no-untyped-def]
     """The part of a stretch between the heights low and high, on one side of the target, where the margin along w is `along`.
 
     What changes steeply ends there, or goes on flat: see `_only_where_steep`.
@@ -503,7 +506,7 @@ def _half(value, look, lower, upper, d0, d1, low, high, length, along):  # type:
     per_length = np.float32(1 / scale if scale > 0 else 0.0)
     start, lowest, highest = np.float32(d0), np.float32(low), np.float32(high)
     radius, stretch = np.float32(length), np.float32(scale)
-    one, none, steep = np.float32(1.0), np.float32(0.0), np.float32(STEEP)
+    one, none, steep = np.float32(1.0), np.float32(0.0), np.float32(steepest)
     for y in range(value.shape[0]):
         for part in range(0, 4, 2):
             # Slices count from 0, which is what lets the loop run through vector registers.
@@ -544,11 +547,11 @@ def _from_outside(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _any_steep(lower, upper, lower_spans, upper_spans, height, length):  # type: ignore[no-untyped-def]
-    """Whether the solid ends flat between two prisms, their middles `height` apart, somewhere within `length`."""
+def _any_steep(lower, upper, lower_spans, upper_spans, change, length):  # type: ignore[no-untyped-def]
+    """Whether the solid ends flat between two prisms, where their fields differ by more than `change`, somewhere within `length`."""
     for y in range(lower.shape[0]):
         for x in range(min(lower_spans[y, 0], upper_spans[y, 0]), max(lower_spans[y, 1], upper_spans[y, 1])):
             a, b = lower[y, x], upper[y, x]
-            if abs(a - b) > STEEP * height and min(a, b) <= length:
+            if abs(a - b) > change and min(a, b) <= length:
                 return True
     return False

@@ -166,6 +166,19 @@ def test_a_side_much_shorter_than_another_is_as_long_as_it_should_be(short: floa
     assert body.planes[middle].difference(grown).area < 0.05
 
 
+@pytest.mark.parametrize("length", [3.0, 10.0])
+def test_a_ball_pushed_to_one_side_keeps_all_of_itself(length: float) -> None:
+    """Its walls lean, other than a disc's: V = 4/3 pi r^3 + pi r^2 L; the sides without a margin stay where they are."""
+    r = 15.0
+    ball = sphere(planes_grid(positions(2.5, 0.0)), r, (3.0, -4.0, 2.0))
+    grown = margin(ball, Sides(length, 0, 0, 0, 0, 0), ball.grid)
+    assert volume_cc(Layered(ball.grid, grown)) == pytest.approx(
+        math.pi * r**2 * (4 / 3 * r + length) / 1000, rel=0.005
+    )
+    for k, region in ball.planes.items():
+        np.testing.assert_allclose(np.subtract(grown[k].bounds, region.bounds), (0, 0, length, 0), atol=0.06)
+
+
 def test_mixed_signs_grow_first_and_shrink_then() -> None:
     body = stack(planes_grid(positions(3.0, 1.5)), lambda w: [rectangle(-10, -8, 10, 8)] if abs(w) < 12 else None)
     moved = margin(body, Sides(left=5, right=-5, ant=0, post=0, sup=0, inf=0), body.grid)
