@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-LEAF = 2
-"""Triangles in one leaf."""
+LEAF = 4
+"""Triangles in one leaf: as many as a vector register of doubles holds."""
 
 NOWHERE = 1e30
+
+SHORTEST = 1e-200
+"""Squared length of a segment, at least: nothing is divided by 0."""
 
 _FAST = {"nnan", "ninf", "nsz", "contract", "reassoc"}
 """There are no NaN and no infinities in here, so that minima need no branches."""
@@ -23,9 +26,9 @@ _FAST = {"nnan", "ninf", "nsz", "contract", "reassoc"}
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """corners: (m, 9) triangles' corners, ordered along a space-filling curve; boxes: (2 n - 1, 6) low and high of each node, a binary heap."""
+    """leaves: (n, 9, LEAF) triangles' corners, ordered along a space-filling curve; boxes: (2 k - 1, 6) low and high of each node, a binary heap."""
 
-    corners: Floats
+    leaves: Floats
     boxes: Floats
 
     @classmethod
@@ -33,17 +36,16 @@ class Tree:
         """vertices: (n, 3); triangles: (m, 3), m at least 1. A triangle may be a segment or a point."""
         corners = vertices[triangles].reshape(-1, 9)
         middle = (corners[:, :3] + corners[:, 3:6] + corners[:, 6:]) / 3
-        corners = np.ascontiguousarray(corners[_along_curve(middle)])
-        leaves = 1
-        while leaves * LEAF < len(corners):
-            leaves *= 2
-        return cls(corners, _boxes(corners, leaves))
+        order = _along_curve(middle)
+        filled = np.append(order, np.full(-len(order) % LEAF, order[-1]))
+        leaves = np.ascontiguousarray(corners[filled].reshape(-1, LEAF, 9).transpose(0, 2, 1))
+        return cls(leaves, _boxes(leaves, 1 << (len(leaves) - 1).bit_length()))
 
     def distances(self, points: Floats) -> Floats:
         """(n,) distance of (n, 3) points to the nearest triangle."""
         order = _along_curve(points)  # a search starts from what was nearest to the point before
         found = np.empty(len(points))
-        found[order] = _distances(self.corners, self.boxes, points[order])
+        found[order] = _distances(self.leaves, self.boxes, points[order])
         return found
 
 
@@ -74,16 +76,17 @@ def _codes(points):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _boxes(corners, leaves):  # type: ignore[no-untyped-def]
-    boxes = np.empty((2 * leaves - 1, 6))
+def _boxes(leaves, count):  # type: ignore[no-untyped-def]
+    boxes = np.empty((2 * count - 1, 6))
     boxes[:, :3] = NOWHERE
     boxes[:, 3:] = -NOWHERE
-    for m in range(len(corners)):
-        box = boxes[leaves - 1 + m // LEAF]
+    for n in range(len(leaves)):
+        box = boxes[count - 1 + n]
         for i in range(9):
-            box[i % 3] = min(box[i % 3], corners[m, i])
-            box[3 + i % 3] = max(box[3 + i % 3], corners[m, i])
-    for n in range(leaves - 2, -1, -1):
+            for m in range(LEAF):
+                box[i % 3] = min(box[i % 3], leaves[n, i, m])
+                box[3 + i % 3] = max(box[3 + i % 3], leaves[n, i, m])
+    for n in range(count - 2, -1, -1):
         for i in range(3):
             boxes[n, i] = min(boxes[2 * n + 1, i], boxes[2 * n + 2, i])
             boxes[n, 3 + i] = max(boxes[2 * n + 1, 3 + i], boxes[2 * n + 2, 3 + i])
@@ -91,15 +94,16 @@ def _boxes(corners, leaves):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
-    leaves = (len(boxes) + 1) // 2
+def _distances(leaves, boxes, points):  # type: ignore[no-untyped-def]
+    first_leaf = len(boxes) // 2
     found = np.empty(len(points))
+    squares = np.empty(LEAF)
     nodes = np.empty(64, dtype=np.int64)
     lower = np.empty(64)
     nearest = 0
     for p in range(len(points)):
         x, y, z = points[p, 0], points[p, 1], points[p, 2]
-        best = _to_triangle(corners, nearest, x, y, z)
+        best = _to_leaf(squares, leaves[nearest], x, y, z)
         nodes[0], lower[0] = 0, 0.0
         depth = 1
         while depth > 0:
@@ -107,12 +111,10 @@ def _distances(corners, boxes, points):  # type: ignore[no-untyped-def]
             if lower[depth] >= best:
                 continue
             n = nodes[depth]
-            if n >= leaves - 1:
-                first = (n - leaves + 1) * LEAF
-                for m in range(first, min(first + LEAF, len(corners))):
-                    s = _to_triangle(corners, m, x, y, z)
-                    if s < best:
-                        best, nearest = s, m
+            if n >= first_leaf:
+                s = _to_leaf(squares, leaves[n - first_leaf], x, y, z)
+                if s < best:
+                    best, nearest = s, n - first_leaf
                 continue
             a, b = 2 * n + 1, 2 * n + 2
             da, db = _to_box(boxes, a, x, y, z), _to_box(boxes, b, x, y, z)
@@ -137,30 +139,38 @@ def _to_box(boxes, n, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _to_triangle(corners, m, x, y, z):  # type: ignore[no-untyped-def]
-    """Squared distance of a point from a triangle: from its plane where the foot lies within, else from the nearest side."""
-    x0, y0, z0 = corners[m, 0], corners[m, 1], corners[m, 2]
-    ax, ay, az = x - x0, y - y0, z - z0
-    ux, uy, uz = corners[m, 3] - x0, corners[m, 4] - y0, corners[m, 5] - z0
-    vx, vy, vz = corners[m, 6] - x0, corners[m, 7] - y0, corners[m, 8] - z0
-    uu, uv, vv = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
-    ua, va = ux * ax + uy * ay + uz * az, vx * ax + vy * ay + vz * az
-    determinant = uu * vv - uv * uv
-    if determinant > 1e-12 * uu * vv:
-        s = (vv * ua - uv * va) / determinant
-        r = (uu * va - uv * ua) / determinant
-        if s >= 0.0 and r >= 0.0 and s + r <= 1.0:
-            dx, dy, dz = ax - s * ux - r * vx, ay - s * uy - r * vy, az - s * uz - r * vz
-            return dx * dx + dy * dy + dz * dz
-    best = _to_side(ax, ay, az, ux, uy, uz)
-    best = min(best, _to_side(ax, ay, az, vx, vy, vz))
-    return min(best, _to_side(ax - ux, ay - uy, az - uz, vx - ux, vy - uy, vz - uz))
+def _to_leaf(squares, corners, x, y, z):  # type: ignore[no-untyped-def]
+    """Squared distance of a point from the nearest triangle of a leaf: from its plane where the foot lies within, else from the nearest side.
+
+    squares: (LEAF,) is written over. Nothing here branches, so that all triangles of a leaf go through vector registers at once.
+    """
+    for m in range(len(squares)):  # a number that the compiler does not know, or it would unroll the loop
+        x0, y0, z0 = corners[0, m], corners[1, m], corners[2, m]
+        ax, ay, az = x - x0, y - y0, z - z0
+        ux, uy, uz = corners[3, m] - x0, corners[4, m] - y0, corners[5, m] - z0
+        vx, vy, vz = corners[6, m] - x0, corners[7, m] - y0, corners[8, m] - z0
+        uu, uv, vv = ux * ux + uy * uy + uz * uz, ux * vx + uy * vy + uz * vz, vx * vx + vy * vy + vz * vz
+        ua, va = ux * ax + uy * ay + uz * az, vx * ax + vy * ay + vz * az
+        determinant = uu * vv - uv * uv
+        scale = 1.0 / determinant if determinant > 1e-12 * uu * vv else 0.0
+        s, r = (vv * ua - uv * va) * scale, (uu * va - uv * ua) * scale
+        within = scale > 0.0 and s >= 0.0 and r >= 0.0 and s + r <= 1.0
+        dx, dy, dz = ax - s * ux - r * vx, ay - s * uy - r * vy, az - s * uz - r * vz
+        foot = dx * dx + dy * dy + dz * dz
+        side = _to_side(ax, ay, az, ux, uy, uz)
+        side = min(side, _to_side(ax, ay, az, vx, vy, vz))
+        side = min(side, _to_side(ax - ux, ay - uy, az - uz, vx - ux, vy - uy, vz - uz))
+        squares[m] = foot if within else side
+    nearest = squares[0]
+    for m in range(1, len(squares)):
+        nearest = min(nearest, squares[m])
+    return nearest
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST, inline="always")
 def _to_side(px, py, pz, ex, ey, ez):  # type: ignore[no-untyped-def]
-    """Squared distance of the point p from the segment that runs from 0 to e."""
-    length = ex * ex + ey * ey + ez * ez
-    t = min(max((px * ex + py * ey + pz * ez) / length, 0.0), 1.0) if length > 0.0 else 0.0
+    """Squared distance of the point p from the segment that runs from 0 to e, which may be a point."""
+    length = max(ex * ex + ey * ey + ez * ez, SHORTEST)
+    t = min(max((px * ex + py * ey + pz * ez) / length, 0.0), 1.0)
     dx, dy, dz = px - t * ex, py - t * ey, pz - t * ez
     return dx * dx + dy * dy + dz * dz
