@@ -132,6 +132,12 @@ _GROUPS = (
     ("temporal position", "TemporalPositionIdentifier", "FrameContentSequence", "TemporalPositionIndex"),
     ("acquisition", "AcquisitionNumber", "FrameContentSequence", "FrameAcquisitionNumber"),
     ("stack", "StackID", "FrameContentSequence", "StackID"),
+    (
+        "gradient direction",
+        "DiffusionGradientOrientation",
+        "MRDiffusionSequence/DiffusionGradientDirectionSequence",
+        "DiffusionGradientOrientation",
+    ),
     ("cardiac phase", "NominalPercentageOfCardiacPhase", "", ""),
     ("trigger time", "TriggerTime", "", ""),
     ("series time", "SeriesTime", "", ""),
@@ -268,7 +274,10 @@ def _marks(names: tuple[tuple[str, str, str, str], ...], ds: Header, find: Find)
     marks = []
     for name, classic, sequence, enhanced in names:
         value = text(ds, classic) if classic else ""
-        if sequence and (holder := find(sequence)) is not ds:
+        first, *deeper = sequence.split("/")
+        if first and (holder := find(first)) is not ds:
+            for below in deeper:
+                holder = item(holder, below)
             value = text(holder, enhanced) or value
         if value:
             marks.append((name.strip(), value))

@@ -158,6 +158,7 @@ def test_different_planes_in_one_place_without_a_mark_are_never_averaged(tmp_pat
         ({"ImageType": ["ORIGINAL", "PRIMARY", "W"]}, {"ImageType": ["ORIGINAL", "PRIMARY", "F"]}),
         ({"TemporalPositionIdentifier": 1}, {"TemporalPositionIdentifier": 2}),
         ({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}),
+        ({"DiffusionGradientOrientation": [1.0, 0.0, 0.0]}, {"DiffusionGradientOrientation": [0.0, 0.6, 0.8]}),
         ({"ContentTime": "120000"}, {"ContentTime": "120010"}),
     ],
 )
@@ -299,6 +300,19 @@ def test_stacks_whose_planes_alternate_are_images_of_their_own(tmp_path, order, 
         assert second.voxels[:, 0, 0].tolist() == [1, 3, 5]
         assert [i.description for i in case.images] == ["stack A", "stack B"]
         assert any("alternate" in m for m in messages(case.problems, "note"))
+
+
+def test_directions_of_one_b_value_are_images_of_their_own(tmp_path):
+    ds = enhanced([(float(-n // 2), 0, 0) for n in range(6)])
+    for n, frame in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        direction = item(DiffusionGradientOrientation=[1.0, 0.0, 0.0] if n % 2 else [0.0, 1.0, 0.0])
+        frame.MRDiffusionSequence = [
+            item(DiffusionBValue=800.0, DiffusionGradientDirectionSequence=[direction]),
+        ]
+    save(ds, tmp_path / "e.dcm")
+    case = open_case([tmp_path])
+    assert sorted(i.voxels[:, 0, 0].tolist() for i in case.images) == [[0, 2, 4], [1, 3, 5]]
+    assert all("gradient direction" in i.description for i in case.images)
 
 
 def test_an_enhanced_object_with_a_wrong_number_of_frames_is_refused(tmp_path):
