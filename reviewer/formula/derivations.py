@@ -163,7 +163,7 @@ class CaseSources:
             remedy=_suggestion(node.name, [s.name for s in self._group.structures]),
         )
 
-    def dose(self, node: IsodoseVolume) -> tuple[Dose, NDArray[np.float64], float | None]:
+    def dose(self, node: IsodoseVolume, frame_uid: str) -> tuple[Dose, NDArray[np.float64], float | None]:
         found = [d for d in self._case.doses if d.label == node.dose or d.id == node.dose]
         if len(found) != 1:
             what = "there is no dose" if not found else f"there are {len(found)} doses"
@@ -175,7 +175,7 @@ class CaseSources:
             )
         dose = found[0]
         try:
-            to_dose = self._case.transform(self._group.frame_of_reference_uid, dose.grid.frame_of_reference_uid)
+            to_dose = self._case.transform(frame_uid, dose.grid.frame_of_reference_uid)
         except NotRegisteredError as error:
             raise FormulaError(
                 f"dose “{node.dose}” is not registered to the structures",

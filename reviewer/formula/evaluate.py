@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from operator import sub
 from typing import Protocol
 
@@ -53,6 +54,9 @@ SMOOTH_STEPS = 16
 """Segments of a quarter circle in smoothing: the arc of 5 mm is met within 0.006 mm."""
 
 
+SAME = 1e-6
+"""Part of a dose that is rounding."""
+
 REMEMBERED = 500_000
 """Points of planes that an evaluation remembers: 8 MB, a hundred strokes on a GTV."""
 
@@ -63,8 +67,8 @@ class Sources(Protocol):
     def structure(self, node: Name) -> Structure:
         """The structure of that name as it is now."""
 
-    def dose(self, node: IsodoseVolume) -> tuple[Dose, NDArray[np.float64], float | None]:
-        """The dose of that name, the (4, 4) map of the structures' frame to the dose's, and the Gy that are 100 % (None: unknown)."""
+    def dose(self, node: IsodoseVolume, frame_uid: str) -> tuple[Dose, NDArray[np.float64], float | None]:
+        """The dose of that name, the (4, 4) map of the frame to the dose's, and the Gy that are 100 % (None: unknown)."""
 
 
 def reach_mm(node: Node) -> float:
@@ -319,6 +323,11 @@ class Evaluation:
 
     def _note_end(self, node: Node) -> None:
         match node:
+            case IsodoseVolume():
+                if self._goes_beyond(node):
+                    excerpt = self.text[node.span.start : node.span.end]
+                    self._warnings[node] = f"“{excerpt}” is cut off where the dose ends: what lies beyond is not known"
+                return
             case Margin(of, mm):
                 sides = Sides(**dict(mm))
             case Ring(of, _, outer):
@@ -341,24 +350,39 @@ class Evaluation:
                 found[k] = region
         return found
 
-    def _isodose(self, node: IsodoseVolume, planes: frozenset[int]) -> Planes:
-        dose, to_dose, reference = self.sources.dose(node)
-        if node.unit == "%" and reference is None:
+    def _level(self, node: IsodoseVolume) -> tuple[Dose, NDArray[np.float64], float]:
+        """The dose, the map of the structures' frame to its own, and what lies above the level in Gy: a plateau at the level, too."""
+        dose, to_dose, reference = self.sources.dose(node, self.grid.frame_of_reference_uid)
+        if node.unit == "Gy":
+            return dose, to_dose, node.level * (1 - SAME)
+        if reference is None:
             raise FormulaError(
                 f"“{node.dose}” has no prescription that could be 100 %",
                 self.text,
                 node.span,
                 remedy="give the level in Gy",
             )
-        gray = node.level if node.unit == "Gy" else node.level / 100 * float(reference or 0.0)
-        step = min(dose.grid.spacing_uv_mm) / 2
-        corners = dose.grid.point_of_index_mm(
-            [(z, y, x) for z in (0, dose.grid.shape_zyx[0] - 1) for y in (0, dose.grid.size_uv[1] - 1) for x in (0, dose.grid.size_uv[0] - 1)]
-        )  # fmt: skip
+        return dose, to_dose, node.level / 100 * reference * (1 - SAME)
+
+    def _goes_beyond(self, node: IsodoseVolume) -> bool:
+        """Whether an isodose reaches the border of its dose, beyond which none is known."""
+        dose, _, gray = self._level(node)
+        faces = [
+            side for axis in range(3) for side in np.moveaxis(dose.gray, axis, 0)[[0, -1]] if dose.gray.shape[axis] > 1
+        ]
+        return any(bool((face >= gray).any()) for face in faces)
+
+    def _isodose(self, node: IsodoseVolume, planes: frozenset[int]) -> Planes:
+        dose, to_dose, gray = self._level(node)
+        # To where the voxels end, half of one beyond their centres.
+        ends = [(1e-6 - 0.5, n - 0.5 - 1e-6) for n in dose.grid.shape_zyx]
+        corners = dose.grid.point_of_index_mm(list(product(*ends)))
         here = (np.hstack([corners, np.ones((8, 1))]) @ np.linalg.inv(to_dose).T)[:, :3]
         uvw = self.grid.uvw_mm(here)
         low, high = uvw.min(axis=0), uvw.max(axis=0)
-        size = int(np.ceil((high[0] - low[0]) / step)) + 1, int(np.ceil((high[1] - low[1]) / step)) + 1
+        spans = np.ceil((high - low)[:2] / (min(dose.grid.spacing_uv_mm) / 2)).astype(int)
+        steps = (high - low)[:2] / spans
+        size = int(spans[0]) + 1, int(spans[1]) + 1
         right, down = ((float(a[0]), float(a[1]), float(a[2])) for a in self.grid.axes[:2])
         found: Planes = {}
         for k in sorted(planes):
@@ -366,11 +390,11 @@ class Evaluation:
             if not low[2] <= w <= high[2]:
                 continue
             x, y, z = (float(c) for c in self.grid.point_mm([low[0], low[1], w]))
-            lattice = PlaneSampling((x, y, z), right, down, (step, step), size)
+            lattice = PlaneSampling((x, y, z), right, down, (float(steps[0]), float(steps[1])), size)
             values, inside = reslice(dose.gray, dose.grid, to_dose, lattice)
-            region = region_of_rings(
-                [ring * step + low[:2] for ring in level_rings(np.where(inside, values, -1.0), gray)]
-            )
+            rings = level_rings(np.where(inside, values, -1.0), gray)
+            # Around samples at the very end the ring runs a part of a step beyond them.
+            region = region_of_rings([np.clip(ring, 0, np.array(size) - 1) * steps + low[:2] for ring in rings])
             if region is not None:
                 found[k] = region
         return found

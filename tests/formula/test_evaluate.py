@@ -11,7 +11,7 @@ from phantoms import circle, linear_dose, planes_grid, rectangle, sphere, stack
 from shapely import box, union_all
 from shapely.affinity import translate
 
-from reviewer.case import Case, Plan, Prescription, Structure, StructureSet
+from reviewer.case import Case, Plan, Prescription, Registration, Structure, StructureSet
 from reviewer.edit import Edit, Swap
 from reviewer.errors import GeometryError, InputError
 from reviewer.formula.derivations import Derivations, derive
@@ -120,6 +120,31 @@ def test_isodose_of_a_linear_dose_is_a_half_plane(level: str, edge: float) -> No
     assert sorted(result.planes) == sorted(body.planes)
     for region in result.planes.values():
         np.testing.assert_allclose(region.bounds, (edge, -30, 30, 30), atol=1e-3)
+
+
+def test_an_isodose_of_a_set_on_two_frames_lies_where_the_dose_is() -> None:
+    """The second body's frame lies 10 mm to the left of that of the set and of the dose: its x = 0 is the dose's x = 10."""
+    dose = replace(linear_dose(3.0, (0.5, 0, 0), half=45.0), label="plan")
+    other = replace(block("Body", -30, -30, 30, 30), grid=replace(GRID, frame_of_reference_uid="other"))
+    shift = np.eye(4)
+    shift[0, 3] = 10.0
+    case = replace(case_of(other, doses=[dose]), registrations=(Registration("r", "REG", "other", "frame", shift),))
+    result = derive(case, case.structure_sets[0], "result", "isodose(plan, 55 Gy) & Body").structure
+    for region in result.planes.values():
+        np.testing.assert_allclose(region.bounds, (0, -30, 30, 30), atol=1e-3)
+
+
+def test_an_isodose_ends_with_the_voxels_of_its_dose_and_says_so() -> None:
+    """5 Gy everywhere in voxels of 3 mm that end at 31.5 mm; the last planes within lie at 28.5 mm. 5 Gy are at least 5 Gy."""
+    dose = replace(linear_dose(3.0, (0, 0, 0), at_origin=5.0, half=30.0), label="plan")
+    body = block("Body", -20, -20, 20, 20)
+    case = case_of(body, doses=[dose])
+    derived = derive(case, case.structure_sets[0], "result", "isodose(plan, 5 Gy) | Body")
+    assert cc(derived.structure) == pytest.approx(6.3 * 6.3 * 6.0, rel=1e-4)
+    (warning,) = derived.warnings
+    assert "not known" in warning
+    assert not derive(case, case.structure_sets[0], "result", "isodose(plan, 4 Gy) & Body").warnings
+    assert not derive(case, case.structure_sets[0], "result", "isodose(plan, 6 Gy) | Body").warnings
 
 
 def test_a_structure_on_its_own_planes_is_carried_on_as_far_as_the_margin() -> None:
