@@ -203,6 +203,12 @@ def _edited(opening: Opening, workspace: Workspace, found: Located) -> Opening:
     by_path = {s.path: s.name for s in workspace.sources}
     problems = [p for p in found.problems if p.severity != "error" or by_path[p.file] not in names]
     changed = renamed(found, opening.sources)
+    if workspace.sources and not any(changed.get(s.name, s.name) in names for s in workspace.sources):
+        raise InputError(
+            f"none of the {len(workspace.sources)} files that it builds on is among those opened: it belongs to other data",
+            where=str(workspace.keeping.path),
+            remedy="open it with the folder that it was made for",
+        )
     workspace.build_on(opening.sources, changed)
     replay = workspace.replay(opening.case, changed)
     case, remarks = _followed(replay.case, replay.followed)

@@ -108,6 +108,21 @@ def test_files_that_are_elsewhere_can_be_named_beside_the_workspace(data, tmp_pa
     assert begin([workspace]).case.problems == ()  # it has learnt where they are
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_workspace_of_another_case_is_refused(data, tmp_path, replaced):
+    """Its contours never come into another patient's images: given beside them, or where its own files have lain."""
+    session = edited(data, tmp_path / "x.reviewer")
+    data.rename(tmp_path / "own")
+    other = data if replaced else tmp_path / "other"
+    write_stack(other, [0.0, 3.0, 6.0, 9.0], PatientID="p2")
+    save(structure_set({"Liver": [square(0.0)]}, PatientID="p2"), other / "rs.dcm")
+    with pytest.raises(InputError, match="it belongs to other data"):
+        begin([tmp_path / "x.reviewer", *([] if replaced else [other])])
+    if not replaced:
+        again = begin([tmp_path / "x.reviewer", tmp_path / "own"]).case.structures[0]
+        assert again.planes[2].equals(session.case.structures[0].planes[2])
+
+
 def test_a_formula_is_followed_and_one_that_cannot_be_is_never_shown_stale(data, tmp_path):
     path = tmp_path / "x.reviewer"
     session = edited(data, path, formula=True)
