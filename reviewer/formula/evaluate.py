@@ -197,6 +197,7 @@ class Evaluation:
             self._stacks.pop(node, None)
         if affected is None:
             self._known[node], self._held[node] = self._computed(node, wanted), wanted
+            self._keep(node, wanted)
         else:
             before, held = self._known[node], self._held[node] - affected
             anew = wanted - held
@@ -230,10 +231,20 @@ class Evaluation:
                 self._results.put(sources[k], result, weight, (node, k))
         return {k: result[0] for k, result in known.items() if result is not None and result[0] is not None}
 
+    def _keep(self, node: Node, planes: frozenset[int]) -> None:
+        """Planes that are as they are although regions about them moved: should these come again, as by an undo, so do the very same planes."""
+        known = self._known[node]
+        for k in planes:
+            sources = self._sources(node, k)
+            if sources:
+                self._results.put(sources, (known.get(k),), 1, (node, k))
+
     def _sources(self, node: Node, k: int) -> tuple[Region | None, ...]:
         """The regions that plane k of a node is made from; none where that cannot be told."""
         if isinstance(node, (Name, IsodoseVolume)) or (isinstance(node, Clean) and node.kind == "largest"):
             return ()
+        if any(self._stacks[part].grid is not self.grid for part in _made_of(node) if isinstance(part, Name)):
+            return ()  # what it is made from lies on other planes
         near = sorted(self._within(frozenset((k,)), _own_reach_mm(node)))
         return tuple(self._known[part].get(j) for part in _made_of(node) for j in near)
 
@@ -251,7 +262,9 @@ class Evaluation:
                     return None
                 planes = self._within(frozenset(k for m in below if m for k in m), _own_reach_mm(node))
                 # Whether it is worth a look at the solids themselves, which would only be made for it, depends on who asks.
-                return planes & self._reached(node, planes) if planes & wanted else planes
+                reached = planes & self._reached(node, planes) if planes & wanted else planes
+                self._keep(node, (planes - reached) & self._held[node])
+                return reached
 
     def _within(self, planes: frozenset[int], mm: float) -> frozenset[int]:
         """The planes that a change of `planes` can reach at most: a cap begins one plane beyond the last three, which shape it."""

@@ -16,7 +16,7 @@ from reviewer.edit.tools.brush import Brush
 from reviewer.edit.tools.cut import Cut, Island
 from reviewer.edit.tools.nudge import Nudge
 from reviewer.edit.tools.outline import Freehand, PolygonTool
-from reviewer.edit.tools.tool import Pane, Pen, Target, drafted, edit_of
+from reviewer.edit.tools.tool import Pane, Pen, Target, drafted, edit_if_lifted, edit_of
 from reviewer.edit.tools.transform import Rotate, Scale, Translate
 from reviewer.edit.tools.vertices import Vertices
 from reviewer.errors import InputError
@@ -239,3 +239,34 @@ def test_on_any_grid_any_hand_leaves_valid_regions_that_undo_takes_back(grid, lo
     while session.history.undo_label:
         session.undo()
     assert session.case.structure("body") is first
+
+
+@given(strokes())
+@settings(max_examples=25)
+def test_a_stroke_that_ends_where_the_hand_rests_becomes_what_was_foreseen(stroke):
+    """To look at what it would become changes nothing of it; and a sweep then ends in the very same structure."""
+    tool, target, path, shift = stroke
+    pens = [Pen(place, 0.5, shift) for place in path]
+    strokes = []
+    try:
+        for rests in (False, True):
+            hand = tool.begin(target)
+            hand.hover(pens[0])
+            hand.press(pens[0])
+            for pen in pens:
+                hand.drag(pen)
+                foreseen = edit_if_lifted(hand, BOTH) if rests else None
+            hand.release(pens[-1])
+            strokes.append(hand)
+    except InputError:
+        return
+    ended, rested = strokes
+    assert ended.draft.keys() == rested.draft.keys()
+    for k, region in ended.draft.items():
+        other = rested.draft[k]
+        assert (region is None) is (other is None)
+        assert region is None or region.equals_exact(other, 0.0)
+    edit = edit_of(rested, BOTH)
+    if isinstance(tool, Brush | Nudge):
+        assert (edit is None) is (foreseen is None)
+        assert edit is None or edit.swaps[0].after is foreseen.swaps[0].after
