@@ -13,7 +13,7 @@ from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.panels.structures_table import NAME
 from shapely import box
 
-from reviewer.case import Case, Image, Structure, StructureSet
+from reviewer.case import Case, Cine, Image, Structure, StructureSet
 from reviewer.geometry.grid import Grid
 
 GRID = Grid(np.eye(3), (-29.0, -29.0), (2.0, 2.0), (30, 30), np.arange(0.0, 40.0, 5.0), "f")
@@ -240,3 +240,13 @@ def test_the_structure_under_the_cursor_is_picked(window, qtbot):
 )
 def test_the_note_on_a_name(name, note):
     assert name_note(name) == note
+
+
+def test_a_list_without_structures_offers_a_new_one_only_where_it_can_be_made(window, qtbot):
+    film = Cine(
+        "cine", "MR", "Cine", replace(GRID, positions_mm=np.zeros(1)), np.zeros((4, 30, 30), np.int16), np.arange(4.0)
+    )
+    for case, able in ((Case(cines=(film,)), False), (replace(case_of(), structure_sets=()), True)):
+        opened(window, qtbot, case)
+        assert window.actions_["structure.new"].isEnabled() == able
+        assert ("+ makes one" in find(window, QLabel, "structures.empty").text()) == able

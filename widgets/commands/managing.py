@@ -45,7 +45,7 @@ class StructureManagement:
             self.open_new,
             "Ctrl+N",
             "From the standard names of TG-263, or with a name of your own",
-            refusal=self._no_new,
+            refusal=self.no_new,
             icon="plus",
         )
         yield Command(
@@ -209,7 +209,8 @@ class StructureManagement:
         group = self._session.structure_set
         return approved(group) if group else ""
 
-    def _no_new(self) -> str:
+    def no_new(self) -> str:
+        """Why no structure can be made."""
         case = self._session.case
         if not case.images or not self._session.view.base:
             return NOTHING_OPEN if not self._session.view.base else "there is no image to draw on"

@@ -155,7 +155,9 @@ class StructuresPanel(QWidget):
         volumes = {s.id: cc for s in rows if not s.empty and (cc := self._numbers.volume(s)) is not None}
         self.model.show(rows, volumes)
         self.empty.setVisible(not rows)
-        self.empty.setText("No structure holds this text" if shown else "No structures yet: + makes one (Ctrl+N)")
+        refusal = self._management.no_new()
+        none = f"No structures: {refusal}" if refusal else "No structures yet: + makes one (Ctrl+N)"
+        self.empty.setText("No structure holds this text" if shown else none)
         self.set_combo.setEnabled(bool(self._session.case.structure_sets))
         self._mark()
 
