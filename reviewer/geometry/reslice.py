@@ -34,7 +34,7 @@ OBLIQUE_STEP = 0.75
 """Sample distance of an oblique `cut`, as a fraction of the volume's voxels along each direction of the plane."""
 
 MOST_THREADS = 4
-WORTH_THREADS = 100_000
+WORTH_THREADS = 40_000
 """An oblique plane of at least so many samples is shared among up to so many threads."""
 
 ON_A_SAMPLE = 1e-6
