@@ -324,6 +324,19 @@ def test_the_number_zero_is_a_number(case, folder, tmp_path):
     assert contours(ds) == contours(source)
 
 
+def test_contours_without_their_number_of_points_get_it_and_stay_as_they_are(folder, tmp_path):
+    """plastimatch, for one, drops a contour without it."""
+    source = pydicom.dcmread(folder / "rs.dcm")
+    expected = contours(source)
+    for entry in source.ROIContourSequence:
+        del entry.ContourSequence[0].NumberOfContourPoints
+    source.ROIContourSequence[0].ContourSequence[1].NumberOfContourPoints = None
+    source.save_as(folder / "rs.dcm")
+    again = open_case([folder])
+    ds, _ = exported(again, again.structure_sets[0], tmp_path / "out")
+    assert contours(ds) == expected
+
+
 def test_no_observation_refers_to_an_roi_that_is_gone(case, folder, tmp_path):
     source = pydicom.dcmread(folder / "rs.dcm")
     source.RTROIObservationsSequence[0].RTRelatedROISequence = [

@@ -18,7 +18,7 @@ from shapely import Polygon
 
 from reviewer.case import Case, Image, Structure, StructureSet
 from reviewer.dicom.annotation import Annotations, described
-from reviewer.dicom.values import integer, items, lines
+from reviewer.dicom.values import decimal_array, integer, items, lines
 from reviewer.dicom.write.header import (
     date,
     frame_uid,
@@ -323,10 +323,20 @@ def _contours(
     written: list[Dataset] = []
     for k, item, keep in zip(known.read.planes, given, kept, strict=True):
         if keep:
-            written.append(carried(item, {ATTACHED} if changed else ()))
+            written.append(_counted(carried(item, {ATTACHED} if changed else ())))
         elif k is not None:
             written += due.pop(k, [])
     return [*written, *(item for new in due.values() for item in new)], anew
+
+
+def _counted(contour: Dataset) -> Dataset:
+    """With the number of its points where the source leaves it out (type 1): other programs drop such a contour without a word."""
+    if (
+        integer(contour, "NumberOfContourPoints") is None
+        and (data := decimal_array(contour, "ContourData")) is not None
+    ):
+        contour.NumberOfContourPoints = len(data) // 3
+    return contour
 
 
 def keyholed(polygon: Polygon) -> NDArray[np.float64]:
