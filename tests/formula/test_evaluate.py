@@ -236,7 +236,11 @@ def anew(session: Session, name: str) -> Structure:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["GTV", "Stomach", "Liver"]), st.integers(8, 18), st.integers(-20, 15), st.booleans()
+            st.sampled_from(["GTV", "Stomach", "Liver"]),
+            st.integers(8, 18),
+            st.integers(-20, 15),
+            st.booleans(),
+            st.sampled_from(["unforeseen", "foreseen", "another foreseen"]),
         ),
         min_size=1,
         max_size=4,
@@ -246,19 +250,42 @@ def anew(session: Session, name: str) -> Structure:
 def test_following_strokes_is_the_same_as_evaluating_anew(strokes: list) -> None:
     session = live_session()
     start = {s.name: areas(s) for s in session.case.structures}
-    for name, plane, at, draw in strokes:
+    for name, plane, at, draw, rest in strokes:
         before = structure(session, name)
         dab = box(at, at, at + 9, at + 7)
         old = before.planes.get(plane)
         new = dab if old is None else (old | dab if draw else old - dab)
         planes = {k: r for k, r in before.planes.items() if k != plane} | ({} if new.is_empty else {plane: new})
-        session.apply(Edit.of(f"Brush {name}", session.case, before, replace(before, planes=planes)))
+        edit = Edit.of(f"Brush {name}", session.case, before, replace(before, planes=planes))
+        if rest == "foreseen":
+            seen = session.foresee(edit)().structures
+            session.apply(edit)
+            assert session.case.structures == seen
+            continue
+        if rest == "another foreseen":
+            other = {k: r for k, r in before.planes.items() if k != plane + 1} | {plane: box(at, at, at + 20, at + 3)}
+            session.foresee(Edit.of("Brush", session.case, before, replace(before, planes=other)))()
+        session.apply(edit)
     for name in FORMULAS:
         assert areas(structure(session, name)) == pytest.approx(areas(anew(session, name)), rel=1e-6, abs=1e-6), name
     for _ in strokes:
         session.undo()
     for name, expected in start.items():
         assert areas(structure(session, name)) == pytest.approx(expected, rel=1e-6, abs=1e-6), name
+
+
+def test_undo_brings_the_very_same_planes_back() -> None:
+    """Also those that no stroke reached, or only a later one: whatever is known of them need not be found out again."""
+    session = live_session()
+    states = [session.case.structures]
+    for plane, at in ((15, 0), (14, 3), (12, -6), (15, 6)):
+        gtv = structure(session, "GTV")
+        drawn = {**gtv.planes, plane: gtv.planes[plane] | box(at, at, at + 9, at + 7)}
+        session.apply(Edit.of("Brush GTV", session.case, gtv, replace(gtv, planes=drawn)))
+        states.append(session.case.structures)
+    for state in states[-2::-1]:
+        session.undo()
+        assert all(now.same_shape(then) for now, then in zip(session.case.structures, state, strict=True))
 
 
 def test_one_stroke_recomputes_only_what_it_can_reach() -> None:
