@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -78,10 +78,8 @@ def _cut(
     """The region, or the rings around it."""
     if len(body.borders_mm) == 0:
         return None
-    matrix = None if to_stack is None else np.asarray(to_stack, dtype=np.float64).tobytes()
-    plane = _seen(stack.grid, matrix, *(tuple(np.asarray(each).tolist()) for each in (origin_mm, right, down)))
-    low, high = body.bounds_mm
-    if abs(plane.normal @ ((low + high) / 2 - plane.start)) > np.abs(plane.normal) @ ((high - low) / 2):
+    plane = _seen(stack.grid, _fixed(to_stack), _fixed(origin_mm), _fixed(right), _fixed(down))
+    if plane.misses(body):
         return None
     if plane.across is not None:
         return _perpendicular(body, plane.across)
@@ -112,18 +110,29 @@ class _Plane(NamedTuple):
     parallel: bool
     across: _Across | None
 
+    def misses(self, body: Solid) -> bool:
+        """Whether it passes the box around a body; in plain floats, which for so few are faster than arrays."""
+        apart = room = 0.0
+        bounds = (each.tolist() for each in body.bounds_mm)
+        for n, s, low, high in zip(self.normal.tolist(), self.start.tolist(), *bounds, strict=True):
+            apart += n * ((low + high) / 2 - s)
+            room += abs(n) * (high - low) / 2
+        return abs(apart) > room
+
+
+def _fixed(value: ArrayLike | None) -> Any:
+    """A value as a key: tuples as they are, arrays as tuples."""
+    if value is None or isinstance(value, tuple):
+        return value
+    array = np.asarray(value, dtype=np.float64)
+    return tuple(map(tuple, array.tolist())) if array.ndim == 2 else tuple(array.tolist())
+
 
 @lru_cache(64)  # all structures of a set lie on one grid
-def _seen(
-    grid: Grid,
-    to_stack: bytes | None,
-    origin_mm: tuple[float, ...],
-    right: tuple[float, ...],
-    down: tuple[float, ...],
-) -> _Plane:
-    matrix = np.eye(4) if to_stack is None else np.frombuffer(to_stack).reshape(4, 4)
+def _seen(grid: Grid, to_stack: Any, origin_mm: Any, right: Any, down: Any) -> _Plane:
+    matrix = np.eye(4) if to_stack is None else np.array(to_stack, dtype=np.float64)
     turn = grid.axes @ matrix[:3, :3]
-    origin, across, along = np.array(origin_mm), np.array(right), np.array(down)
+    origin, across, along = (np.array(each, dtype=np.float64) for each in (origin_mm, right, down))
     e, f = turn @ across, turn @ along
     start = turn @ origin + grid.axes @ matrix[:3, 3] - (origin @ across) * e - (origin @ along) * f
     normal = _cross(e, f)
