@@ -82,6 +82,7 @@ class StructuresPanel(QWidget):
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # Duodenum_2 is told from Duodenum by its end
         self.table.setIconSize(QSize(15, 15))
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(22)
