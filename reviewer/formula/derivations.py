@@ -24,14 +24,14 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Derived:
-    """A structure as its formula makes it, and what had to be cut off."""
+    """A structure as its formula makes it, and what is odd about that: what had to be cut off, or that nothing is left."""
 
     structure: Structure
     evaluation: Evaluation
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return self.evaluation.warnings
+        return (*self.evaluation.warnings, *(("nothing is left of it",) if self.structure.empty else ()))
 
 
 def derive(case: Case, group: StructureSet, name: str, text: str, kind: str = "") -> Derived:

@@ -22,9 +22,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from reviewer.errors import GeometryError
+from reviewer.geometry import overlay
 from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
 from reviewer.geometry.level import level_rings
-from reviewer.geometry.region import Region, region_of_rings
+from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.solid import solid
 from reviewer.geometry.stack import Stack
 from reviewer.threads import shared
@@ -38,6 +39,9 @@ LARGEST_TILT_DEG = 10.0
 """A grid tilted further against the patient's axes has no side that could be called left; up to here the tilt costs 1.5 % of the margin."""
 
 NOTHING = np.float32(1e6)
+
+SAME_MM = 1e-6
+"""Planes no further apart are one."""
 
 SAG_MM = 0.03
 """By how much the outline may run inside of the arc that it stands for: how large cells may be where a margin rounds what it grows."""
@@ -127,7 +131,18 @@ def margin(stack: Stack, sides: Sides, onto: Grid, planes: Collection[int] | Non
         w = onto.positions_mm
         near = [k for k in range(len(w)) if len(wanted) and np.abs(w[wanted] - w[k]).min() <= reach + onto.spacing_w_mm]
         stack = Layered(onto, _offset(stack, outward, onto, np.array(near, dtype=np.int64), 1.0))
-    return _offset(stack, inward[[1, 0, 3, 2, 5, 4]], onto, wanted, -1.0)
+    left = _offset(stack, inward[[1, 0, 3, 2, 5, 4]], onto, wanted, -1.0)
+    return left if inward.all() else _within(left, stack, onto)
+
+
+def _within(regions: dict[int, Region], stack: Stack, onto: Grid) -> dict[int, Region]:
+    """No more than what the stack has on the same planes: cells round off by a part of their width, also where a side stays."""
+    found: dict[int, Region | None] = {}
+    for k, region in regions.items():
+        own = stack.grid.nearest_plane(onto.positions_mm[k])
+        there = stack.planes.get(own) if abs(stack.grid.positions_mm[own] - onto.positions_mm[k]) < SAME_MM else None
+        found[k] = region if there is None else region_of(overlay.shared(region, there))
+    return {k: region for k, region in found.items() if region is not None}
 
 
 def beyond_mm(stack: Stack, sides: Sides, onto: Grid) -> tuple[float, float]:

@@ -102,3 +102,8 @@ def test_a_formula_is_needed(folder, capsys) -> None:
 def test_what_is_cut_off_is_told(folder, capsys) -> None:
     document = run_json(capsys, str(folder), "Far = GTV + 40 mm")
     assert "cut off where the image ends" in document["structures"][0]["warnings"][0]
+
+
+def test_a_result_without_anything_says_so(folder, capsys) -> None:
+    assert main(["derive", str(folder), "Core = GTV - 12 mm"]) == 0
+    assert "Core: nothing is left of it" in capsys.readouterr().err

@@ -179,6 +179,22 @@ def test_a_ball_pushed_to_one_side_keeps_all_of_itself(length: float) -> None:
         np.testing.assert_allclose(np.subtract(grown[k].bounds, region.bounds), (0, 0, length, 0), atol=0.06)
 
 
+@pytest.mark.parametrize("mm", [3.0, 8.0])
+def test_what_is_shrunk_on_one_side_adds_nothing_to_the_others(mm: float) -> None:
+    """A hollow ball; cells rounded off its cavity to where nothing was."""
+
+    def shell(w: float):
+        outer, cavity = 400 - w * w, 100 - w * w
+        return [circle(math.sqrt(r)) for r in (outer, cavity) if r > 1] or None
+
+    body = stack(planes_grid(positions(2.5)), shell)
+    shrunk = margin(body, Sides(-mm, 0, 0, 0, 0, 0), body.grid)
+    assert shrunk
+    for k, region in shrunk.items():
+        assert region.difference(body.planes[k]).area < 1e-6
+        assert region.bounds[0] == pytest.approx(body.planes[k].bounds[0], abs=0.25)
+
+
 def test_mixed_signs_grow_first_and_shrink_then() -> None:
     body = stack(planes_grid(positions(3.0, 1.5)), lambda w: [rectangle(-10, -8, 10, 8)] if abs(w) < 12 else None)
     moved = margin(body, Sides(left=5, right=-5, ant=0, post=0, sup=0, inf=0), body.grid)

@@ -118,8 +118,6 @@ class FormulaDialog(QDialog):
         self.volume.setText(f"{outcome.volumes[wish]:.2f} cc" if wish and made else "")
         self.formula.mark(error)
         notes = [*made.warnings] if made else []
-        if made and made.structure.empty:
-            notes.append("nothing is left of it")
         if made and wish and self._edited is None and any(s.name == wish.name for s in self._structures):
             notes.append(f"{wish.name} is there already: its formula is replaced")
         self._write(f"✗ {sentence(error)}" if error else "\n".join(f"⚠ {n}" for n in notes), bad=error is not None)

@@ -379,8 +379,6 @@ class TargetsDialog(QDialog):
             wish = self._wishes.get(key)
             made = outcome.proposal.made.get(wish) if wish else None
             notes = list(made.warnings) if made else []
-            if wish and made and made.structure.empty:
-                notes.append("nothing is left of it")
             if wish and made and wish.name in before:
                 notes.append(f"{wish.name} is there already (= {before[wish.name].formula}): its formula is replaced")
             error = outcome.proposal.errors.get(wish) if wish else None
