@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from reviewer.session import Session
 
@@ -13,6 +13,7 @@ from ..commands.operating import NAMES, TITLES, Operating
 from ..theme import RHYTHM, swatch
 from .layers import ElidedCombo
 from .settings_form import BesideTheHand, SettingsForm
+from .taking import Taking
 
 
 class OperationsPanel(BesideTheHand):
@@ -39,23 +40,11 @@ class OperationsPanel(BesideTheHand):
         self.note = QLabel()
         self.note.setObjectName("operations.note")
         self.note.setWordWrap(True)
-        self.accept = QPushButton("Take it   Enter")
-        self.accept.setObjectName("operations.accept")
-        self.accept.setProperty("role", "primary")
-        self.accept.clicked.connect(operating.accept)
-        self.drop = QPushButton("Drop it   Esc")
-        self.drop.setObjectName("operations.drop")
-        self.drop.clicked.connect(operating.cancel)
-        self._buttons = QWidget()
-        buttons = QHBoxLayout(self._buttons)
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.setSpacing(RHYTHM // 2)
-        buttons.addWidget(self.accept)
-        buttons.addWidget(self.drop)
+        self._taking = Taking("operations", operating.accept, operating.cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(RHYTHM // 2, 0, 0, 0)
         column.setSpacing(RHYTHM // 2)
-        for widget in (self.list, self.tip, self.other, self.form, self.note, self._buttons):
+        for widget in (self.list, self.tip, self.other, self.form, self.note, self._taking):
             column.addWidget(widget)
         operating.changed.connect(self._show)
         follow(self, session, self._refresh)
@@ -83,9 +72,9 @@ class OperationsPanel(BesideTheHand):
             self._fill()
         self.tip.setText(operation.tip if operation is not None else "")
         self.note.setText(operating.note[:1].upper() + operating.note[1:])
-        for widget in (self.tip, self.note, self._buttons):
+        for widget in (self.tip, self.note, self._taking):
             widget.setVisible(operation is not None)
-        self.accept.setEnabled(operating.ready)
+        self._taking.accept.setEnabled(operating.ready)
 
     def _fill(self) -> None:
         group = self._session.structure_set

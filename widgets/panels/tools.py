@@ -28,6 +28,7 @@ from .banner import Elided
 from .layers import ElidedCombo
 from .settings_form import BesideTheHand, SettingsForm
 from .since_opened import SinceOpened
+from .taking import Taking
 
 COLUMNS = 7
 
@@ -107,19 +108,7 @@ class ToolsPanel(BesideTheHand):
         self._limits.setLayout(limits)
         limits.setContentsMargins(0, 0, 0, 0)
 
-        self.accept = QPushButton("Take it   Enter")
-        self.accept.setObjectName("tools.accept")
-        self.accept.setProperty("role", "primary")
-        self.accept.clicked.connect(drawing.accept)
-        self.drop = QPushButton("Drop it   Esc")
-        self.drop.setObjectName("tools.drop")
-        self.drop.clicked.connect(drawing.cancel)
-        self._pending = QWidget()
-        pending = QHBoxLayout(self._pending)
-        pending.setContentsMargins(0, 0, 0, 0)
-        pending.setSpacing(RHYTHM // 2)
-        pending.addWidget(self.accept)
-        pending.addWidget(self.drop)
+        self._pending = Taking("tools", drawing.accept, drawing.cancel)
 
         top = QHBoxLayout()
         top.setSpacing(RHYTHM // 2)
@@ -156,7 +145,7 @@ class ToolsPanel(BesideTheHand):
         field.setProperty("role", "cell")
         field.setRange(-100_000, 100_000)
         field.setDecimals(0)
-        field.setFixedWidth(54)
+        field.setFixedWidth(52)
         field.setKeyboardTracking(False)
         field.setToolTip("In the units of the image shown")
         field.valueChanged.connect(self._limit)
