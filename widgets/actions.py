@@ -328,6 +328,14 @@ class SessionCommands:
             refusal=self._no_active,
         )
         yield Command(
+            "structure.alone",
+            "Show this structure alone, or all again",
+            "Structures",
+            self._alone,
+            "Alt+V",
+            refusal=self._no_active,
+        )
+        yield Command(
             "structure.all",
             "Show all structures",
             "Structures",
@@ -410,6 +418,11 @@ class SessionCommands:
         view = self._session.view
         if view.active is not None:
             self._session.look(**{field: getattr(view, field) ^ {view.active}})
+
+    def _alone(self) -> None:
+        view = self._session.view
+        ids = frozenset(s.id for s in self.shown_set())
+        self._session.look(hidden=frozenset() if ids - view.hidden == {view.active} else ids - {view.active})
 
     def _style(self, style: OverlayStyle) -> None:
         """Into a style, or out of it back to blending."""

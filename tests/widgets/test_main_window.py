@@ -490,6 +490,9 @@ def test_filter_and_tab(shown, qtbot):
     assert shown.session.view.active == "liver"
     press(qtbot, shown, Qt.Key.Key_V)
     assert shown.session.view.hidden == {"liver"}
+    for hidden in ({"gtv", "nothing"}, set(), {"gtv", "nothing"}):
+        press(qtbot, shown, Qt.Key.Key_V, Qt.KeyboardModifier.AltModifier)
+        assert shown.session.view.hidden == hidden
 
 
 def test_typing_in_a_field_is_not_a_command(shown, qtbot):

@@ -33,7 +33,7 @@ from .structures_table import FILL, NAME, SWATCH, VISIBLE, VOLUME, StructureTabl
 
 _MENU = (
     "structure.new", "structure.duplicate", "structure.rename", "structure.colour", "type", "structure.locked", "",
-    "structure.visible", "structure.filled", "structure.all", "structure.none", "",
+    "structure.visible", "structure.filled", "structure.alone", "structure.all", "structure.none", "",
     "structure.formula", "structure.frozen", "structure.derive", "structure.targets", "",
     "structure.copy_set", "",
     "structure.delete",
