@@ -158,11 +158,11 @@ def test_names_and_numbers_that_are_free():
 
 
 def test_a_cut_off_margin_is_told_only_where_it_is_missed():
-    """The OAR reaches the end of the image, the PTV does not: nothing of PTV - (OAR + 5 mm) lies beyond."""
+    """The OAR, around the GTV, reaches the end of the image, the PTV does not: nothing of PTV - (OAR + 5 mm) lies beyond, or is left."""
     tall = replace(ball("OAR", 10.0, (20, 0, 0), 2), planes={k: ball("x", 20.0).planes[13] for k in range(28)})
     there = Case(structure_sets=(StructureSet("set", "Set", (ball("GTV", 10.0), tall), "mr", "frame"),))
     group = there.structure_sets[0]
-    assert derive(there, group, "A", "(GTV + 5 mm) - (OAR + 5 mm)").warnings == ()
+    assert derive(there, group, "A", "(GTV + 5 mm) - (OAR + 5 mm)").warnings == ("nothing is left of it",)
     assert derive(there, group, "A", "(GTV + 5 mm) & (OAR + 5 mm)").warnings == ()
     assert "5.0 mm of it lie beyond" in derive(there, group, "A", "OAR + 5 mm").warnings[0]
     assert len(derive(there, group, "A", "(OAR + 5 mm) - GTV").warnings) == 1
