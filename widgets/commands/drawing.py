@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import shapely
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from reviewer.case import Structure
 from reviewer.edit.refusal import refusal
@@ -33,8 +34,10 @@ STROKE = "stroke"
 RANGE = {"low", "high"}
 """Settings of a tool that goes by a range of values."""
 
-REST_MS = 30
-"""A hand that has not moved for so long rests: mostly it is about to end the stroke."""
+TICK_MS = 10
+REST_TICKS = 3
+"""A hand that does not move while the window idles for so many ticks on end rests: mostly it is about to end the stroke. A tick that comes late
+does not count, for a window that is still at work on the last move has more of them to come, and work beside it would only slow them down."""
 
 ABOUT_MM = 5.0
 """So far about the crosshair the values are looked at that a range begins with, where nothing is drawn yet."""
@@ -176,10 +179,11 @@ class Drawing(QObject):
         self.operating: Proposal | None = None
         self._working = False
         self._easels: tuple[Easel, ...] = ()
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(REST_MS)
-        self._rest.timeout.connect(self._rests)
+        self._ticks, self._ticked_s = 0, 0.0
+        self._idle = QTimer(self)
+        self._idle.setTimerType(Qt.TimerType.PreciseTimer)
+        self._idle.setInterval(TICK_MS)
+        self._idle.timeout.connect(self._tick)
         self._drop()
         follow(self, session, self._heard)
 
@@ -393,7 +397,16 @@ class Drawing(QObject):
             self._pen = pen
             self._stroke.drag(pen)
             self._show()
-            self._rest.start()
+            self._ticks, self._ticked_s = 0, time.perf_counter()
+            self._idle.start()
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        on_time, self._ticked_s = now - self._ticked_s < 2 * TICK_MS / 1000, now
+        self._ticks = self._ticks + 1 if on_time else 0
+        if not self._held or self._ticks == REST_TICKS:
+            self._idle.stop()
+            self._rests()
 
     def _rests(self) -> None:
         if self._held and self._stroke is not None and not self._stroke.slow:
