@@ -29,13 +29,14 @@ from .binding import Changes, follow
 from .commands.approving import Approving
 from .commands.checking import DoseChecking
 from .commands.derived import DerivedCommands
-from .commands.drawing import KINDS, Drawing, drawing_commands
+from .commands.drawing import Drawing, drawing_commands
 from .commands.gating import GatingPlace
 from .commands.managing import StructureManagement
 from .commands.opening import Opening
 from .commands.operating import CATALOGUE, Operating, operation_commands
 from .commands.plans import PlanCommands
 from .commands.saving import Saving
+from .commands.tool_kinds import KINDS
 from .commands.window import WindowCommands
 from .jobs import Jobs
 from .loading import load

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QPushButton
-from reviewer_widgets.commands.drawing import KINDS
+from reviewer_widgets.commands.tool_kinds import KINDS
 from reviewer_widgets.main_window import MainWindow
 from shapely import Point, box
 

@@ -20,7 +20,7 @@ from reviewer.case import Structure
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.reslice import warm_up
 
-from ..commands.drawing import KINDS
+from ..commands.tool_kinds import KINDS
 from ..loading import load
 from .compose import Toned, everywhere, no_source, no_tint
 

@@ -21,7 +21,8 @@ from reviewer.session import Session
 
 from ..actions import Actions
 from ..binding import Changes, follow
-from ..commands.drawing import KINDS, Drawing
+from ..commands.drawing import Drawing
+from ..commands.tool_kinds import KINDS
 from ..numbers import Numbers
 from ..theme import RHYTHM, swatch
 from .banner import Elided
