@@ -235,4 +235,4 @@ def edit_of_operation(case: Case, operation: Operation, where: Where, changes: C
     after = proposed(where, changes)
     if after is where.structure:
         return None
-    return Edit.of(f"{operation.name} {where.structure.name}", case, where.structure, after)
+    return Edit.of_contours(f"{operation.name} {where.structure.name}", case, where.structure, after)

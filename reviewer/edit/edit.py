@@ -82,6 +82,12 @@ class Edit:
         """The edit of one structure of the case."""
         return cls(label, (Swap(set_of(case, before).id, before, after),))
 
+    @classmethod
+    def of_contours(cls, what: str, case: Case, before: Structure, after: Structure) -> Edit:
+        """The edit of the contours of one structure, named after what was done and on which slices ("Brush on Duodenum, slice 37")."""
+        swap = Swap(set_of(case, before).id, before, after)
+        return cls(f"{what}, {_slices(swap.planes)}", (swap,))
+
     @property
     def inverse(self) -> Edit:
         return Edit(self.label, tuple(s.inverse for s in reversed(self.swaps)), self.removed, self.added)
@@ -99,6 +105,16 @@ class Edit:
             placed.append(swap.placed_in(now))
             structures[swap.set_id] = swap.within(now)
         return replace(self, swaps=tuple(placed))
+
+
+def _slices(planes: Collection[int]) -> str:
+    """As people count them, from 1."""
+    first, last = min(planes) + 1, max(planes) + 1
+    if first == last:
+        return f"slice {first}"
+    return (
+        f"slices {first}–{last}" if len(planes) == last - first + 1 else f"{len(planes)} slices from {first} to {last}"
+    )
 
 
 def merged(swaps: Iterable[Swap]) -> tuple[Swap, ...]:

@@ -85,7 +85,7 @@ def test_the_edit_has_a_name_and_a_locked_structure_gets_none():
     where = Where(case.structures[0], 4)
     operation = FillHoles()
     edit = catalogue.edit_of_operation(case, operation, where, operation.changes(where))
-    assert edit.label == "Fill holes Liver"
+    assert edit.label == "Fill holes Liver, slice 5"
     assert edit.applied_to(case).structures[0].planes[4].area == pytest.approx(900)
     assert catalogue.edit_of_operation(case, operation, where, {}) is None
     locked = case_of(replace(case.structures[0], locked=True))

@@ -74,7 +74,7 @@ def test_the_clicked_island_goes(tool, shift):
     assert stroke.draft[10].area == pytest.approx(500 + 36)
     case = case_of(ISLANDS)
     stroke = clicked(tool.begin(Target.on(case, ISLANDS, axial())), (10.0, 0.0), shift=shift)
-    assert edit_of(stroke, case).label == "Delete island on islands"
+    assert edit_of(stroke, case).label == "Delete island on islands, slice 11"
 
 
 @pytest.mark.parametrize(("tool", "shift"), [(Island(keep=True), False), (Island(), True)])

@@ -94,6 +94,19 @@ def test_an_edit_and_its_inverse_leave_nothing(data) -> None:
         case = after
 
 
+@pytest.mark.parametrize(
+    ("planes", "named"),
+    [((36,), "slice 37"), ((4, 5, 6), "slices 5–7"), ((0, 3, 9), "3 slices from 1 to 10"), ((2, 3), "slices 3–4")],
+)
+def test_an_edit_of_contours_names_the_slices_that_differ(planes, named) -> None:
+    before = replace(structure(1), planes={k: box(0, 0, 9, 9) for k in range(40)})
+    after = replace(before, planes={**before.planes, **{k: box(0, 0, 5, 5) for k in planes}})
+    for old, new in ((before, after), (after, before)):
+        assert Edit.of_contours("Brush on S1", case_of(old), old, new).label == f"Brush on S1, {named}"
+    emptied = replace(before, planes={k: r for k, r in before.planes.items() if k not in planes})
+    assert Edit.of_contours("Clear S1", case_of(before), before, emptied).label == f"Clear S1, {named}"
+
+
 def test_undo_of_a_deletion_restores_the_place_in_the_list() -> None:
     session = Session(case_of(*(structure(n) for n in range(1, 5))))
     session.apply(Edit("Delete S2", (Swap("set", session.case.structures[1], None),)))

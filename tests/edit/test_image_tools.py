@@ -69,7 +69,7 @@ def test_four_clicks_near_an_edge_outline_it():
     assert plane == 10
     assert off_circle(stroke.draft[10], 18.0).max() < 0.5
     assert stroke.draft[10].area == pytest.approx(math.pi * 18**2, rel=0.02)
-    assert edit_of(stroke, case_of(BARE)).label == "Livewire on bare"
+    assert edit_of(stroke, case_of(BARE)).label == "Livewire on bare, slice 11"
 
 
 def test_a_click_on_the_first_anchor_closes_and_a_double_click_adds_no_second_anchor():
@@ -158,7 +158,8 @@ def test_a_click_fills_the_body():
     for k in range(6, 15):
         radius = math.sqrt(18**2 - GRID.positions_mm[k] ** 2)
         assert stroke.draft[k].area == pytest.approx(math.pi * radius**2, rel=0.12)
-    assert edit_of(stroke, case_of(BARE)).label == "Smart fill on bare"
+    named = f"slices {min(stroke.draft) + 1}–{max(stroke.draft) + 1}"
+    assert edit_of(stroke, case_of(BARE)).label == f"Smart fill on bare, {named}"
 
 
 def test_a_stroke_through_the_slices_tells_how_far_it_is_and_can_be_stopped():

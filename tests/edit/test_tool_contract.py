@@ -110,7 +110,7 @@ def test_the_edit_is_named_and_undone():
     session = Session(case_of(SQUARE))
     stroke = clicked(Brush(5.0).begin(Target.on(session.case, SQUARE, axial())), (20.0, 0.0))
     edit = edit_of(stroke, session.case)
-    assert edit.label == "Brush on square"
+    assert edit.label == "Brush on square, slice 11"
     session.apply(edit)
     after = session.case.structure("square")
     assert after.planes[10].area > SQUARE.planes[10].area

@@ -146,7 +146,7 @@ def test_the_brush_paints_and_one_undo_takes_it_back(window, qtbot):
     assert window.session.view.stroke is None
     # The swept disk lies clear of the organ: a rectangle of 10 by 10 mm between two half disks.
     assert area(window) - before == pytest.approx(100 + math.pi * 25, rel=0.01)
-    assert window.session.history.undo_label == "Brush on Liver"
+    assert window.session.history.undo_label == "Brush on Liver, slice 6"
     window.session.undo()
     assert area(window) == before
 
@@ -157,7 +157,7 @@ def test_shift_turns_the_brush_into_the_eraser_and_back(window, qtbot):
     hand.modifiers = SHIFT
     hand.drag((0.0, 0.0), (10.0, 0.0))
     assert before - area(window) == pytest.approx(100 + math.pi * 25, rel=0.01)
-    assert window.session.history.undo_label == "Eraser on Liver"
+    assert window.session.history.undo_label == "Eraser on Liver, slice 6"
     erased = area(window)
     take(window, qtbot, "eraser", radius_mm=5.0)
     hand.drag((0.0, 0.0), (10.0, 0.0))
@@ -290,7 +290,7 @@ def test_a_fill_through_the_slices_is_worked_out_beside_the_window(window, qtbot
     filled = window.session.case.structure("set#3").planes
     assert len(filled) == 10
     assert all(region.area == pytest.approx(DISK, rel=0.06) for region in filled.values())
-    assert [e.label for e in window.session.history.entries] == ["Smart fill on Stomach"]
+    assert [e.label for e in window.session.history.entries] == ["Smart fill on Stomach, slices 1–10"]
 
 
 @pytest.mark.parametrize("way", ["escape", "undo"])

@@ -19,6 +19,9 @@ pytestmark = [pytest.mark.window, pytest.mark.slow]
 CONTOUR, STOMACH = (968, 19), (565, 330)
 """On the screen: the mode, and a place in the stomach on the slice that the demo opens with."""
 
+FIRST = 37
+"""That slice."""
+
 DAY = ("--set", 1, "--with-set", 1, "-s", "PTV_1", "-s", "Stomach")
 """The structures of the day, for the comparison."""
 
@@ -106,16 +109,16 @@ def test_redraw_the_stomach_on_five_slices_interpolate_leave_and_come_back(scree
         until(lambda: desk.blue(*TAKE_IT), "the slices to clear are not proposed")
         desk.click(*WHICH)
         desk.press("a", "Return", "Return")
-        desk.until_done("Clear slices Stomach")
+        until(lambda: desk.done[-1].startswith("Clear slices Stomach, slices "), "the stomach is not cleared")
         screen.xdotool("mousemove", *START)
         desk.press("b")
         for slices in range(5):
             desk.drag(START, END)
-            desk.until_done(*["Brush on Stomach"] * (slices + 1))
+            desk.until_done(*(f"Brush on Stomach, slice {FIRST + 2 * n}" for n in range(slices + 1)))
             desk.press("Prior", "Prior")
         desk.picture("drawn.png")
         desk.press("i", "Return")
-        desk.until_done("Interpolate Stomach")
+        desk.until_done(f"Interpolate Stomach, 4 slices from {FIRST + 1} to {FIRST + 7}")
         desk.picture("interpolated.png")
         desk.press("ctrl+s")
 

@@ -127,7 +127,7 @@ class Operating(QObject):
                 self._tell(f"{operation.name}: nothing to change on {where.structure.name}")
             else:
                 self._session.apply(edit)
-                self._tell(f"{edit.label}: {_count(len(changes))}; Undo takes it back")
+                self._tell(f"{edit.label}; Undo takes it back")
         except ReviewerError as error:
             self._warn(str(error))
         self.choose(None)

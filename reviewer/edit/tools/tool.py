@@ -425,7 +425,7 @@ def drafted(stroke: Stroke) -> Structure:
 
 
 def edit_of(stroke: Stroke, case: Case) -> Edit | None:
-    """The undoable edit that a stroke proposes ("Brush on Duodenum"); None where it changes nothing.
+    """The undoable edit that a stroke proposes ("Brush on Duodenum, slice 37"); None where it changes nothing.
 
     Raises InputError where the structure may not be edited, or has changed since the stroke began.
     """
@@ -444,7 +444,7 @@ def _edit(stroke: Stroke, draft: Draft, case: Case) -> Edit | None:
     reason = refusal(case, before)
     if reason:
         raise InputError(reason)
-    return Edit.of(f"{stroke.label} on {before.name}", case, before, after)
+    return Edit.of_contours(f"{stroke.label} on {before.name}", case, before, after)
 
 
 def settled(geometry: shapely.Geometry | None, debris_mm2: float = DEBRIS_MM2) -> Region | None:
