@@ -75,7 +75,7 @@ def test_interpolation_is_shown_before_it_is_taken_and_follows_what_is_drawn(win
     qtbot.keyClick(window.views["axial"], Qt.Key.Key_Return)
     assert sorted(organ(window).planes) == list(range(2, 10))
     assert window.session.view.preview == ()
-    assert window.session.history.undo_label == "Interpolate Liver, 5 slices from 4 to 9"
+    assert window.session.history.undo_label == "Interpolate Liver, 4 slices from 4 to 8"
 
 
 def test_the_preview_of_an_interpolation_follows_the_stroke_in_hand(window, qtbot):
