@@ -244,10 +244,11 @@ class SliceView(QWidget):
         self._session.look(swipe=min(max(pixel_x / max(self.width(), 1), 0.0), 1.0))
 
     def scroll(self, slices: int) -> None:
-        """Go so many slices towards the head, the left or the back; stops at the ends."""
+        """Go so many slices towards the head, the left or the back; stops at the ends, and stays while a button is down that draws."""
         scene = self._session.scene
         stack = self._framing.slices(scene)
-        if stack is None or slices == 0:
+        held = self._drawing is not None and self._drawing.held
+        if stack is None or slices == 0 or held:
             return
         here = stack.nearest(scene.point_mm)
         there = min(max(here + slices, 0), len(stack.positions_mm) - 1)
@@ -375,7 +376,7 @@ class SliceView(QWidget):
             self._wheel -= steps * WHEEL_STEP
             if self._drawing is not None and self._drawn_in and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
                 self._drawing.resize(steps)
-            elif self._drawing is None or not self._drawing.held:
+            else:
                 self.scroll(steps)
         event.accept()
 

@@ -207,6 +207,8 @@ class Drawing(QObject):
         """Where strokes may change anything: ids of structures, and a range of values of the image shown."""
         if (within, outside, values) != (self.within, self.outside, self.values):
             self.within, self.outside, self.values = within, outside, values
+            if self._begun:
+                self._tell("The limits hold from the next stroke on")
             self.changed.emit()
             self._renew()
 
@@ -268,10 +270,17 @@ class Drawing(QObject):
 
     def guides(self, easel: Easel) -> tuple[Guide, ...]:
         """What is to be drawn over a view besides the contours."""
-        return self._stroke.guides if self._stroke is not None and easel is self._easel else ()
+        here = easel is self._easel and (self._held or not self._off_slice)
+        return self._stroke.guides if self._stroke is not None and here else ()
+
+    @property
+    def _off_slice(self) -> bool:
+        """Whether the view that was drawn in shows another slice by now than the one that the stroke lies on."""
+        return self._stroke is not None and self._easel is not None and self._easel.pane != self._stroke.target.pane
 
     def hover(self, easel: Easel, pen: Pen) -> None:
-        if self.kind is None or self._held or self._working or (self._begun and easel is not self._easel):
+        elsewhere = easel is not self._easel or self._off_slice
+        if self.kind is None or self._held or self._working or (self._begun and elsewhere):
             return
         self._pen = pen
         self._ready(easel)
@@ -292,6 +301,9 @@ class Drawing(QObject):
             return
         if self._begun and easel is not self._easel:
             self._tell("Finish the stroke first: Enter takes it, Esc drops it")
+            return
+        if self._begun and self._off_slice:
+            self._tell("The stroke lies on another slice: go back to it, Enter takes it, Esc drops it")
             return
         self._pen = pen
         active = self.active
@@ -384,12 +396,15 @@ class Drawing(QObject):
         if pane is None or active is None or tool is None:
             self._stroke, self._key, self._easel = None, (), easel
             return
-        key = (active, tool, self.within, self.outside, self.values, easel, pane)
+        tool, image = self._as_seen(tool), self._session.case.image(self._session.view.base)
+        # Limits and image themselves, not what they are called: an undo changes the one, another series the other.
+        limits = self._limit(self.within, active), self._limit(self.outside, active), self.values
+        key = (active, tool, limits, image, easel, pane)
         if key == self._key:
             return
         self._stroke, self._refused = None, ""
         try:
-            self._stroke = self._as_seen(tool).begin(self._target(active, pane))
+            self._stroke = tool.begin(self._target(active, pane))
         except ReviewerError as error:
             self._refused = str(error)
         self._key, self._easel = key, easel
@@ -403,20 +418,20 @@ class Drawing(QObject):
 
     def _target(self, active: Structure, pane: Pane) -> Target:
         case, view = self._session.case, self._session.view
-
-        def limits(structure_id: str | None) -> list[Structure]:
-            found = case.structure(structure_id)
-            return [found] if found is not None and found is not active else []
-
         return Target.on(
             case,
             active,
             pane,
             image=case.image(view.base),
-            within=limits(self.within),
-            outside=limits(self.outside),
+            within=self._limit(self.within, active),
+            outside=self._limit(self.outside, active),
             values=self.values,
         )
+
+    def _limit(self, structure_id: str | None, active: Structure) -> tuple[Structure, ...]:
+        """The structure that limits strokes on the active one, if there is one."""
+        found = self._session.case.structure(structure_id)
+        return (found,) if found is not None and found is not active else ()
 
     def _renew(self) -> None:
         """The settings or the structure are others: the stroke that has not begun is another."""
@@ -509,11 +524,21 @@ class Drawing(QObject):
             self.take(None)
         elif self._stroke is not None and self._stroke.target.structure is not self.active:
             # Undone, or another structure: what was drawn belongs to a state that is gone.
+            if self._begun:
+                self._given_up("it has changed meanwhile, or another one is active")
             self._begun = self._held = False
             self._stop_work()
             self._renew()
+        elif self._held and self._off_slice:
+            self._given_up("the view shows another slice")
+            self.cancel()
         elif self._easel is not None and self._pen is not None and changes.view("point_mm", "base"):
             self.hover(self._easel, self._pen)
+
+    def _given_up(self, why: str) -> None:
+        if self._stroke is not None:
+            self._tell(f"The stroke on {self._stroke.target.structure.name} was given up: {why}")
+            self._session.stroke_ended()
 
 
 def window_range(session: Session) -> tuple[float, float] | None:
