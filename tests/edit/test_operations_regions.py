@@ -93,10 +93,15 @@ def test_islands_by_a_click():
         keep_island(BODY, 2, (0, 0))
 
 
-def test_the_largest_body_is_the_one_with_the_most_area_through_all_slices():
-    """Slices of 100 + 95 mm2 beat the single one of 120 mm2, which is the largest of all slices."""
+def test_the_largest_body_is_the_one_with_the_largest_volume():
+    """Slices of 100 + 95 mm2 beat the single one of 120 mm2, which is the largest of all slices. On uneven ones four of 100 mm2, 1 mm apart, are
+    less than two of 81 mm2 that stand for 10 mm each."""
     assert areas(keep_largest_solid(BODY)) == {4: 100, 5: 95, 6: None}
     assert keep_largest_solid(sphere(GRID, 10.0)) == {}
+    flat, tall = box(-20, -20, -10, -10), box(0, 0, 9, 9)
+    uneven = planes_grid(np.array([0.0, 1.0, 2.0, 3.0, 4.0, 14.0, 24.0]))
+    bodies = replace(stack(uneven, lambda w: None), planes={**dict.fromkeys(range(4), flat), 5: tall, 6: tall})
+    assert areas(keep_largest_solid(bodies)) == dict.fromkeys(range(4))
 
 
 def test_parts_hang_together_over_a_chain_of_overlaps():
@@ -298,6 +303,14 @@ def test_cropping_inside_and_outside_complete_each_other():
             assert inside[k] is None
             assert k not in outside
     assert list(crop(body, other, "outside", planes=[3])) == [3]
+
+
+def test_slices_that_a_crop_takes_nothing_from_stay_as_they_are():
+    ball = sphere(GRID, 10.0)
+    beside = stack(GRID, lambda w: [rectangle(8, -20, 30, 20)] if abs(w) < 1 else [rectangle(20, -20, 30, 20)])
+    assert list(crop(ball, beside, "outside")) == [5]
+    around = stack(GRID, lambda w: [rectangle(-30, -30, 8 if abs(w) < 1 else 30, 30)])
+    assert list(crop(ball, around, "inside")) == [5]
 
 
 def test_a_gap_is_kept_in_three_dimensions():

@@ -29,11 +29,12 @@ def keep_largest(stack: Stack, count: int = 1, planes: Collection[int] | None = 
 
 
 def keep_largest_solid(stack: Stack) -> Changes:
-    """Through all slices, the connected body with the largest sum of areas."""
+    """Through all slices, the connected body with the largest volume: areas times what lies about their slices."""
     bodies = connected({k: list(shapely.get_parts(region)) for k, region in stack.planes.items()})
     if len(bodies) < 2:
         return {}
-    kept = max(bodies, key=lambda body: sum(part.area for parts in body.values() for part in parts))
+    thickness = np.diff(stack.grid.slab_borders_mm)
+    kept = max(bodies, key=lambda body: sum(part.area * thickness[k] for k, parts in body.items() for part in parts))
     return differing(stack.planes, {k: region_of(_united(kept[k])) if k in kept else None for k in stack.planes})
 
 

@@ -16,7 +16,7 @@ Changes: TypeAlias = dict[int, Region | None]
 
 
 def differing(before: Mapping[int, Region], after: Mapping[int, Region | None]) -> Changes:
-    """The planes of `after` whose region is not what `before` has there, point by point."""
+    """The planes of `after` whose region is not what `before` has there, point by point, wherever its rings begin."""
     return {k: region for k, region in sorted(after.items()) if not _same(before.get(k), region)}
 
 
@@ -38,4 +38,9 @@ def drawn(stack: Stack, plane: int) -> Region:
 
 
 def _same(a: Region | None, b: Region | None) -> bool:
-    return a is b or (a is not None and b is not None and bool(shapely.equals_exact(a, b, 0.0)))
+    if a is None or b is None or a is b:
+        return a is b
+    # An overlay that took nothing away may begin the rings elsewhere.
+    return bool(
+        shapely.equals_exact(a, b, 0.0) or shapely.equals_exact(shapely.normalize(a), shapely.normalize(b), 0.0)
+    )
