@@ -211,3 +211,44 @@ def test_what_has_become_of_it_since_the_case_was_opened(window, qtbot):
     window.session.undo()
     settle(window, qtbot)
     assert since.text() == "unchanged since opened"
+
+
+def test_a_crop_follows_the_structure_that_it_is_at(window, qtbot):
+    case = window.session.case
+    gtv = case.structure("set#2")
+    planes = {k: box(25, -30, 30, 30) for k in range(10)}
+    window.session.apply(Edit.of("Away", case, gtv, replace(gtv, planes=planes)))
+    window.session.look(active="set#1")
+    window.operating.choose("Crop")
+    window.operating.crop_at("set#2")
+    settle(window, qtbot)
+    assert window.operating.note == "nothing to change"
+    window.session.undo()
+    settle(window, qtbot)
+    assert window.operating.note == "3 slices"
+    window.operating.accept()
+    settle(window, qtbot)
+    assert organ(window).planes[5].area == pytest.approx(Point(0, 0).buffer(20).area / 2)
+
+
+def test_what_is_hidden_is_shown_before_it_is_changed(window, qtbot):
+    session = window.session
+    for change in (lambda: window.operating.choose("Clear"), lambda: window.actions_.trigger("operation.copy_up")):
+        session.look(hidden=frozenset({"set#1", "set#2"}))
+        settle(window, qtbot)
+        change()
+        settle(window, qtbot)
+        assert session.view.hidden == {"set#2"}
+
+
+def test_a_contour_is_not_taken_along_with_a_stroke_in_the_hand(window, qtbot):
+    window.actions_.trigger("draw.polygon")
+    axial = window.views["axial"]
+    for place in ((25.0, 0.0), (35.0, 0.0)):
+        x, y = axial.viewport_now.pixel(place)
+        qtbot.mouseClick(axial, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
+    assert window.drawing.pending
+    window.actions_.trigger("operation.copy_up")
+    settle(window, qtbot)
+    assert window.drawing.plane == 5
+    assert window.drawing.pending

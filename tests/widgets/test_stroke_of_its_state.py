@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QComboBox
 from reviewer_widgets.main_window import MainWindow
 from shapely import box
 from test_drawing import HERE, area, case_of, settle, take
@@ -44,7 +44,7 @@ def said(window, monkeypatch):
 def draw_gtv(window, region):
     case = window.session.case
     gtv = case.structure("set#2")
-    window.session.apply(Edit.of("GTV", case, gtv, replace(gtv, planes={HERE: region})))
+    window.session.apply(Edit.of("GTV", case, gtv, replace(gtv, planes={HERE: region} if region else {})))
 
 
 def test_a_polygon_goes_on_only_on_the_slice_that_it_was_begun_on(window, qtbot, said):
@@ -122,3 +122,18 @@ def test_a_stroke_that_another_active_structure_ends_is_told(window, qtbot, said
     settle(window, qtbot)
     assert "stroke on Liver was given up" in said[-1]
     assert not window.drawing.pending
+
+
+def test_a_limit_out_of_sight_is_dropped_and_told(window, qtbot, monkeypatch):
+    warned: list[str] = []
+    monkeypatch.setattr(window.drawing, "_warn", warned.append)
+    take(window, qtbot, "brush", radius_mm=5.0)
+    window.drawing.limit(within="set#2", outside="set#4")
+    shown = window.findChild(QComboBox, "tools.within")
+    draw_gtv(window, None)
+    settle(window, qtbot)
+    assert (shown.currentText(), window.drawing.within) == ("GTV", "set#2")  # empty: in force, and in sight
+    window.actions_.trigger("structure.copy_set")
+    settle(window, qtbot)
+    assert (shown.currentText(), window.drawing.within, window.drawing.outside) == ("–", None, None)
+    assert "not limited any more" in warned[-1]

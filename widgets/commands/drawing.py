@@ -306,19 +306,23 @@ class Drawing(QObject):
             self._tell("The stroke lies on another slice: go back to it, Enter takes it, Esc drops it")
             return
         self._pen = pen
-        active = self.active
-        if active is not None and active.id in self._session.view.hidden:
-            self._session.look(hidden=self._session.view.hidden - {active.id})
-            self._tell(f"{active.name} was hidden: it is shown now")
+        self.reveal()
         self._ready(easel)
         if self._stroke is None:
             self._warn(self.refused) if self.active is not None else self._tell(self.refused)
             return
-        if not self._begun and active is not None:
-            self._session.stroke_begun(f"a stroke on {active.name}")
+        if not self._begun and self.active is not None:
+            self._session.stroke_begun(f"a stroke on {self.active.name}")
         self._held = self._begun = True
         self._stroke.press(pen)
         self._show()
+
+    def reveal(self) -> None:
+        """Show the active structure where it is hidden: nothing is changed unseen."""
+        active = self.active
+        if active is not None and active.id in self._session.view.hidden:
+            self._session.look(hidden=self._session.view.hidden - {active.id})
+            self._tell(f"{active.name} was hidden: it is shown now")
 
     def drag(self, pen: Pen) -> None:
         if self._held and self._stroke is not None:
@@ -520,7 +524,10 @@ class Drawing(QObject):
             self._ranged = False
             self.take(None)
             self.changed.emit()
-        elif changes.view("mode") and self._session.view.mode != "contour":
+            return
+        if changes.edited or changes.view("structure_set"):
+            self._keep_limits_in_sight()
+        if changes.view("mode") and self._session.view.mode != "contour":
             self.take(None)
         elif self._stroke is not None and self._stroke.target.structure is not self.active:
             # Undone, or another structure: what was drawn belongs to a state that is gone.
@@ -534,6 +541,15 @@ class Drawing(QObject):
             self.cancel()
         elif self._easel is not None and self._pen is not None and changes.view("point_mm", "base"):
             self.hover(self._easel, self._pen)
+
+    def _keep_limits_in_sight(self) -> None:
+        """A limit that the set shown does not hold, or not any more, could neither be seen nor be taken away."""
+        group = self._session.structure_set
+        there = {s.id for s in group.structures} if group else set()
+        within, outside = (name if name in there else None for name in (self.within, self.outside))
+        if (within, outside) != (self.within, self.outside):
+            self.limit(within, outside, self.values)
+            self._warn("Strokes are not limited any more: the structure that limited them is not in the set shown")
 
     def _given_up(self, why: str) -> None:
         if self._stroke is not None:

@@ -90,6 +90,8 @@ class Operating(QObject):
         """Open an operation; None closes."""
         self._wanted = False
         self.name = name
+        if name is not None:
+            self._drawing.reveal()
         operation, plane = self.operation, self._drawing.plane
         if operation is not None and plane is not None and any(f.name == "first" for f in fields(operation)):
             self._settings[self.name or ""] = replace(operation, first=plane + 1, last=plane + 1)
@@ -142,6 +144,10 @@ class Operating(QObject):
 
     def copy_along(self, slices: int) -> None:
         """Go one slice further, +1 or -1 as Page Up and Down do, and take the contour along."""
+        if self._drawing.pending:
+            self._tell("Finish the stroke first: Enter takes it, Esc drops it")
+            return
+        self._drawing.reveal()
         before = self._drawing.plane
         self._drawing.scroll(slices)
         after = self._drawing.plane
@@ -247,11 +253,13 @@ class Operating(QObject):
             self._begin()
 
     def _outdated(self) -> bool:
-        """Whether what was asked for last is about another structure or another slice than those there now."""
+        """Whether what was asked for last is about other structures or another slice than those there now."""
         active, asked = self._drawing.active, self._asked
         if active is None or asked is None:
             return True
-        return asked.structure is not self._seen(active) or asked.plane != self._drawing.plane
+        if asked.structure is not self._seen(active) or asked.plane != self._drawing.plane:
+            return True
+        return asked.other is not self._session.case.structure(self.other)
 
 
 def operation_commands(session: Session, operating: Operating, drawing: Drawing) -> Iterator[Command]:

@@ -192,7 +192,11 @@ class ToolsPanel(BesideTheHand):
 
     def _fill(self, combo: QComboBox, chosen: str | None) -> None:
         group = self._session.structure_set
-        others = [s for s in (group.structures if group else ()) if s is not self._drawing.active and not s.empty]
+        others = [
+            s
+            for s in (group.structures if group else ())
+            if s is not self._drawing.active and (not s.empty or s.id == chosen)
+        ]
         entries = tuple((s.id, s.name, s.colour) for s in others)
         with QSignalBlocker(combo):
             if self._listed.get(combo) != entries:
