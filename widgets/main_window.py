@@ -184,7 +184,7 @@ class MainWindow(QMainWindow):
         self.right_splitter.setChildrenCollapsible(False)
         for name in ("goals", "dvh", "plan", "history"):
             self.right_splitter.addWidget(self.folds[name])
-        self.right_splitter.setSizes([420, 260, 42, 320])
+        self.right_splitter.setSizes([420, 270, 42, 170])
         for place, growth in enumerate((3, 2, 0, 1)):
             self.right_splitter.setStretchFactor(place, growth)
         self.folds["plan"].set_open(False)

@@ -190,7 +190,7 @@ def test_a_highlight_from_elsewhere_makes_the_curve_thick(shown):
     session.look(highlighted="Duodenum")
     QTest.qWait(20)
     assert width("Duodenum") > thin
-    assert readout(panel).startswith("Duodenum")
+    assert readout(panel) == "Duodenum: D95% 10.2 · Mean 12.0 · D0.035cc 14.0 Gy"  # 10 to 14 Gy along 8 mm, 3.4 cc
     session.look(highlighted=None)
     QTest.qWait(20)
     assert width("Duodenum") == thin
@@ -247,7 +247,7 @@ def test_a_structure_partly_outside_the_dose_grid_is_marked(shown, qtbot):
     panel = shown(session)
     session.look(highlighted="Lung")
     QTest.qWait(20)
-    assert "⚠ 42 % outside the dose grid: unknown dose" in readout(panel)
+    assert readout(panel).endswith("⚠ 42 % outside the dose grid")
     model = panel._table.rows
     assert model.index(0, 0).data().startswith("⚠")
     assert "42 % outside the dose grid" in model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)

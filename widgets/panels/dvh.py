@@ -26,7 +26,7 @@ from ..loading import load
 from ..numbers import Numbers, Want
 from ..theme import RHYTHM, muted
 from ..wording import dose_title
-from .dvh_table import DvhTable, Row, outside_warning
+from .dvh_table import DvhTable, Row, in_short, outside_warning
 from .said import Said
 
 if TYPE_CHECKING:  # loaded late: see _load
@@ -34,6 +34,9 @@ if TYPE_CHECKING:  # loaded late: see _load
 
 TABLE_PX = 300
 """Lower than this the panel shows curves alone: a table of a line or two tells nothing and takes the room of the goals."""
+
+READOUT_LINES = 3
+"""Of a reading with its warning, in the narrowest column."""
 
 
 class DvhPanel(QWidget):
@@ -74,7 +77,7 @@ class DvhPanel(QWidget):
         self._readout.setObjectName("dvhReadout")
         self._readout.setTextFormat(Qt.TextFormat.PlainText)
         self._readout.setWordWrap(True)
-        self._readout.setFixedHeight(2 * self.fontMetrics().height() + 2)
+        self._readout.setFixedHeight(READOUT_LINES * self.fontMetrics().lineSpacing() + 2)
         self._readout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._empty = QLabel("no dose")
         self._empty.setObjectName("dvhEmpty")
@@ -213,7 +216,7 @@ class DvhPanel(QWidget):
             self._say(view.highlighted, None)
 
     def _say(self, structure_id: str | None, dose_gy: float | None) -> None:
-        """The structure, and what its curve says at a dose."""
+        """The structure, and what its curve says at a dose; without one what the table says of it, for which a low panel has no room."""
         row = next((r for r in self._table.rows.rows if r.structure.id == structure_id), None)
         if row is None:
             waiting = sum(r.dvh is None and not r.trouble for r in self._table.rows.rows)
@@ -230,6 +233,8 @@ class DvhPanel(QWidget):
         if row.dvh is not None and dose_gy is not None and row.dvh.known_cc:
             volume = row.dvh.volume_at_cc(dose_gy)
             text += f": D {dose_gy:.1f} Gy · V {_cc(volume)} cc ({100 * volume / row.dvh.known_cc:.1f} %)"
+        elif row.dvh is not None and row.dvh.known_cc:
+            text += f": {in_short(row.dvh)}"
         if row.dvh is not None and outside_warning(row.dvh):
             text += f"\n⚠ {outside_warning(row.dvh)}"
         if row.trouble:

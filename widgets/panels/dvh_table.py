@@ -32,7 +32,6 @@ class _Column:
     full: str
     tip: str
     metric: Metric | None = None
-    digits: int = 1
 
 
 _COLUMNS = (
@@ -64,7 +63,17 @@ def outside_warning(dvh: Dvh) -> str:
         return ""
     percent = 100 * dvh.outside_fraction
     share = f"{percent:.0f} %" if percent >= 1 else f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
-    return f"{share} outside the dose grid: unknown dose"
+    return f"{share} outside the dose grid"
+
+
+def _gray(column: _Column, dvh: Dvh) -> str:
+    value = column.metric.of(dvh) if column.metric else None
+    return "none" if value is None else f"{value:.1f}"
+
+
+def in_short(dvh: Dvh) -> str:
+    """The doses of the table in one line."""
+    return " · ".join(f"{c.full.removesuffix('[Gy]')} {_gray(c, dvh)}" for c in _COLUMNS if c.metric) + " Gy"
 
 
 class DvhTable(QTableView):
@@ -171,9 +180,7 @@ class _Rows(QAbstractTableModel):
             return "failed" if row.trouble else "…"
         if column == 1:
             return f"{row.dvh.volume_cc:.0f}" if row.dvh.volume_cc >= 10_000 else f"{row.dvh.volume_cc:.1f}"
-        metric = _COLUMNS[column].metric
-        value = metric.of(row.dvh) if metric else None
-        return "none" if value is None else f"{value:.{_COLUMNS[column].digits}f}"
+        return _gray(_COLUMNS[column], row.dvh)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.rows)
@@ -216,7 +223,7 @@ class _Rows(QAbstractTableModel):
         warning = outside_warning(row.dvh)
         values = [f"{c.full} {self.text(row, k)}" for k, c in enumerate(_COLUMNS) if k]
         facts = "\n".join([row.structure.name, *([_COLUMNS[column].tip] if column else values)])
-        return f"{facts}\n⚠ {warning}; dose values are those of the rest" if warning else facts
+        return f"{facts}\n⚠ {warning}, where it is not known; dose values are those of the rest" if warning else facts
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:
