@@ -350,6 +350,7 @@ class Workspace:
             lock = Lock(path)
             with closing(create(unfinished)) as connection:
                 settings = self._write_to(connection, 0, sources, whole=True)
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing does it too, but fails silently
             _remove(path, "-wal", "-shm")
             os.replace(unfinished, path)
             _sync_folder(path.parent)
@@ -432,8 +433,20 @@ class Workspace:
                 raise InputError("the file was moved or deleted")
             self._lock = Lock(self._path)
             self._connection = open_to_write(self._path)
+            self._find_what_arrived(self._connection)
         self._file = _identity(self._path)
         return self._connection
+
+    def _find_what_arrived(self, connection: sqlite3.Connection) -> None:
+        """What the disk refused at the last step may be there all the same. Raises InputError where the file went on without us."""
+        last = max(self._written - 1, 0)
+        rows = connection.execute("SELECT number, hash FROM entry WHERE number > ? ORDER BY number", (last,)).fetchall()
+        ours = [(entry.number, entry.hash) for entry in self._entries[last:]]
+        if rows == ours[: len(rows)] and len(rows) >= self._written - last:
+            if last + len(rows) > self._written:
+                self._written, self._aside_written = last + len(rows), len(self._aside)
+        elif len(self._aside) == self._aside_written:  # else the damaged ones are still there, until the next write
+            raise InputError("another program has written into the file")
 
     def _write_to(
         self, connection: sqlite3.Connection, start: int, sources: tuple[Source, ...], whole: bool = False

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -400,6 +400,62 @@ def test_saving_elsewhere_that_fails_at_the_last_step_leaves_all_as_it_was(tmp_p
     session.apply(stroke(session.case, 40))
     workspace.close()
     same_contents(as_left(tmp_path / "x.reviewer")[0].case, after(41).case)
+
+
+def test_saving_over_a_workspace_on_a_disk_that_fills_up_leaves_the_new_or_the_old_one(tiny_disk, tmp_path):
+    target, filler, outcomes = tiny_disk / "y.reviewer", tiny_disk / "filler", set()
+    for room in range(136, 196, 4):  # kB
+        begun(target, 1)[1].close()
+        free = os.statvfs(tiny_disk).f_bavail * os.statvfs(tiny_disk).f_bsize
+        filler.write_bytes(bytes(free - room * 1024))
+        session, workspace = begun(tmp_path / f"{room}.reviewer", 12)
+        with suppress(InputError):
+            workspace.save_as(target)
+        saved = workspace.keeping.path == target
+        workspace.close()
+        same_contents(as_left(target, hold=False)[0].case, session.case if saved else after(1).case)
+        outcomes.add(saved)
+        for path in tiny_disk.iterdir():
+            path.unlink()
+    assert outcomes == {False, True}
+
+
+def test_what_was_refused_and_is_in_the_file_all_the_same_is_no_stranger(tmp_path, full_disk):
+    """As when a disk fails to confirm a commit: the program takes it for refused, and finds it at its next try."""
+    path = tmp_path / "x.reviewer"
+    session, workspace = begun(path, 2)
+    full_disk(0)
+    session.apply(stroke(session.case, 2))
+    full_disk(None)
+    assert workspace.keeping.unsaved == 1
+    with closing(sqlite3.connect(path)) as other:
+        e = workspace.entries[-1]
+        row = (e.number, e.at, e.who, e.kind, e.label, e.body, e.shapes, e.hash)
+        other.execute("INSERT INTO entry VALUES (?,?,?,?,?,?,?,?)", row)
+        other.commit()
+    session.apply(stroke(session.case, 3))
+    assert (workspace.keeping.unsaved, workspace.keeping.refusal) == (0, "")
+    workspace.close()
+    same_contents(as_left(path)[0].case, after(4).case)
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM entry WHERE number > 1", "UPDATE entry SET hash = x'00' WHERE number = 2"]
+)
+def test_a_file_that_went_on_without_us_is_not_written(tmp_path, full_disk, sql):
+    path = tmp_path / "x.reviewer"
+    session, workspace = begun(path, 2)
+    full_disk(0)
+    session.apply(stroke(session.case, 2))
+    full_disk(None)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(sql)
+        other.commit()
+    session.apply(stroke(session.case, 3))
+    assert workspace.keeping.refusal == "another program has written into the file"
+    workspace.save_as(tmp_path / "y.reviewer")
+    workspace.close()
+    same_contents(as_left(tmp_path / "y.reviewer")[0].case, after(4).case)
 
 
 def test_a_disk_too_full_to_begin_is_not_littered(tmp_path, full_disk):
