@@ -191,9 +191,8 @@ def key_text(keys: str) -> str:
 # -- commands that need the session only --------------------------------------------------------------------------------
 
 
-def session_commands(session: Session, tell: Callable[[str], None]) -> tuple[Command, ...]:
-    """Commands on what is seen and on the history. tell: shows a sentence where a command could not do what was asked."""
-    commands = SessionCommands(session, tell)
+def session_commands(commands: SessionCommands) -> tuple[Command, ...]:
+    """Commands on what is seen and on the history."""
     return (
         *commands.history(),
         *commands.pictures(),
@@ -204,10 +203,14 @@ def session_commands(session: Session, tell: Callable[[str], None]) -> tuple[Com
 
 
 class SessionCommands:
-    """What the commands do."""
+    """What the commands do. tell: shows a sentence where one could not do what was asked.
+
+    menu_of: id of the structure whose menu is open. Its commands mean that one, and what is drawn on stays the same.
+    """
 
     def __init__(self, session: Session, tell: Callable[[str], None]) -> None:
         self._session, self._tell = session, tell
+        self.menu_of: str | None = None
 
     def history(self) -> Iterator[Command]:
         session = self._session
@@ -317,7 +320,7 @@ class SessionCommands:
             "Structures",
             lambda: self._swap("hidden"),
             "V",
-            refusal=self._no_active,
+            refusal=self._nothing_meant,
         )
         yield Command(
             "structure.filled",
@@ -325,7 +328,7 @@ class SessionCommands:
             "Structures",
             lambda: self._swap("filled"),
             "Shift+V",
-            refusal=self._no_active,
+            refusal=self._nothing_meant,
         )
         yield Command(
             "structure.alone",
@@ -333,7 +336,7 @@ class SessionCommands:
             "Structures",
             self._alone,
             "Alt+V",
-            refusal=self._no_active,
+            refusal=self._nothing_meant,
         )
         yield Command(
             "structure.all",
@@ -368,6 +371,11 @@ class SessionCommands:
     def shown_set(self) -> tuple[Structure, ...]:
         group = self._session.structure_set
         return group.structures if group else ()
+
+    def meant(self) -> Structure | None:
+        """The structure that a command on one means."""
+        found = next((s for s in self.shown_set() if s.id == self.menu_of), None)
+        return found or self._session.active
 
     def use_preset(self, number: int) -> None:
         base = self._session.case.image(self._session.view.base)
@@ -415,14 +423,15 @@ class SessionCommands:
         self._session.look(**{field: not getattr(self._session.view, field)})
 
     def _swap(self, field: str) -> None:
-        view = self._session.view
-        if view.active is not None:
-            self._session.look(**{field: getattr(view, field) ^ {view.active}})
+        meant = self.meant()
+        if meant is not None:
+            self._session.look(**{field: getattr(self._session.view, field) ^ {meant.id}})
 
     def _alone(self) -> None:
-        view = self._session.view
-        ids = frozenset(s.id for s in self.shown_set())
-        self._session.look(hidden=frozenset() if ids - view.hidden == {view.active} else ids - {view.active})
+        meant = self.meant()
+        if meant is not None:
+            others = frozenset(s.id for s in self.shown_set()) - {meant.id}
+            self._session.look(hidden=frozenset() if self._session.view.hidden == others else others)
 
     def _style(self, style: OverlayStyle) -> None:
         """Into a style, or out of it back to blending."""
@@ -463,6 +472,9 @@ class SessionCommands:
 
     def _no_structures(self) -> str:
         return self._no_case() or ("" if self.shown_set() else "there are no structures")
+
+    def _nothing_meant(self) -> str:
+        return self._no_structures() or ("" if self.meant() else "no structure is active")
 
     def _no_active(self) -> str:
         return self._no_structures() or ("" if self._session.view.active else "no structure is active")

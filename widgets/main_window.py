@@ -106,7 +106,9 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self, self.session)
         self.actions_.refused.connect(self.status.say)
         self.commands = SessionCommands(self.session, self.status.say)
-        self.derived = DerivedCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
+        self.derived = DerivedCommands(
+            self, self.session, self.jobs, self.status.say, self.strip.tell, self.commands.meant
+        )
         self.views = ViewGrid()
         self.management = StructureManagement(
             self,
@@ -115,6 +117,7 @@ class MainWindow(QMainWindow):
             self.strip.tell,
             lambda structure_id: self.structures.edit_name(structure_id),
             self._structure_under_cursor,
+            self.commands.meant,
         )
         self.drawing = Drawing(self.session, self.jobs, self.status.say, self.strip.tell, self)
         self.drawing.changed.connect(self._drawing_changed)
@@ -403,7 +406,7 @@ class MainWindow(QMainWindow):
             *own.mode_commands(),
         ):
             self.actions_.add(command)
-        for command in session_commands(self.session, self.status.say):
+        for command in session_commands(self.commands):
             # Tab moves the focus elsewhere; over the pictures it goes from structure to structure.
             self.actions_.add(command, *((self.views,) if "Tab" in command.keys else ()))
         for command in (

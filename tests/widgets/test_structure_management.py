@@ -161,16 +161,47 @@ def test_renaming_in_place_suggests_the_standard_name(window, qtbot):
     assert names(window) == ["GTV", "Duo"]
 
 
+def menu_of(window, row: int) -> QMenu:
+    table = find(window, QTableView, "structures.table")
+    table.customContextMenuRequested.emit(table.visualRect(window.structures.model.index(row, NAME)).center())
+    return find(window, QMenu, "structures.menu")
+
+
+def choose(menu, qtbot, name):
+    action = next(a for a in menu.actions() if a.objectName() == name)
+    qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(action).center())
+
+
+def test_the_menu_of_a_row_means_that_row_and_what_is_drawn_on_stays(window, qtbot):
+    opened(window, qtbot, case_of())
+    session = window.session
+    session.look(mode="contour", active="set#1")
+    menu = menu_of(window, 1)
+    assert session.view.active == "set#1"
+    assert not window.actions_["structure.locked"].isChecked()
+    choose(menu, qtbot, "structure.locked")
+    assert [s.locked for s in session.case.structures] == [False, True]
+    assert session.history.undo_label == "Lock Magen"
+    qtbot.waitUntil(lambda: not window.actions_["structure.locked"].isChecked())
+    menu = menu_of(window, 1)
+    assert window.actions_["structure.locked"].isChecked(), "the menu tells of the row"
+    menu.close()
+    qtbot.waitUntil(lambda: not window.actions_["structure.locked"].isChecked())
+    window.actions_.trigger("structure.visible")
+    assert session.view.hidden == {"set#1"}, "the keys mean the active structure again"
+    choose(menu_of(window, 1), qtbot, "structures.go")
+    assert session.view.active == "set#2"
+
+
 def test_the_menu_offers_the_standard_name_and_the_types(window, qtbot):
     opened(window, qtbot, case_of())
-    table = find(window, QTableView, "structures.table")
-    table.customContextMenuRequested.emit(table.visualRect(window.structures.model.index(1, NAME)).center())
-    menu = find(window, QMenu, "structures.menu")
+    menu = menu_of(window, 1)
     rename = next(a for a in menu.actions() if a.objectName() == "structures.standard_name")
     assert rename.text() == "Rename to Stomach"
     rename.trigger()
     assert names(window) == ["GTV", "Stomach"]
     menu.close()
+    window.session.look(active="set#2")
     window.actions_.trigger("structure.type.avoidance")
     assert window.session.case.structures[1].type == "AVOIDANCE"
     assert window.actions_["structure.type.avoidance"].isChecked()

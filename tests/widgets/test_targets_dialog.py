@@ -496,7 +496,6 @@ def test_the_menu_of_a_row_holds_the_commands(window, qtbot):
     enabled = {a.objectName(): a.isEnabled() for a in menu.actions() if not a.isSeparator()}
     assert enabled["structure.delete"]
     assert not enabled["structure.formula"]
-    assert window.session.view.active == "set#3"
     assert "drawn by hand" in window.actions_["structure.formula"].toolTip()
     menu.close()
 

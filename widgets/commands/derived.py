@@ -21,13 +21,19 @@ from ..jobs import Jobs
 
 
 class DerivedCommands:
-    """window: owns the dialogues. tell: shows a sentence; warn: shows one that must be read."""
+    """window: owns the dialogues. tell: shows a sentence; warn: shows one that must be read. meant: the structure that a command means."""
 
     def __init__(
-        self, window: QWidget, session: Session, jobs: Jobs, tell: Callable[[str], None], warn: Callable[[str], None]
+        self,
+        window: QWidget,
+        session: Session,
+        jobs: Jobs,
+        tell: Callable[[str], None],
+        warn: Callable[[str], None],
+        meant: Callable[[], Structure | None],
     ) -> None:
         self._window, self._session, self._jobs = window, session, jobs
-        self._tell, self._warn = tell, warn
+        self._tell, self._warn, self._meant = tell, warn, meant
         self._derivations: Any = None
         follow(window, session, self._heard)
 
@@ -54,7 +60,7 @@ class DerivedCommands:
             "structure.formula",
             "Edit formula…",
             "Structures",
-            lambda: self.open_formula(self._session.active),
+            lambda: self.open_formula(self._meant()),
             refusal=self._no_formula,
         )
         yield Command(
@@ -64,7 +70,7 @@ class DerivedCommands:
             self.freeze,
             tip="The contours stay as they are; switched off, they follow the formula again",
             refusal=self._no_formula,
-            checked=lambda: self._session.active is not None and self._session.active.frozen,
+            checked=lambda: (s := self._meant()) is not None and s.frozen,
         )
         yield Command(
             "structure.revive",
@@ -113,7 +119,7 @@ class DerivedCommands:
 
     def freeze(self) -> None:
         """Or follow the formula again."""
-        before = self._session.active
+        before = self._meant()
         if before is not None:
             label = f"{'Follow the formula of' if before.frozen else 'Freeze'} {before.name}"
             self._apply(Edit.of(label, self._session.case, before, replace(before, frozen=not before.frozen)))
@@ -138,7 +144,7 @@ class DerivedCommands:
             self._warn(f"Still frozen, since their formulas make other contours now: {', '.join(found.differing)}")
 
     def delete(self) -> None:
-        before = self._session.active
+        before = self._meant()
         if before is None:
             return
         group = set_of(self._session.case, before)
@@ -186,9 +192,10 @@ class DerivedCommands:
         return "" if group and any(not s.empty for s in group.structures) else "there are no structures with contours"
 
     def _no_active(self) -> str:
-        if self._session.active is None:
+        meant = self._meant()
+        if meant is None:
             return self._no_structures() or "no structure is active"
-        return f"{self._session.active.name} is locked" if self._session.active.locked else ""
+        return f"{meant.name} is locked" if meant.locked else ""
 
     def _no_frozen(self) -> str:
         group = self._session.structure_set
@@ -196,7 +203,7 @@ class DerivedCommands:
         return self._no_structures() or ("" if frozen else "no structure has a formula that it does not follow")
 
     def _no_formula(self) -> str:
-        active = self._session.active
+        meant = self._meant()
         return self._no_active() or (
-            "" if active and active.formula else f"{active.name if active else 'it'} is drawn by hand"
+            "" if meant and meant.formula else f"{meant.name if meant else 'it'} is drawn by hand"
         )

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QDialog, QWidget
 
+from reviewer.case import Structure
 from reviewer.edit import Edit, approved, locked
 from reviewer.edit.structures import add_structures, copy_set, duplicate
 from reviewer.errors import ReviewerError
@@ -22,7 +23,7 @@ from ..actions import NOTHING_OPEN, Command
 class StructureManagement:
     """window: owns the dialogues. tell: shows a sentence; warn: shows one that must be read. edit_name: opens the field of a name in the list.
 
-    under_cursor: id of the structure under the cursor in a picture.
+    under_cursor: id of the structure under the cursor in a picture. meant: the structure that a command means.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class StructureManagement:
         warn: Callable[[str], None],
         edit_name: Callable[[str], None],
         under_cursor: Callable[[], str | None],
+        meant: Callable[[], Structure | None],
     ) -> None:
         self._window, self._session = window, session
         self._tell, self._warn, self._edit_name, self._under_cursor = tell, warn, edit_name, under_cursor
+        self._meant = meant
 
     def commands(self) -> Iterator[Command]:
         yield Command(
@@ -52,12 +55,12 @@ class StructureManagement:
             "structure.rename",
             "Rename",
             "Structures",
-            lambda: self._edit_name(self._session.view.active or ""),
+            lambda: self._edit_name(meant.id if (meant := self._meant()) else ""),
             "F2",
             "Formulas that mention it follow",
             refusal=self._no_change,
         )
-        yield Command("structure.colour", "Colour…", "Structures", self.choose_colour, refusal=self._no_change)
+        yield Command("structure.colour", "Colour…", "Structures", self._choose_colour, refusal=self._no_change)
         for kind in TYPES:
             yield Command(
                 f"structure.type.{kind.lower()}",
@@ -65,7 +68,7 @@ class StructureManagement:
                 "Structures",
                 lambda kind=kind: self.retype(kind),  # type: ignore[misc]
                 refusal=self._no_change,
-                checked=lambda kind=kind: (s := self._session.active) is not None and s.type == kind,  # type: ignore[misc]
+                checked=lambda kind=kind: (s := self._meant()) is not None and s.type == kind,  # type: ignore[misc]
             )
         yield Command(
             "structure.duplicate",
@@ -84,7 +87,7 @@ class StructureManagement:
             self.lock,
             "L",
             refusal=lambda: self._no_active() or self._set_approved(),
-            checked=lambda: (s := self._session.active) is not None and s.locked,
+            checked=lambda: (s := self._meant()) is not None and s.locked,
             icon="lock",
         )
         yield Command(
@@ -144,7 +147,7 @@ class StructureManagement:
             self._apply(Edit.of(f"Recolour {before.name}", self._session.case, before, replace(before, colour=colour)))
 
     def retype(self, kind: str) -> None:
-        before = self._session.active
+        before = self._meant()
         if before is not None and before.type != kind:
             self._apply(
                 Edit.of(f"{before.name} is {kind.lower()}", self._session.case, before, replace(before, type=kind))
@@ -152,13 +155,13 @@ class StructureManagement:
 
     def lock(self) -> None:
         """Or unlock."""
-        before = self._session.active
+        before = self._meant()
         if before is not None:
             label = f"{'Unlock' if before.locked else 'Lock'} {before.name}"
             self._apply(Edit.of(label, self._session.case, before, replace(before, locked=not before.locked)))
 
     def duplicate(self) -> None:
-        before = self._session.active
+        before = self._meant()
         if before is not None:
             edit = duplicate(self._session.case, before)
             if self._apply(edit):
@@ -182,9 +185,15 @@ class StructureManagement:
         else:
             self._session.look(active=found)
 
-    def choose_colour(self) -> None:
-        structure = self._session.active
-        if structure is None:
+    def _choose_colour(self) -> None:
+        meant = self._meant()
+        if meant is not None:
+            self.choose_colour(meant)
+
+    def choose_colour(self, structure: Structure) -> None:
+        refused = self._fixed(structure)
+        if refused:
+            self._tell(f"Colour: {refused}")
             return
         dialog = QColorDialog(QColor(*structure.colour), self._window)
         dialog.setObjectName("structure.colour")
@@ -217,11 +226,14 @@ class StructureManagement:
         return self._set_approved()
 
     def _no_active(self) -> str:
-        return "" if self._session.active is not None else "no structure is active"
+        return "" if self._meant() is not None else "no structure is active"
+
+    def _fixed(self, structure: Structure) -> str:
+        return self._set_approved() or locked(structure)
 
     def _no_change(self) -> str:
-        active = self._session.active
-        return self._no_active() or self._set_approved() or (locked(active) if active else "")
+        meant = self._meant()
+        return self._fixed(meant) if meant is not None else self._no_active()
 
 
 def name_note(name: str) -> str:

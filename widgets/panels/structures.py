@@ -26,7 +26,7 @@ from ..actions import Actions, SessionCommands
 from ..binding import Changes, Choice, couple_combo, follow
 from ..commands.managing import StructureManagement
 from ..numbers import Numbers, Want
-from ..theme import RHYTHM, theme_changed
+from ..theme import RHYTHM, swatch, theme_changed
 from ..wording import approval, structure_set_title
 from .layers import ElidedCombo, tool_button
 from .structures_table import FILL, NAME, SWATCH, VISIBLE, VOLUME, StructureTable
@@ -201,8 +201,7 @@ class StructuresPanel(QWidget):
         elif index.column() == FILL:
             self._session.look(filled=view.filled ^ {structure.id})
         elif index.column() == SWATCH:
-            self._session.look(active=structure.id)
-            self._management.choose_colour()
+            self._management.choose_colour(structure)
         else:
             self._commands.activate(structure)
 
@@ -217,17 +216,24 @@ class StructuresPanel(QWidget):
             self.table.edit(self.model.index(row, NAME))
 
     def _show_menu(self, where: QPoint) -> None:
-        """Of the row under the pointer, or of the current one where the menu key asks."""
+        """Of the row under the pointer, or of the current one where the menu key asks; what is drawn on, and a stroke in hand, stay as they are."""
         index = self.table.indexAt(where)
         if not index.isValid():
             index = self.table.currentIndex()
-        if index.isValid():
-            self._session.look(active=self.model.rows[index.row()].id)
+        meant = self.model.rows[index.row()] if index.isValid() else None
         menu = QMenu(self)
         menu.setObjectName("structures.menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setToolTipsVisible(True)
-        self._actions.refresh()
+        if meant is not None:
+            go = menu.addAction(swatch(meant.colour), f"Go to {meant.name}")
+            go.setObjectName("structures.go")
+            go.setToolTip("It becomes the active structure")
+            go.triggered.connect(lambda: self._commands.activate(meant))
+            menu.addSeparator()
+        self._means(meant.id if meant is not None else None)
+        # Qt hides a menu before it carries out what was chosen in it.
+        menu.aboutToHide.connect(lambda: QTimer.singleShot(0, self, lambda: self._means(None)))
         for name in _MENU:
             if name == "type":
                 self._add_type_menu(menu)
@@ -237,16 +243,21 @@ class StructuresPanel(QWidget):
                 menu.addSeparator()
         menu.popup(self.table.viewport().mapToGlobal(where))
 
+    def _means(self, structure_id: str | None) -> None:
+        """The commands mean the structure of an open menu; None: the active one again."""
+        self._commands.menu_of = structure_id
+        self._actions.refresh()
+
     def _add_type_menu(self, menu: QMenu) -> None:
         """The types, and the standard name where another one is in use."""
-        active = self._session.case.structure(self._session.view.active)
-        meant = standard(active.name) if active else None
-        if active is not None and meant is not None and meant.name != active.name:
-            rename = menu.addAction(f"Rename to {meant.name}")
+        meant = self._commands.meant()
+        usual = standard(meant.name) if meant else None
+        if meant is not None and usual is not None and usual.name != meant.name:
+            rename = menu.addAction(f"Rename to {usual.name}")
             rename.setObjectName("structures.standard_name")
             rename.setToolTip("The name of TG-263")
-            rename.triggered.connect(lambda _=False, i=active.id, n=meant.name: self._management.rename(i, n))
-        types = menu.addMenu(f"Type: {(active.type if active else '').replace('_', ' ').lower() or 'none'}")
+            rename.triggered.connect(lambda _=False, i=meant.id, n=usual.name: self._management.rename(i, n))
+        types = menu.addMenu(f"Type: {(meant.type if meant else '').replace('_', ' ').lower() or 'none'}")
         types.setObjectName("structures.types")
         for kind in TYPES:
             types.addAction(self._actions[f"structure.type.{kind.lower()}"])
