@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,11 @@ class Job:
     ) -> None:
         self.label, self.key, self.progress = label, key, progress
         self.done, self.failed = done, failed
+        self._at_its_end = threading.Event()
+
+    def wait(self, seconds: float) -> None:
+        """Until the work is done, so long at most; its result is still delivered by the event loop."""
+        self._at_its_end.wait(seconds)
 
     def cancel(self) -> None:
         """Ask the work to stop; whatever it still returns is dropped."""
@@ -151,6 +157,7 @@ class Jobs(QObject):
                 result = work(job.progress)
             except Exception as e:
                 error = e
+        job._at_its_end.set()
         if not self._closed:
             self._finished.emit(job, result, error)
 

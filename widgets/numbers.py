@@ -34,6 +34,10 @@ if TYPE_CHECKING:  # importing it for good would load numba
 PATIENCE_MS = 100
 """So long a screen may wait after a change; then it shows what is known, and that the rest is not."""
 
+BREATH_S = 0.04
+"""So long the window holds its breath after an edit: mostly its numbers stand by then, and all is painted once. What it painted meanwhile would
+take turns with them at Python's lock, and both would come later."""
+
 VOLUMES = 20_000
 """How many volumes are kept."""
 
@@ -200,15 +204,20 @@ class Numbers(QObject):
         if self._working and wants and wants.keys() <= self._asked:
             if self._beforehand:
                 self._beforehand = False
-                self._patience.start()
+                self._hold_breath()
             return
         self._stop()
         if wants:
             self._tell.stop()
             self._begin(wants)
-            self._patience.start()
+            self._hold_breath()
         elif self._edited:
             self._tell.start()
+
+    def _hold_breath(self) -> None:
+        self._patience.start()
+        if self._edited and self._job is not None:
+            self._job.wait(BREATH_S)
 
     def _wants(self, case: Case) -> dict[Hashable, Want]:
         return {want.key: want for wanting in self._wanting for want in wanting(case)}
