@@ -31,7 +31,8 @@ _lock = threading.Lock()
 _thread: threading.Thread | None = None
 _asked: dict[Structure, None] = {}
 _failed: WeakSet[Structure] = WeakSet()
-_builder: threading.Thread | None = None
+_wanted = threading.Condition()
+"""Of `_asked`."""
 
 
 def ready() -> bool:
@@ -53,15 +54,18 @@ def wait() -> None:
 
 def solid_known(structure: Structure) -> bool:
     """Whether a structure can be cut at once, given that all is loaded; where not, its solid is built beside the window, in turn."""
-    global _builder
     if solid_module().known(structure) or structure in _failed:
         return True
-    with _lock:
+    with _wanted:
         _asked[structure] = None
-        if _builder is None:
-            _builder = threading.Thread(target=_build, name="solids", daemon=True)
-            _builder.start()
+        _wanted.notify()
+    _start_to_build()
     return False
+
+
+@cache  # one thread for good: to start one holds the window up until it runs
+def _start_to_build() -> None:
+    threading.Thread(target=_build, name="solids", daemon=True).start()
 
 
 def build(structure: Structure) -> None:
@@ -123,18 +127,15 @@ def _load() -> None:
 
 
 def _build() -> None:
-    global _builder
     while True:
-        with _lock:
-            structure = next(iter(_asked), None)
-            if structure is None:
-                _builder = None
-                return
+        with _wanted:
+            _wanted.wait_for(lambda: _asked)
+            structure = next(iter(_asked))
         try:
             build(structure)
         except Exception:
             log.exception("solid of %s", structure.name)
             _failed.add(structure)
-        with _lock:
+        with _wanted:
             del _asked[structure]
         del structure

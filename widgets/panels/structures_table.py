@@ -46,14 +46,12 @@ class StructureTable(QAbstractTableModel):
     def show(self, rows: Sequence[Structure], volumes: dict[str, float]) -> None:
         """The same structures in another state change their rows only: a reset would cost the time of a stroke, and close the field of a name."""
         if [s.id for s in rows] == [s.id for s in self.rows]:
-            changed = [
-                k
-                for k, (new, old) in enumerate(zip(rows, self.rows, strict=True))
-                if new is not old or volumes.get(new.id) != self._volumes.get(new.id)
-            ]
-            self.rows, self._volumes = list(rows), volumes
-            for k in changed:
-                self._repaint_row(k)
+            before, known, self.rows, self._volumes = self.rows, self._volumes, list(rows), volumes
+            for k, (new, old) in enumerate(zip(rows, before, strict=True)):
+                if _looks(new) != _looks(old):
+                    self.dataChanged.emit(self.index(k, 0), self.index(k, FILL))
+                elif new is not old or volumes.get(new.id) != known.get(new.id):
+                    self.dataChanged.emit(self.index(k, VOLUME), self.index(k, VOLUME))
             return
         self.beginResetModel()
         self.rows, self._volumes = list(rows), volumes
@@ -73,9 +71,6 @@ class StructureTable(QAbstractTableModel):
     def repaint(self) -> None:
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, FILL))
-
-    def _repaint_row(self, row: int) -> None:
-        self.dataChanged.emit(self.index(row, 0), self.index(row, FILL))
 
     def row_of(self, structure_id: str | None) -> int | None:
         return next((i for i, s in enumerate(self.rows) if s.id == structure_id), None)
@@ -169,6 +164,11 @@ class StructureTable(QAbstractTableModel):
             name_note(structure.name),
         ]
         return "\n".join(line for line in lines if line)
+
+
+def _looks(structure: Structure) -> tuple[object, ...]:
+    """What the cells beside the volume show."""
+    return _title(structure), structure.colour, structure.locked, structure.formula, structure.empty
 
 
 def _title(structure: Structure) -> str:
