@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence, QShortcut
@@ -202,6 +203,21 @@ def session_commands(commands: SessionCommands) -> tuple[Command, ...]:
     )
 
 
+class UnfinishedStroke(Protocol):
+    """What Undo takes back before any edit."""
+
+    @property
+    def held(self) -> bool:
+        """Whether a button is down."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for its next corner."""
+
+    def take_back(self) -> bool:
+        """The last step; False where there is none."""
+
+
 class SessionCommands:
     """What the commands do. tell: shows a sentence where one could not do what was asked.
 
@@ -211,10 +227,11 @@ class SessionCommands:
     def __init__(self, session: Session, tell: Callable[[str], None]) -> None:
         self._session, self._tell = session, tell
         self.menu_of: str | None = None
+        self.stroke: UnfinishedStroke | None = None
 
     def history(self) -> Iterator[Command]:
         session = self._session
-        yield Command("edit.undo", "Undo", "Edit", session.undo, "Ctrl+Z", refusal=self._no_undo, icon="undo")
+        yield Command("edit.undo", "Undo", "Edit", self._undo, "Ctrl+Z", refusal=self._no_undo, icon="undo")
         yield Command("edit.redo", "Redo", "Edit", session.redo, "Ctrl+Shift+Z", refusal=self._no_redo, icon="redo")
 
     def pictures(self) -> Iterator[Command]:
@@ -453,8 +470,14 @@ class SessionCommands:
     def _no_case(self) -> str:
         return "" if self._session.view.base else NOTHING_OPEN
 
+    def _undo(self) -> None:
+        if self.stroke is None or not self.stroke.take_back():
+            self._session.undo()
+
     def _no_undo(self) -> str:
         history = self._session.history
+        if self.stroke is not None and (self.stroke.held or self.stroke.open):
+            return ""
         return self._session.move_refusal(history.position - 1) if history.undo_label else "nothing to undo"
 
     def _no_redo(self) -> str:

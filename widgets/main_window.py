@@ -120,6 +120,7 @@ class MainWindow(QMainWindow):
             self.commands.meant,
         )
         self.drawing = Drawing(self.session, self.jobs, self.status.say, self.strip.tell, self)
+        self.commands.stroke = self.drawing
         self.drawing.changed.connect(self._drawing_changed)
         self.drawing.resting.connect(self.numbers.foresee)
         self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)

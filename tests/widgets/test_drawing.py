@@ -439,7 +439,37 @@ def test_strokes_stay_within_a_limit_and_a_range_of_values(window, qtbot):
     assert inside.contains(Point(20.0, 0.0))
 
 
-def test_undo_while_a_polygon_is_open_drops_it(window, qtbot):
+def test_undo_while_a_polygon_is_open_takes_its_corners_back_and_then_the_edit_before(window, qtbot):
+    hand = take(window, qtbot, "brush")
+    hand.drag((45.0, 0.0), (50.0, 0.0))
+    painted = area(window)
+    window.actions_.trigger("draw.polygon")
+    hand.click((-60.0, -60.0), (-40.0, -60.0), (-40.0, -40.0), (-60.0, -40.0))
+    window.actions_.trigger("edit.undo")
+    assert window.session.view.stroke.planes[HERE].area == pytest.approx(painted + 200, rel=0.01)
+    for _ in range(3):
+        assert area(window) == painted
+        window.actions_.trigger("edit.undo")
+    assert not window.drawing.pending
+    assert area(window) == painted
+    window.actions_.trigger("edit.undo")
+    assert area(window) == pytest.approx(DISK, rel=0.01)
+
+
+def test_undo_while_the_button_is_down_drops_the_stroke_alone(window, qtbot):
+    hand = take(window, qtbot, "brush")
+    hand.drag((45.0, 0.0), (50.0, 0.0))
+    painted = area(window)
+    hand.press((-60.0, 0.0))
+    hand.move((-50.0, 10.0))
+    window.actions_.trigger("edit.undo")
+    hand.release((-50.0, 10.0))
+    assert window.session.view.stroke is None
+    assert area(window) == painted
+    assert window.session.history.undo_label
+
+
+def test_a_jump_in_the_history_while_a_polygon_is_open_drops_it(window, qtbot):
     hand = take(window, qtbot, "brush")
     hand.drag((45.0, 0.0), (50.0, 0.0))
     window.actions_.trigger("draw.polygon")
@@ -449,6 +479,27 @@ def test_undo_while_a_polygon_is_open_drops_it(window, qtbot):
     assert window.session.view.stroke is None
     assert area(window) == pytest.approx(DISK, rel=0.01)
     assert not window.drawing.pending
+
+
+def test_another_tool_says_that_it_drops_an_open_polygon(window, qtbot):
+    hand = take(window, qtbot, "polygon")
+    hand.click((-60.0, -60.0), (-40.0, -60.0), (-40.0, -40.0))
+    window.actions_.trigger("draw.brush")
+    assert "polygon on Liver" in window.status.said.whole()
+
+
+@pytest.mark.parametrize(("tool", "beside"), [("island", (60.0, -60.0)), ("vertices", (0.0, 0.0))])
+def test_a_click_beside_what_a_tool_works_on_begins_no_stroke(window, qtbot, tool, beside):
+    hand = take(window, qtbot, tool)
+    hand.click(beside)
+    assert window.status.said.whole() != window.drawing.kind.hint
+    assert not window.drawing.pending
+
+
+def test_a_new_tool_says_what_it_does_though_a_remark_stands_there(window, qtbot):
+    window.status.say("Interpolate Stomach: 13 slices; Undo takes it back")
+    take(window, qtbot, "nudge")
+    assert window.drawing.kind.hint in window.status.said.whole()
 
 
 def test_two_quick_clicks_of_the_brush_are_two_dabs_and_maximise_nothing(window, qtbot):

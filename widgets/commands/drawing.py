@@ -110,10 +110,13 @@ class Drawing(QObject):
         kind = next((k for k in KINDS if k.name == name), None)
         if kind is self.kind:
             return
+        left = self._stroke if self.open else None
         self.cancel()
         self.kind = kind
         self._begin_range()
         self.changed.emit()
+        if left is not None:
+            self._tell(f"The {left.label.lower()} on {left.target.structure.name} was not finished, and is dropped")
 
     def at(self, *easels: Easel) -> None:
         """The views, among them the one that shows the slices of the active structure."""
@@ -256,6 +259,11 @@ class Drawing(QObject):
         return self._begun or bool(self._draft)
 
     @property
+    def open(self) -> bool:
+        """Whether a stroke waits for its next corner, Enter or Esc."""
+        return self._begun and self._stroke is not None and self._stroke.open
+
+    @property
     def working(self) -> bool:
         """Whether a finished stroke is being worked out beside the window; Esc stops it."""
         return self._working
@@ -365,8 +373,16 @@ class Drawing(QObject):
         """Backspace."""
         if self._stroke is not None and not self._held and not self._working:
             self._stroke.step_back()
-            self._begun = self._begun and bool(self._stroke.draft or self._stroke.guides)
-            self._show()
+            self._wait_for_more()
+
+    def take_back(self) -> bool:
+        """What Undo means in the midst of a stroke: its last step, not the edit before it; False where there is none."""
+        if self._held:
+            return self.cancel()
+        open_before = self.open
+        if open_before:
+            self.step_back()
+        return open_before
 
     def escape(self) -> bool:
         """Esc: throw the stroke away, else drop the operation that is open; False where there is neither."""
@@ -467,11 +483,18 @@ class Drawing(QObject):
             return
         if not stroke.finished:
             self._say(stroke.note)
-            self._show()
+            self._wait_for_more()
         elif stroke.slow:
             self._work(stroke)
         else:
             self._apply(stroke)
+
+    def _wait_for_more(self) -> None:
+        """With what is drawn so far; where that is nothing, as after a click beside every grip, no stroke has begun."""
+        self._begun = self.open
+        if not self._begun:
+            self._session.stroke_ended()
+        self._show()
 
     def _work(self, stroke: Stroke) -> None:
         self._working = True

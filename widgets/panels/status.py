@@ -92,10 +92,11 @@ class StatusStrip(QWidget):
         self._silence.start()
 
     def hint(self, sentence: str) -> None:
-        """What the hand can do now: stands where remarks pass, whenever there is none."""
-        if not self._silence.isActive() or self.said.whole() == self._hint:
+        """What the hand can do now: stands where remarks pass. A new one takes the place of the remark: the hand has gone on."""
+        if sentence != self._hint:
+            self._hint = sentence
+            self._silence.stop()
             self.said.say(sentence)
-        self._hint = sentence
 
     def point(self, text: str) -> None:
         """What is under the cursor."""

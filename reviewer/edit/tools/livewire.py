@@ -98,6 +98,10 @@ class LivewireStroke(EnclosingStroke):
         self._changed()
         self.finished = True
 
+    @property
+    def open(self) -> bool:
+        return bool(self._path) and not self.finished
+
     def step_back(self) -> None:
         if self._path:
             self._path.pop()

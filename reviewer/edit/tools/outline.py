@@ -173,6 +173,10 @@ class PolygonStroke(EnclosingStroke):
         else:
             self.finished = True
 
+    @property
+    def open(self) -> bool:
+        return bool(self._path) and not self.finished
+
     def step_back(self) -> None:
         if self._path:
             self._path.pop()

@@ -383,6 +383,11 @@ class Stroke:
         """Find the draft out now. report: told the share done, 0 to 1; may raise CancelledError."""
 
     @property
+    def open(self) -> bool:
+        """Whether it waits for more with no button down, as a polygon does that has corners."""
+        return False
+
+    @property
     def draft(self) -> Draft:
         """The planes that would differ, as they would be; valid, never empty regions, None where a plane would be emptied."""
         return MappingProxyType({})
