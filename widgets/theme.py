@@ -14,9 +14,10 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 ThemeName = Literal["dark", "light"]
+Tone = Literal["text", "muted", "good", "caution", "bad"]
 
 RHYTHM = 8
 """Distances are multiples of this many pixels, or half of it inside a control."""
@@ -167,6 +168,14 @@ def muted(text: str = "") -> QLabel:
     return label
 
 
+def tint(label: QWidget, tone: Tone) -> None:
+    """Its words in a colour of the theme, and of the next theme, too."""
+    if label.property("tone") != tone:
+        label.setProperty("tone", tone)
+        label.style().unpolish(label)
+        label.style().polish(label)
+
+
 def hex_colour(rgb: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
 
@@ -261,6 +270,12 @@ def _style_sheet(t: Theme) -> str:
     return f"""
     QWidget[role="heading"] {{ color: {t.muted}; }}
     QWidget[role="muted"] {{ color: {t.muted}; }}
+    QWidget[tone="text"] {{ color: {t.text}; }}
+    QWidget[tone="muted"] {{ color: {t.muted}; }}
+    QWidget[tone="good"] {{ color: {t.good}; }}
+    QWidget[tone="caution"] {{ color: {t.caution}; }}
+    QWidget[tone="bad"] {{ color: {t.bad}; }}
+    QLabel[role="key"] {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 3px; padding: 1px 6px; }}
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
     QMainWindow, QWidget[role="ground"] {{ background: {t.window}; }}
     QWidget[role="panel"] {{ background: {t.panel}; }}

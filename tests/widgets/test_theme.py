@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtGui import QColor
-from reviewer_widgets.theme import DARK, LIGHT, apply_theme, icon, theme, theme_changed
+from PySide6.QtWidgets import QLabel, QWidget
+from reviewer_widgets.actions import Actions, Command
+from reviewer_widgets.dialogs.keys import KeysDialog
+from reviewer_widgets.theme import DARK, LIGHT, apply_theme, icon, theme, theme_changed, tint
+
+from reviewer.session import Session
 
 
 def luminance(colour: str) -> float:
@@ -63,3 +68,28 @@ def test_switching_tells_everyone_and_redraws_icons(qapp, qtbot):
         dark.pixelColor(x, y).lightness() for x in range(18) for y in range(18) if dark.pixelColor(x, y).alpha() > 200
     )
     assert darkest < 80 < 180 < brightest
+
+
+def colours(widget) -> set[str]:
+    picture = widget.grab().toImage()
+    return {picture.pixelColor(x, y).name() for x in range(picture.width()) for y in range(picture.height())}
+
+
+def test_a_key_map_and_a_note_that_are_open_change_with_the_theme(qapp, qtbot):
+    apply_theme(qapp, "dark")
+    window = QWidget()
+    qtbot.addWidget(window)
+    actions = Actions(window, Session())
+    actions.add(Command("a.b", "Brush", "Contouring", lambda: None, "B"))
+    dialog, note = KeysDialog(actions, window), QLabel("█ wrong")
+    qtbot.addWidget(dialog)
+    qtbot.addWidget(note)
+    tint(note, "bad")
+    cap = next(label for label in dialog.findChildren(QLabel) if label.text() == "B")
+    for t in (DARK, LIGHT):
+        apply_theme(qapp, t.name)
+        assert {t.raised, t.line} <= colours(cap)
+        assert t.bad in colours(note)
+    tint(note, "good")
+    assert LIGHT.good in colours(note)
+    assert LIGHT.bad not in colours(note)

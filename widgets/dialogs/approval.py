@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from reviewer.case import Case
 
-from ..theme import RHYTHM, heading, muted, theme
+from ..theme import RHYTHM, heading, muted, tint
 from .frame import Foot, framed
 
 WIDTH = 480
@@ -155,7 +155,7 @@ class ApprovalDialog(QDialog):
         self._carry_out(self._purpose, self._case, self._content, words, self._failed)
 
     def _failed(self, sentence: str) -> None:
-        self.note.setStyleSheet(f"color: {theme().bad};")
+        tint(self.note, "bad")
         self.note.setText(f"✗ {sentence}")
         self._show_state()
 

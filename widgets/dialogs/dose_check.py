@@ -34,7 +34,7 @@ from ..commands.checking import checkable
 from ..jobs import Job, Jobs
 from ..loading import load
 from ..panels.layers import ElidedCombo
-from ..theme import RHYTHM, heading, muted, theme
+from ..theme import RHYTHM, Tone, heading, muted, tint
 from ..wording import dose_title, structure_set_title
 from .backend_settings import BackendSettings
 from .dose_check_tables import BulkTable, FigureTable
@@ -434,7 +434,7 @@ class DoseCheckDialog(QDialog):
         self._result = checked.dose.id
         self._session.look(dose=checked.dose.id)
         self.headline.setText(checked.dose.label)
-        self._say(self.statements, "\n".join(f"⚠ {line}" for line in checked.dose.statements), theme().caution)
+        self._say(self.statements, "\n".join(f"⚠ {line}" for line in checked.dose.statements), "caution")
         self.gamma.setText(checked.gamma)
         self.gamma.setToolTip(checked.provenance)
         group = self._group
@@ -450,7 +450,7 @@ class DoseCheckDialog(QDialog):
         self._job = None
         self.note.setText("")
         kind = "" if isinstance(error, ReviewerError) else f"unexpected {type(error).__name__}: "
-        self._say(self.statements, f"✗ {kind}{error}", theme().bad)
+        self._say(self.statements, f"✗ {kind}{error}", "bad")
         lines = error.lines if isinstance(error, BackendError) else ()
         self.trouble.setPlainText("\n".join(lines))
         self.trouble.setVisible(bool(lines))
@@ -459,12 +459,12 @@ class DoseCheckDialog(QDialog):
     def _clear(self) -> None:
         self._result = None
         self.headline.setText("")
-        self._say(self.statements, "", theme().text)
+        self._say(self.statements, "", "text")
         for widget in (self.gamma, self.figures, self.trouble, self.remove, self.compare):
             widget.hide()
 
-    def _say(self, label: QLabel, text: str, colour: str) -> None:
-        label.setStyleSheet(f"color: {colour};")
+    def _say(self, label: QLabel, text: str, tone: Tone) -> None:
+        tint(label, tone)
         label.setText(text)
 
     def _compare(self) -> None:
@@ -477,7 +477,7 @@ class DoseCheckDialog(QDialog):
         if self._result is not None and self._session.made(self._result):
             self._session.take_dose(self._result)
         self._clear()
-        self._say(self.statements, BEFORE, theme().text)
+        self._say(self.statements, BEFORE, "text")
 
     def _make_map(self) -> None:
         group, source = self._group, self.sources.currentData()

@@ -27,7 +27,7 @@ from reviewer.session import Session
 
 from ..jobs import Jobs, Progress
 from ..loading import load
-from ..theme import RHYTHM, muted, theme
+from ..theme import RHYTHM, muted, tint
 from ..wording import dose_title, gray
 
 MOST_FRACTIONS = 100
@@ -69,7 +69,7 @@ class _DoseDialog(QDialog):
 
     def tell(self, error: Exception) -> None:
         self.trouble.setText(f"✗ {error}")
-        self.trouble.setStyleSheet(f"color: {theme().bad};")
+        tint(self.trouble, "bad")
         self.trouble.setVisible(True)
         self.buttons.setEnabled(True)
 

@@ -39,7 +39,7 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..jobs import Job, Jobs, Progress
-from ..theme import RHYTHM, heading, muted, swatch, theme
+from ..theme import RHYTHM, Tone, heading, muted, swatch, tint
 from ..wording import structure_set_title
 from .frame import Foot, framed
 
@@ -291,7 +291,7 @@ class ExportDialog(QDialog):
             self._show_state()
             return
         self.bar.setValue(round(100 * self._job.progress.fraction))
-        self._write_note(self._job.progress.text, theme().muted)
+        self._write_note(self._job.progress.text, "muted")
 
     def _done(self, exported: Any) -> None:
         """exported: `reviewer.export.Exported`."""
@@ -317,10 +317,10 @@ class ExportDialog(QDialog):
         self._job = None
         self._show_state()
         what = str(error) if isinstance(error, ReviewerError) else f"unexpected {type(error).__name__}: {error}"
-        self._write_note(f"✗ {what}", theme().bad)
+        self._write_note(f"✗ {what}", "bad")
 
-    def _write_note(self, text: str, colour: str = "") -> None:
-        self.note.setStyleSheet(f"color: {colour};" if colour else "")
+    def _write_note(self, text: str, tone: Tone = "text") -> None:
+        tint(self.note, tone)
         self.note.setText(text)
 
     def done(self, result: int) -> None:

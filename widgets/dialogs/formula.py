@@ -15,7 +15,7 @@ from reviewer.session import Session
 
 from ..binding import Changes, follow
 from ..jobs import Jobs
-from ..theme import RHYTHM, muted, theme
+from ..theme import RHYTHM, muted, tint
 from .formula_field import HOW, FormulaField
 from .frame import Foot, framed
 from .preview import Outcome, Preview
@@ -129,7 +129,7 @@ class FormulaDialog(QDialog):
         return group.structures if group else ()
 
     def _write(self, text: str, bad: bool) -> None:
-        self.note.setStyleSheet(f"color: {theme().bad if bad else theme().caution};")
+        tint(self.note, "bad" if bad else "caution")
         self.note.setText(text)
         self._fit()
 

@@ -21,7 +21,7 @@ from reviewer.errors import InputError
 from reviewer.session import Session
 
 from ..binding import follow
-from ..theme import RHYTHM, muted, theme
+from ..theme import RHYTHM, Tone, muted, tint
 from ..wording import dose_title
 
 MAP = "dose.map.gamma"
@@ -92,7 +92,7 @@ class GammaDialog(QDialog):
                 self.dose.value(), self.distance.value(), self.cutoff.value(), bool(self.scope.currentData())
             )
         except InputError as error:
-            self._say(f"✗ {error}", theme().bad)
+            self._say(f"✗ {error}", "bad")
             return
         self._session.look(gamma=criteria)
 
@@ -104,17 +104,17 @@ class GammaDialog(QDialog):
         self.shown.setEnabled(self._actions[MAP].isEnabled())
         if reference is None or other is None:
             self.doses.setText("")
-            self._say("no other plan is compared", theme().muted)
+            self._say("no other plan is compared", "muted")
             return
         self.doses.setText(f"Reference: {dose_title(reference)}\nagainst it: {dose_title(other)}")
         if view.map is not None and view.map.summary and wanted:
-            self._say(f"{view.map.summary}\n({view.gamma})", theme().text)
+            self._say(f"{view.map.summary}\n({view.gamma})", "text")
         else:
-            self._say("computing …" if wanted else "", theme().muted)
+            self._say("computing …" if wanted else "", "muted")
 
-    def _say(self, text: str, colour: str) -> None:
+    def _say(self, text: str, tone: Tone) -> None:
         self.result.setText(text)
-        self.result.setStyleSheet(f"color: {colour};")
+        tint(self.result, tone)
 
 
 def _number(name: str, value: float, most: float, unit: str, tip: str) -> QDoubleSpinBox:

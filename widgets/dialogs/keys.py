@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from ..actions import GESTURES, Actions, key_text
-from ..theme import RHYTHM, heading, muted, theme
+from ..theme import RHYTHM, heading, muted
 
 
 class KeysDialog(QDialog):
@@ -80,9 +80,7 @@ def _section(title: str, rows: list[tuple[str, str]]) -> QGridLayout:
             grid.addWidget(QLabel(hand), row, 0)
         else:
             cap = QLabel(hand)
-            cap.setStyleSheet(
-                f"background: {theme().raised}; border: 1px solid {theme().line}; border-radius: 3px; padding: 1px 6px;"
-            )
+            cap.setProperty("role", "key")
             grid.addWidget(cap, row, 0, Qt.AlignmentFlag.AlignLeft)
         grid.addWidget(muted(does), row, 1)
     return grid

@@ -29,7 +29,7 @@ from reviewer.names import TYPES, Standard, standard, standards, suggestions, te
 from reviewer.session import Session
 
 from ..commands.managing import name_note
-from ..theme import RHYTHM, muted, swatch, theme
+from ..theme import RHYTHM, Tone, muted, swatch, tint
 from .frame import Foot, framed
 
 WIDTH = 420
@@ -201,18 +201,19 @@ class NewStructureDialog(QDialog):
         refused = next((r for s in wanted if (r := name_refusal(self._group, s.name))), "")
         self.keep.setEnabled(bool(wanted) and not refused)
         self.keep.setText(f"Add {len(wanted)}" if several else f"Add {wanted[0].name}" if self._chosen else "Add")
+        tone: Tone
         if refused:
-            text, colour = f"✗ {refused[:1].upper()}{refused[1:]}", theme().bad
+            text, tone = f"✗ {refused[:1].upper()}{refused[1:]}", "bad"
         elif several:
-            text, colour = ", ".join(s.name for s in wanted), theme().muted
+            text, tone = ", ".join(s.name for s in wanted), "muted"
         elif wanted and (note := name_note(wanted[0].name)):
-            text, colour = f"⚠ {note}", theme().caution
+            text, tone = f"⚠ {note}", "caution"
         elif wanted and (meant := standard(wanted[0].name)) is not None:
             where = "TG-263" if meant.tg263 else "a usual name, not of TG-263"
-            text, colour = f"✓ {meant.meaning} ({where})", theme().good
+            text, tone = f"✓ {meant.meaning} ({where})", "good"
         else:
-            text, colour = "", theme().muted
-        self.note.setStyleSheet(f"color: {colour};")
+            text, tone = "", "muted"
+        tint(self.note, tone)
         self.note.setText(text)
 
     def _finish(self) -> None:
@@ -221,7 +222,7 @@ class NewStructureDialog(QDialog):
         try:
             self._add(self.wanted)
         except ReviewerError as error:
-            self.note.setStyleSheet(f"color: {theme().bad};")
+            tint(self.note, "bad")
             self.note.setText(f"✗ {error}")
             return
         self.accept()

@@ -24,7 +24,7 @@ from reviewer.dosimetry.sheets import Sheet, all_sheets, read_sheet, save_sheet,
 from reviewer.errors import ReviewerError
 
 from ..panels.goals_work import GoalWork
-from ..theme import RHYTHM, muted, theme
+from ..theme import RHYTHM, muted, tint
 
 CHECK_MS = 250
 """How long a hand rests before what it wrote is checked."""
@@ -165,7 +165,7 @@ class SheetsDialog(QDialog):
 
     def _say(self, good: bool, text: str) -> None:
         self.verdict.setText(f"{'✓' if good else '✗'} {text}")
-        self.verdict.setStyleSheet(f"color: {theme().good if good else theme().bad};")
+        tint(self.verdict, "good" if good else "bad")
 
     def _copy(self) -> None:
         name = f"{self.name.text()}-own"

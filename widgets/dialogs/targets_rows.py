@@ -27,7 +27,7 @@ from reviewer.formula.proposal import Wish
 from reviewer.geometry.proximity import distance_mm, overlap_cc
 from reviewer.geometry.volume import volume_cc
 
-from ..theme import RHYTHM, theme
+from ..theme import RHYTHM, tint
 from .formula_field import HOW, FormulaField
 
 LOOKED_AT_MM = 60.0
@@ -216,7 +216,7 @@ class TargetRow(QWidget):
         self.volume.setText("" if volume_cc is None else f"{volume_cc:.2f} cc")
         self.formula.mark(error)
         text = f"✗ {sentence(error)}" if error is not None else "\n".join(f"⚠ {note}" for note in notes)
-        self.note.setStyleSheet(f"color: {theme().bad if error is not None else theme().caution};")
+        tint(self.note, "bad" if error is not None else "caution")
         self.note.setText(text)
         self.note.setVisible(bool(text))
 
