@@ -36,8 +36,7 @@ def next_contour(case: Case, view: View, structure: Structure, direction: Direct
     grid = structure.grid
     to_structure = case.transform(base.grid.frame_of_reference_uid, grid.frame_of_reference_uid)
     w = float(grid.uvw_mm((to_structure @ [*view.point_mm, 1.0])[:3])[2])
-    normal = grid.axes[2]
-    up = bool(normal[int(np.argmax(np.abs(normal)))] > 0) == (direction == "up")
+    up = grid.rising == (direction == "up")
     planes = sorted(structure.planes)
     here = 0.01 + 0.25 * grid.spacing_w_mm
     beyond = [k for k in planes if (grid.positions_mm[k] - w if up else w - grid.positions_mm[k]) > here]

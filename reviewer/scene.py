@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import permutations
 from types import MappingProxyType
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -214,8 +213,9 @@ def view_planes(grid: Grid) -> Mapping[Orientation, ViewPlane]:
     Axial: right is the patient's left, down is posterior. Coronal: right is left, down is feet. Sagittal: right is posterior,
     down is feet. An oblique image is shown along its own rows and columns, never resliced without need.
     """
-    best = max(permutations(range(3)), key=lambda order: sum(abs(grid.axes[k, i]) for i, k in enumerate(order)))
-    left, posterior, head = (grid.axes[k] * (1.0 if grid.axes[k, i] > 0 else -1.0) for i, k in enumerate(best))
+    left, posterior, head = (
+        grid.axes[k] * (1.0 if grid.axes[k, i] > 0 else -1.0) for i, k in enumerate(grid.nearest_axes)
+    )
 
     def plane(orientation: Orientation, right: np.ndarray, down: np.ndarray, normal: np.ndarray) -> ViewPlane:
         x, y, n = ((float(a[0]), float(a[1]), float(a[2])) for a in (right, down, normal))

@@ -167,11 +167,12 @@ class Copy:
     name: ClassVar[str] = "Copy to the next slice"
     tip: ClassVar[str] = "The contour of the slice shown on its neighbour"
 
-    to: Literal["up", "down"] = setting("up", "To", "Up: towards rising slice positions, as Page Up scrolls")
+    to: Literal["up", "down"] = setting("up", "To", "Up: towards rising slice numbers, as Page Up scrolls")
     unite: bool = setting(False, "Keep what is there", "Unite both; otherwise it is replaced")
 
     def changes(self, where: Where) -> Changes:
-        return copy(where.structure, where.shown, where.shown + (1 if self.to == "up" else -1), unite=self.unite)
+        further = 1 if where.structure.grid.rising == (self.to == "up") else -1
+        return copy(where.structure, where.shown, where.shown + further, unite=self.unite)
 
 
 @dataclass(frozen=True)
@@ -186,16 +187,15 @@ class Clear:
     last: int = setting(1, "To slice", "Counted as in the view of its image; cleared, too", least=1, most=100_000)
 
     def changes(self, where: Where) -> Changes:
-        last = len(where.structure.grid.positions_mm) - 1
+        grid = where.structure.grid
+        lowest, highest = grid.plane_of(1), grid.plane_of(len(grid.positions_mm))
         if self.which == "all":
-            return clear(where.structure, 0, last)
+            return clear(where.structure, lowest, highest)
         if self.which == "from … to …":
-            return clear(where.structure, self.first - 1, self.last - 1)
+            return clear(where.structure, grid.plane_of(self.first), grid.plane_of(self.last))
         here = where.shown
-        first, end = {"this slice": (here, here), "this and above": (here, last), "this and below": (0, here)}[
-            self.which
-        ]
-        return clear(where.structure, first, end)
+        ends = {"this slice": (here, here), "this and above": (here, highest), "this and below": (lowest, here)}
+        return clear(where.structure, *ends[self.which])
 
 
 @dataclass(frozen=True)

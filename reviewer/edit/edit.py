@@ -86,7 +86,7 @@ class Edit:
     def of_contours(cls, what: str, case: Case, before: Structure, after: Structure) -> Edit:
         """The edit of the contours of one structure, named after what was done and on which slices ("Brush on Duodenum, slice 37")."""
         swap = Swap(set_of(case, before).id, before, after)
-        return cls(f"{what}, {_slices(swap.planes)}", (swap,))
+        return cls(f"{what}, {_slices([after.grid.slice_number(k) for k in swap.planes])}", (swap,))
 
     @property
     def inverse(self) -> Edit:
@@ -107,13 +107,14 @@ class Edit:
         return replace(self, swaps=tuple(placed))
 
 
-def _slices(planes: Collection[int]) -> str:
-    """As people count them, from 1."""
-    first, last = min(planes) + 1, max(planes) + 1
+def _slices(numbers: Collection[int]) -> str:
+    first, last = min(numbers), max(numbers)
     if first == last:
         return f"slice {first}"
     return (
-        f"slices {first}–{last}" if len(planes) == last - first + 1 else f"{len(planes)} slices from {first} to {last}"
+        f"slices {first}–{last}"
+        if len(numbers) == last - first + 1
+        else f"{len(numbers)} slices from {first} to {last}"
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,6 +124,25 @@ class Grid:
     def spacing_mm(self) -> tuple[float, float, float]:
         """Spacing along u, v, w in mm; along w the median, see `uniform`."""
         return (*self.spacing_uv_mm, self.spacing_w_mm)
+
+    @cached_property
+    def nearest_axes(self) -> tuple[int, ...]:
+        """Which of the axes u, v, w (0, 1, 2) lie nearest to left, posterior and head, each once."""
+        return max(permutations(range(3)), key=lambda order: sum(abs(self.axes[k, i]) for i, k in enumerate(order)))
+
+    @cached_property
+    def rising(self) -> bool:
+        """Whether the planes come in the order in which people count them: towards left, posterior or head, as in a view. Those of a patient
+        who lies feet first commonly come the other way."""
+        return bool(self.axes[2, self.nearest_axes.index(2)] > 0)
+
+    def slice_number(self, plane: int) -> int:
+        """The number of a plane as people count, from 1; not checked."""
+        return plane + 1 if self.rising else len(self.positions_mm) - plane
+
+    def plane_of(self, slice_number: int) -> int:
+        """The plane of a number as people count; not checked."""
+        return slice_number - 1 if self.rising else len(self.positions_mm) - slice_number
 
     @cached_property
     def slab_borders_mm(self) -> Floats:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from shapely import Point, box
 
 from reviewer.case import Case, Image, Structure, StructureSet
@@ -12,6 +14,7 @@ from reviewer.edit.catalogue import Clear, Copy, Crop, FillHoles, Interpolate, K
 from reviewer.edit.tools.setting import settings_of
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
+from reviewer.scene import view_planes
 
 GRID = Grid(np.eye(3), (0.0, 0.0), (1.0, 1.0), (60, 60), np.arange(0.0, 30.0, 3.0), "f")
 ORGAN = Structure("set#1", "Liver", GRID, {k: Point(30, 30).buffer(10) for k in (2, 4, 6)}, "ORGAN", image_id="image")
@@ -70,6 +73,41 @@ def test_a_copy_goes_to_the_neighbour():
     assert sorted(Copy("down").changes(Where(ORGAN, 4))) == [3]
     with pytest.raises(InputError, match="nothing is drawn on slice 1"):
         Copy("up").changes(Where(ORGAN, 0))
+
+
+def test_feet_first_slices_are_counted_as_the_view_counts_them_and_up_is_towards_the_head():
+    """Axial rows to the right and columns backwards: the planes rise towards the feet, plane 4 of ten is the sixth slice from the feet."""
+    feet = replace(GRID, axes=np.diag([-1.0, 1.0, -1.0]))
+    organ = replace(ORGAN, grid=feet)
+    here = Where(organ, 4)
+    assert Clear("this and above").changes(here) == dict.fromkeys([2, 4])
+    assert Clear("this and below").changes(here) == dict.fromkeys([4, 6])
+    assert Clear("from … to …", 6, 7).changes(here) == {4: None}
+    assert list(Copy("up").changes(here)) == [3]
+    with pytest.raises(InputError, match="nothing is drawn from slice 1 to slice 3"):
+        Clear("from … to …", 1, 3).changes(here)
+    with pytest.raises(InputError, match="nothing is drawn on slice 10"):
+        Copy("up").changes(Where(organ, 0))
+    clear = Clear("this slice")
+    edit = catalogue.edit_of_operation(case_of(organ), clear, here, clear.changes(here))
+    assert edit.label.endswith("slice 6")
+
+
+directions = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1)
+
+
+@settings(max_examples=50)
+@given(directions, directions)
+def test_numbers_of_slices_are_those_of_the_view(normal, across):
+    w = np.array(normal) / np.linalg.norm(normal)
+    u = np.cross(w, across)
+    assume(np.linalg.norm(u) > 0.05)
+    u /= np.linalg.norm(u)
+    grid = replace(GRID, axes=np.array([u, np.cross(w, u), w]))
+    along = next(p for p in view_planes(grid).values() if abs(np.dot(p.normal, grid.axes[2])) > 0.99)
+    up = np.dot(along.normal, grid.axes[2]) > 0
+    assert [grid.slice_number(k) for k in (0, 9)] == ([1, 10] if up else [10, 1])
+    assert [grid.plane_of(grid.slice_number(k)) for k in range(10)] == list(range(10))
 
 
 def test_crop_needs_a_structure_and_cuts_it_off():

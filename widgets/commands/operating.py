@@ -94,7 +94,9 @@ class Operating(QObject):
             self._drawing.reveal()
         operation, plane = self.operation, self._drawing.plane
         if operation is not None and plane is not None and any(f.name == "first" for f in fields(operation)):
-            self._settings[self.name or ""] = replace(operation, first=plane + 1, last=plane + 1)
+            active = self._drawing.active
+            number = active.grid.slice_number(plane) if active is not None else 1
+            self._settings[self.name or ""] = replace(operation, first=number, last=number)
         self._ask()
 
     def set(self, **values: Any) -> None:
@@ -155,7 +157,7 @@ class Operating(QObject):
         try:
             if before is None or after is None or abs(after - before) != 1:
                 raise InputError("there is no next slice in this direction")
-            operation = catalogue.Copy("up" if after > before else "down")
+            operation = catalogue.Copy("up" if slices > 0 else "down")
             where = replace(self._where(self._active_or_refuse()), plane=before)
             edit = catalogue.edit_of_operation(self._session.case, operation, where, operation.changes(where))
             if edit is not None:

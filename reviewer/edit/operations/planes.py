@@ -27,7 +27,7 @@ def each(stack: Stack, planes: Collection[int] | None, make: Callable[[Region], 
 
 def slice_name(stack: Stack, plane: int) -> str:
     """A plane as people count: "slice 12"."""
-    return f"slice {plane + 1}"
+    return f"slice {stack.grid.slice_number(plane)}"
 
 
 def drawn(stack: Stack, plane: int) -> Region:

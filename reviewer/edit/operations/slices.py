@@ -27,5 +27,6 @@ def clear(stack: Stack, first: int, last: int) -> Changes:
     low, high = sorted((first, last))
     cleared: Changes = {k: None for k in stack.planes if low <= k <= high}
     if not cleared:
-        raise InputError(f"nothing is drawn from {slice_name(stack, low)} to {slice_name(stack, high)}")
+        ends = (low, high) if stack.grid.rising else (high, low)
+        raise InputError("nothing is drawn from {} to {}".format(*(slice_name(stack, k) for k in ends)))
     return cleared
