@@ -520,9 +520,11 @@ def _column(name: str, widgets: Sequence[QWidget], width: int, stretch: int) -> 
     area.setWidget(inside)
     area.setMinimumWidth(width)
     bar = area.verticalScrollBar()
-    # The bar takes its room from the views, not from the panels.
+    # The bar lies over the margin of the panels: were it beside them, the pictures would move under the hand whenever it comes or goes.
+    bar.setStyleSheet("QScrollBar:vertical { width: 6px; } QScrollBar::handle { border-radius: 2px; }")
+    bar.parentWidget().raise_()
     bar.rangeChanged.connect(
-        lambda low, high: area.setMinimumWidth(width + (bar.sizeHint().width() if high > low else 0))
+        lambda low, high: area.setViewportMargins(0, 0, -bar.sizeHint().width() if high > low else 0, 0)
     )
     return area
 

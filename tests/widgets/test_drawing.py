@@ -151,6 +151,14 @@ def test_the_brush_paints_and_one_undo_takes_it_back(window, qtbot):
     assert area(window) == before
 
 
+def test_what_is_put_away_leaves_no_gap_for_a_frame(window, qtbot):
+    for name in ("threshold", None, "brush", None):
+        window.drawing.take(name)
+        at_once = [window.folds[n].geometry() for n in ("tools", "operations", "structures")]
+        settle(window, qtbot)
+        assert [window.folds[n].geometry() for n in ("tools", "operations", "structures")] == at_once
+
+
 def test_shift_turns_the_brush_into_the_eraser_and_back(window, qtbot):
     hand = take(window, qtbot, "brush", radius_mm=5.0)
     before = area(window)
@@ -500,6 +508,19 @@ def test_a_new_tool_says_what_it_does_though_a_remark_stands_there(window, qtbot
     window.status.say("Interpolate Stomach: 13 slices; Undo takes it back")
     take(window, qtbot, "nudge")
     assert window.drawing.kind.hint in window.status.said.whole()
+
+
+def test_the_pictures_stay_where_they_are_when_the_panels_need_a_scroll_bar(window, qtbot):
+    window.resize(1280, 700)
+    hand = take(window, qtbot, "brush")
+    qtbot.wait(50)
+    bar, place = window.left.verticalScrollBar(), window.views.geometry()
+    before = hand.view.geometry(), place
+    window.actions_.trigger("operation.clear")
+    qtbot.waitUntil(bar.isVisible)
+    qtbot.wait(50)
+    assert (hand.view.geometry(), window.views.geometry()) == before
+    assert window.left.widget().width() == window.left.width(), "the panels keep their room, too"
 
 
 def test_two_quick_clicks_of_the_brush_are_two_dabs_and_maximise_nothing(window, qtbot):
