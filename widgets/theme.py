@@ -301,7 +301,7 @@ def _style_sheet(t: Theme) -> str:
     }}
     QToolButton {{ padding: 2px 6px; }}
     QToolButton[role="small"], QToolButton[role="bare"] {{ padding: 0; min-height: 0; }}
-    QDoubleSpinBox[role="cell"] {{ min-height: 16px; padding: 1px 4px; }}
+    QDoubleSpinBox[role="cell"], QSpinBox[role="cell"] {{ min-height: 16px; padding: 1px 4px; }}
     QFrame[role="line"] {{ background: {t.line}; border: 0; }}
     QPushButton:hover, QToolButton:hover {{ background: {t.hover}; }}
     QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}

@@ -28,7 +28,7 @@ DAY = ("--set", 1, "--with-set", 1, "-s", "PTV_1", "-s", "Stomach")
 NAME, FORMULA = (240, 29), (240, 59)
 """In the dialogue of a formula."""
 
-WHICH, TAKE_IT = (168, 330), (14, 444)
+WHICH, TAKE_IT = (168, 330), (14, 428)
 """The field of the slices that are cleared, and the edge of the button, with no tool in the hand."""
 
 START, END = (505, 350), (405, 375)

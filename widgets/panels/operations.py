@@ -75,6 +75,7 @@ class OperationsPanel(BesideTheHand):
         for widget in (self.tip, self.note, self._taking):
             widget.setVisible(operation is not None)
         self._taking.accept.setEnabled(operating.ready)
+        self.lay_out()
 
     def _fill(self) -> None:
         group = self._session.structure_set

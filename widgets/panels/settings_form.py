@@ -24,6 +24,13 @@ class BesideTheHand(QWidget):
         super().__init__(parent)
         self._drawing = drawing
 
+    def lay_out(self) -> None:
+        """The column around it too, at once: what has become lower is else painted one time more where it stood."""
+        widget: QWidget | None = self
+        while widget is not None and (layout := widget.layout()) is not None:
+            layout.activate()
+            widget = widget.parentWidget()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
             super().keyPressEvent(event)
@@ -91,6 +98,7 @@ class SettingsForm(QWidget):
             return box
         if kind is int:
             number = QSpinBox()
+            number.setProperty("role", "cell")
             number.setRange(int(each.least or 0), int(each.most if each.most is not None else 1000))
             number.setSuffix(f" {each.unit}" if each.unit else "")
             number.setFixedWidth(FIELD_WIDTH)

@@ -189,6 +189,7 @@ class ToolsPanel(BesideTheHand):
                 with QSignalBlocker(field):
                     field.setValue(drawing.values[place])
         self._show_pending()
+        self.lay_out()
 
     def _fill(self, combo: QComboBox, chosen: str | None) -> None:
         group = self._session.structure_set
@@ -208,7 +209,10 @@ class ToolsPanel(BesideTheHand):
             combo.setCurrentIndex(max(0, combo.findData(chosen)))
 
     def _show_pending(self) -> None:
-        self._pending.setVisible(self._drawing.kind is not None and self._drawing.pending and not self._drawing.held)
+        pending = self._drawing.kind is not None and self._drawing.pending and not self._drawing.held
+        if pending == self._pending.isHidden():
+            self._pending.setVisible(pending)
+            self.lay_out()
 
     # -- hands ----------------------------------------------------------------------------------------------------------
 
