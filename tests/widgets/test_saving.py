@@ -108,7 +108,31 @@ def test_an_edit_takes_the_offer_away_and_what_was_there_stays(window_on, qtbot,
     window = window_on(data)
     stroke(window, qtbot, 1)
     assert window.saving.offer.isHidden()
+    assert "edits of before stay" in window.status.said.whole()
     assert len(list(automatic_folder().glob("*.reviewer"))) == 2
+
+
+def test_a_stroke_by_mistake_hides_no_earlier_edits(window_on, qtbot, data):
+    first = window_on(data)
+    for k in (2, 3):
+        stroke(first, qtbot, k)
+    was = first.session.case
+    assert first.close()
+    second = window_on(data)
+    assert second.saving.offer.others_button.isHidden()
+    stroke(second, qtbot, 1)
+    assert second.close()
+
+    window = window_on(data)
+    assert window.findChild(QPushButton, "offer.take").text().endswith("(1 edit)")
+    others = window.findChild(QPushButton, "offer.others")
+    assert not others.isHidden()
+    (earlier,) = others.menu().actions()
+    assert earlier.text().endswith("(2 edits)")
+    earlier.trigger()
+    settle(window, qtbot)
+    same_contents(window.session.case, was)
+    assert window.saving.offer.isHidden()
 
 
 def test_saved_as_it_moves_there_and_is_a_recent_case(window_on, qtbot, data, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QMessageBox, QPushButton, QToolButton, QWidget
 
 from reviewer import __version__
 from reviewer.changes import JournalChanged, VoxelsArrived
@@ -172,14 +172,17 @@ class Saving(QObject):
 
         def done(found: Any) -> None:
             if found and opening is self._opening and self.workspace is not None and not self.workspace.entries:
-                newest = found[0]
-                at = load("reviewer.store").moment(newest.at)
-                edits = f"{newest.edits} edit{'s' if newest.edits != 1 else ''}"
+                moment = load("reviewer.store").moment
                 self.offer.make(
-                    f"These files were edited before, last on {at}.",
-                    f"Continue the edits of {at} ({edits})",
-                    str(newest.path),
-                    lambda: self._open_paths([newest.path]),
+                    f"These files were edited before, last on {moment(found[0].at)}.",
+                    [
+                        (
+                            f"Continue the edits of {moment(f.at)} ({f.edits} edit{'s' if f.edits != 1 else ''})",
+                            str(f.path),
+                            lambda path=f.path: self._open_paths([path]),
+                        )
+                        for f in found
+                    ],
                 )
 
         self._jobs.run(
@@ -270,8 +273,11 @@ class Saving(QObject):
 
     def _heard(self, changes: Changes) -> None:
         if changes.any(JournalChanged):
-            if self.workspace is not None and self.workspace.edits:
+            if self.workspace is not None and self.workspace.edits and not self.offer.isHidden():
                 self.offer.withdraw()
+                self._say(
+                    "Begun anew by this edit; the edits of before stay as they are, and are offered when the files are opened again"
+                )
             self._tell_refusal()
             self._tell_place()
             self._show()
@@ -343,7 +349,7 @@ def saved_state(keeping: Any, edits: int) -> tuple[str, str, str]:
 
 
 class OfferStrip(QWidget):
-    """One offer at a time, which is taken by a button, or goes away by another or with the first edit."""
+    """One offer at a time, with others of its kind in a menu, which is taken by a button, or goes away by another or with the first edit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -355,7 +361,11 @@ class OfferStrip(QWidget):
         self.take_button = QPushButton()
         self.take_button.setObjectName("offer.take")
         self.take_button.setProperty("role", "primary")
-        self.take_button.clicked.connect(self._take)
+        self.take_button.clicked.connect(lambda: self._take(self._does))
+        self.others_button = QPushButton()
+        self.others_button.setObjectName("offer.others")
+        self.others_button.setMenu(QMenu(self.others_button))
+        self.others_button.menu().setToolTipsVisible(True)
         self.leave_button = QPushButton("Begin anew")
         self.leave_button.setObjectName("offer.leave")
         self.leave_button.setToolTip("What was edited before stays where it is")
@@ -365,25 +375,34 @@ class OfferStrip(QWidget):
         row.setSpacing(RHYTHM)
         row.addWidget(self.text)
         row.addWidget(self.take_button)
+        row.addWidget(self.others_button)
         row.addWidget(self.leave_button)
         row.addStretch(1)
         theme_changed.connect(self._draw)
         self._draw()
         self.hide()
 
-    def make(self, text: str, button: str, tip: str, does: Callable[[], None]) -> None:
+    def make(self, text: str, offers: Sequence[tuple[str, str, Callable[[], None]]]) -> None:
+        """offers: what each does in words, its tooltip, and what does it; the first has a button of its own."""
+        (button, tip, self._does), *others = offers
         self.text.setText(text)
         self.take_button.setText(button)
         self.take_button.setToolTip(tip)
-        self._does = does
+        menu = self.others_button.menu()
+        menu.clear()
+        for words, where, does in others:
+            action = menu.addAction(words)
+            action.setToolTip(where)
+            action.triggered.connect(lambda _=False, does=does: self._take(does))
+        self.others_button.setText(f"{len(others)} earlier")
+        self.others_button.setVisible(bool(others))
         self.show()
 
     def withdraw(self) -> None:
         self._does = lambda: None
         self.hide()
 
-    def _take(self) -> None:
-        does = self._does
+    def _take(self, does: Callable[[], None]) -> None:
         self.withdraw()
         does()
 
