@@ -338,6 +338,7 @@ def _style_sheet(t: Theme) -> str:
     QTableView, QTreeView, QListView {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 4px; gridline-color: {t.line};
         selection-background-color: {t.hover}; selection-color: {t.text}; outline: 0; }}
     QTableView::item {{ padding: 0 2px; border: 0; }}
+    QTableView[role="dense"]::item {{ padding: 0; }}
     QTreeView::item {{ padding: 2px; }}
     QListView::item {{ padding: 2px 6px; border: 0; }}
     QTableView::item:selected, QListView::item:selected {{ background: {t.hover}; color: {t.text}; }}

@@ -74,6 +74,7 @@ class StructuresPanel(QWidget):
         self.model = StructureTable(self)
         self.table = QTableView()
         self.table.setObjectName("structures.table")
+        self.table.setProperty("role", "dense")  # Bowel_Small and Bowel_Large in full, in the narrowest column
         self.table.setModel(self.model)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.model.renamed.connect(management.rename)
@@ -94,7 +95,7 @@ class StructuresPanel(QWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         # A number that is cut off is another number; a column that fits itself lays the whole table out anew after each stroke.
         measure = self.table.fontMetrics().horizontalAdvance
-        volumes = max(map(measure, ("9999.9", "empty", "failed"))) + RHYTHM + 2
+        volumes = max(map(measure, ("9999.9", "empty", "failed"))) + RHYTHM
         for column, width in ((VISIBLE, 20), (SWATCH, 18), (VOLUME, volumes), (FILL, 19)):
             self.table.setColumnWidth(column, width)
         self.table.setMouseTracking(True)
