@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from uuid import uuid4
 
 from reviewer.case import PALETTE, Case, Image, Structure, StructureSet
@@ -83,15 +83,20 @@ def name_refusal(group: StructureSet, name: str, of: Structure | None = None) ->
         return f"a name has at most {LONGEST_NAME} characters"
     if "\\" in name or not name.isprintable():
         return "a name has no backslash and no control characters"
-    if any(s.name == name and s is not of for s in group.structures):
-        return f"there is a structure {name} already"
-    return ""
+    same = next((s for s in group.structures if s is not of and _alike(s.name) == _alike(name)), None)
+    return f"there is a structure {same.name} already" if same is not None else ""
+
+
+def _alike(name: str) -> str:
+    """What names have in common that a file (blanks at its ends, PS3.5 6.2) or another planning system (capitals) would not tell apart."""
+    return name.strip().casefold()
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
     """The name itself, else with the first number from 2 that makes it new; what is too long then loses letters in front of the number."""
+    known = {_alike(name) for name in taken}
     numbered = (f"{wanted[: LONGEST_NAME - len(f'_{k}')]}_{k}" for k in count(2))
-    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
+    return next(name for name in chain([wanted], numbered) if _alike(name) not in known)
 
 
 def free_number(group: StructureSet) -> int:

@@ -8,7 +8,7 @@ from shapely import Point, box
 
 from reviewer.case import Case, Image, Structure, StructureSet
 from reviewer.edit import Edit, Swap
-from reviewer.edit.structures import add_structures, copy_set, duplicate, name_refusal
+from reviewer.edit.structures import add_structures, copy_set, duplicate, free_name, name_refusal
 from reviewer.errors import InputError
 from reviewer.formula.derivations import Derivations, derive
 from reviewer.formula.naming import rename
@@ -117,7 +117,14 @@ def test_a_new_name_is_taken_up_by_the_formulas_that_mention_the_structure() -> 
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("", "needs a name"), ("GTV", "already"), ("x" * 65, "64 characters"), ("a\\b", "backslash"), ("a\nb", "control")],
+    [
+        ("", "needs a name"),
+        ("GTV", "already"),
+        ("gtv ", "structure GTV already"),
+        ("x" * 65, "64 characters"),
+        ("a\\b", "backslash"),
+        ("a\nb", "control"),
+    ],
 )
 def test_names_that_cannot_be_taken(name: str, why: str) -> None:
     case = case_of(structure(1, "GTV"), structure(2, "S", planes={4: box(0, 0, 1, 1)}))
@@ -127,4 +134,5 @@ def test_names_that_cannot_be_taken(name: str, why: str) -> None:
         add_structures(case, group, IMAGE, (Standard(name, "", (0, 0, 0), ""),))
     with pytest.raises(InputError, match=why):
         rename(case, case.structures[1], name)
-    assert name_refusal(group, "GTV", case.structures[0]) == ""
+    assert name_refusal(group, "gtv", case.structures[0]) == ""
+    assert free_name("Gtv", {"GTV", "gtv_2"}) == "Gtv_3"

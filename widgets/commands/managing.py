@@ -246,4 +246,4 @@ def name_note(name: str) -> str:
         return f"{name} is one more {first}: other programs may not know the name"
     near = [s.name for s in suggestions(name, 2)]
     hint = f"is {' or '.join(near)} meant?" if near else "other programs may not know it"
-    return f"{name} is no name of TG-263: {hint}"
+    return f"{name} is not among the names of TG-263 known here: {hint}"
