@@ -14,6 +14,19 @@ KEPT_OF_NAME = 40
 """Characters of a file's name that its unfinished form keeps: the suffixes, by which writers know the format."""
 
 
+def text_path(path: Path | str) -> str:
+    """The path, for libraries that take it as text in UTF-8 and abort the whole program where it is none (SimpleITK).
+
+    Raises InputError where it is none.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        said = "its path has characters that are no text (UTF-8): rename the file or its folder"
+        raise InputError(said) from error
+    return str(path)
+
+
 def refuse_existing(paths: Iterable[Path]) -> None:
     """Raise InputError for the first path at which something lies, a dangling link included."""
     for path in paths:

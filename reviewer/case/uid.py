@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 def stand_in_uid(*parts: str) -> str:
     """A UID that is the same for the same parts: 2.25 and 128 bits of a hash (PS3.5 B.2)."""
-    return f"2.25.{int.from_bytes(hashlib.sha256('/'.join(parts).encode()).digest()[:16], 'big')}"
+    return (
+        f"2.25.{int.from_bytes(hashlib.sha256('/'.join(parts).encode(errors='surrogateescape')).digest()[:16], 'big')}"
+    )
 
 
 def name_of_volume(voxels: NDArray[np.generic], *lattice: float) -> str:

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from reviewer.case import Dose
 from reviewer.dicom.file import DicomFile
 from reviewer.dicom.pixels import read_frame
-from reviewer.dicom.planes import MAX_MM, axes_of
+from reviewer.dicom.planes import axes_of
 from reviewer.dicom.series import Report
 from reviewer.dicom.values import date, decimal_array, item, items, number, numbers, text
 from reviewer.errors import InputError
-from reviewer.geometry.grid import AXIS_TOLERANCE, POSITION_TOLERANCE_MM, Grid
+from reviewer.geometry.grid import AXIS_TOLERANCE, MAX_MM, POSITION_TOLERANCE_MM, Grid
 
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 

@@ -15,7 +15,7 @@ from reviewer.dicom.file import DicomFile
 from reviewer.dicom.pixels import Pixels
 from reviewer.dicom.values import Header, date, integer, item, items, moment, number, numbers, raw, seconds, text
 from reviewer.errors import InputError
-from reviewer.geometry.grid import AXIS_TOLERANCE
+from reviewer.geometry.grid import AXIS_TOLERANCE, MAX_MM
 
 IMAGE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT",
@@ -25,9 +25,6 @@ IMAGE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.4.1": "MR",
     "1.2.840.10008.5.1.4.1.1.4.4": "MR",
 }
-
-MAX_MM = 1e5
-"""Positions and spacings beyond 100 m are not a patient's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ from reviewer.case.uid import stand_in_uid
 from reviewer.dicom.annotation import annotations_in
 from reviewer.dicom.file import DicomFile
 from reviewer.dicom.pixels import Pixels, read_frame
-from reviewer.dicom.planes import MAX_MM, axes_of
+from reviewer.dicom.planes import axes_of
 from reviewer.dicom.series import Report
 from reviewer.dicom.structures import PARALLEL, SNAP_FRACTION, completed, levels_of, snapped
 from reviewer.dicom.values import date, integer, item, items, lines, number, numbers, text
 from reviewer.errors import InputError
-from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
+from reviewer.geometry.grid import AXIS_TOLERANCE, MAX_MM, Grid
 from reviewer.geometry.region import Region, region_of_rings, rings_of
 from reviewer.geometry.tracing import region_of_pixels
 

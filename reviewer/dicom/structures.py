@@ -18,11 +18,10 @@ from reviewer.case.structure import PALETTE
 from reviewer.case.uid import stand_in_uid
 from reviewer.dicom.annotation import annotations_in
 from reviewer.dicom.file import DicomFile
-from reviewer.dicom.planes import MAX_MM
 from reviewer.dicom.series import Report
 from reviewer.dicom.values import date, decimal_arrays, integer, items, lines, numbers, text
 from reviewer.errors import GeometryError
-from reviewer.geometry.grid import Grid
+from reviewer.geometry.grid import MAX_MM, Grid
 from reviewer.geometry.region import SMALLEST_PART_MM2, Region, region_of_rings
 
 RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"

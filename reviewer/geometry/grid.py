@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 POSITION_TOLERANCE_MM = 0.01
 """Slice distances that differ by less than this are equal (ImagePositionPatient is commonly written with two or three decimals)."""
 
+MAX_MM = 1e5
+"""Positions and spacings beyond 100 m are not a patient's."""
+
 AXIS_TOLERANCE = 1e-3
 """Largest deviation of direction cosines from orthonormal, and of two orientations from parallel (DICOM PS3.3 C.7.6.2.1.1)."""
 

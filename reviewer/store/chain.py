@@ -61,6 +61,7 @@ def hash_of(before: bytes, number: int, at: str, who: str, kind: str, label: str
 def link(before: bytes, number: int, kind: str, label: str, body: object, shapes: bytes = b"") -> Entry:
     """A new entry, of this moment and this user."""
     at, who, text = now(), me(), canonical(body)
+    label = label.encode(errors="replace").decode()  # of a structure that is called as a file whose name is no text
     return Entry(
         number, at, who, kind, label, text, shapes, hash_of(before, number, at, who, kind, label, text, shapes)
     )

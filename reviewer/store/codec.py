@@ -18,7 +18,7 @@ import shapely
 from reviewer.case import Case, Structure, StructureSet
 from reviewer.edit import Edit, Swap
 from reviewer.errors import GeometryError, ReviewerError
-from reviewer.geometry.grid import Grid
+from reviewer.geometry.grid import MAX_MM, Grid
 from reviewer.geometry.region import Region, region_of
 
 Key = tuple[str, str]
@@ -33,6 +33,9 @@ T = TypeVar("T")
 _LENGTH = struct.Struct("<I")
 
 _AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+_POLYGON, _MULTIPOLYGON = (struct.pack("<BI", 1, code) for code in (3, 6))
+"""How their WKB begins."""
 
 _FIT_MM = 1e-6
 """Contours that differ by less are the same ones."""
@@ -104,8 +107,8 @@ def _swap(swap: Swap, known: Collection[Key], regions: list[Region], named: Rena
 def _areas(planes: Mapping[int, Region], name: str) -> dict[int, Region]:
     """What of them is an area; a region that is none, which no tool should make, must not spoil what is read back."""
     shapes = np.array(list(planes.values()), dtype=object)
-    if not np.isfinite(shapely.get_coordinates(shapes)).all():
-        raise GeometryError("its contours have coordinates that are not finite numbers", where=name)
+    if not np.abs(shapely.get_coordinates(shapes)).max(initial=0.0) <= MAX_MM:  # NaN fails the comparison
+        raise GeometryError("its contours have coordinates that are no patient's", where=name)
     good = np.isin(shapely.get_type_id(shapes), _AREAS) & ~shapely.is_empty(shapes)
     pairs = ((int(k), r if fine else region_of(r)) for (k, r), fine in zip(planes.items(), good, strict=True))
     return {k: region for k, region in pairs if region is not None}
@@ -183,15 +186,36 @@ def regions_of(wkb: Sequence[bytes]) -> list[Region | None]:
     """The regions of many WKBs at once, mended where they are no valid areas; None for one that is no area at all."""
     if not wkb:
         return []
-    shapes = shapely.from_wkb(np.array(wkb, dtype=object), on_invalid="ignore")
+    sound = [shape if _is_flat(shape) else b"" for shape in wkb]
+    shapes = shapely.from_wkb(np.array(sound, dtype=object), on_invalid="ignore")
     good = np.isin(shapely.get_type_id(shapes), _AREAS)
     good &= shapely.get_coordinate_dimension(shapes) == 2
     good &= ~shapely.is_empty(shapes)
+    good &= ~(np.abs(shapely.bounds(shapes)) > MAX_MM).any(axis=1)
     valid = shapely.is_valid(shapes)
     return [
-        shape if fine and sound else _mended(shape) if fine else None
-        for shape, fine, sound in zip(shapes, good, valid, strict=True)
+        shape if fine and right else _mended(shape) if fine else None
+        for shape, fine, right in zip(shapes, good, valid, strict=True)
     ]
+
+
+def _is_flat(wkb: bytes) -> bool:
+    """Whether it begins as a polygon or a multipolygon of polygons: GEOS goes down into anything nested until the stack overflows."""
+    if wkb.startswith(_POLYGON):
+        return True
+    if not wkb.startswith(_MULTIPOLYGON):
+        return False
+    try:
+        (parts,), at = _LENGTH.unpack_from(wkb, 5), 9
+        for _ in range(parts):
+            if not wkb.startswith(_POLYGON, at):
+                return False
+            (rings,), at = _LENGTH.unpack_from(wkb, at + 5), at + 9
+            for _ in range(rings):
+                at += 4 + 16 * _LENGTH.unpack_from(wkb, at)[0]
+    except struct.error:
+        return False
+    return True
 
 
 def _mended(shape: shapely.Geometry) -> Region | None:
@@ -352,6 +376,10 @@ def _grid_key(document: Document) -> str:
 
 def _grid(document: Document) -> Grid:
     (ou, ov), (su, sv), (nu, nv) = (document[k] for k in ("origin", "spacing", "size"))
+    if not all(abs(_real(mm)) <= MAX_MM for mm in (ou, ov, su, sv, document["thickness"], *document["positions"])):
+        raise ValueError(
+            "a grid that is no patient's"
+        )  # NaN, which JSON does not know but Python reads, fails the comparison
     return Grid(
         np.array(document["axes"], dtype=np.float64),
         (_real(ou), _real(ov)),

@@ -67,10 +67,12 @@ class Lock:
     def release(self) -> None:
         if self._fd < 0:
             return
-        if self._is_the_file(self._fd):
-            self._path.unlink(missing_ok=True)
-        os.close(self._fd)
-        self._fd = -1
+        try:
+            if self._is_the_file(self._fd):
+                self._path.unlink(missing_ok=True)
+        finally:  # a disk that has become read-only keeps the file, but not the lock
+            os.close(self._fd)
+            self._fd = -1
 
     def __del__(self) -> None:
         """A case that was opened and never shown lets its workspace go."""
@@ -87,7 +89,9 @@ class Lock:
 
 def clock(at: str) -> str:
     """A UTC time as this computer's clock shows it: "14:02:11", with the date where it was another day."""
-    time = datetime.fromisoformat(at).astimezone()
+    time = _here(at)
+    if time is None:
+        return at
     today = datetime.now().astimezone().date()
     return time.strftime("%H:%M:%S" if time.date() == today else "%Y-%m-%d %H:%M:%S")
 
@@ -104,4 +108,13 @@ def _holder(text: bytes) -> Holder | None:
 
 def moment(at: str) -> str:
     """A UTC time as this computer's clock shows it: "2026-11-20 14:02"."""
-    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+    time = _here(at)
+    return at if time is None else time.strftime("%Y-%m-%d %H:%M")
+
+
+def _here(at: str) -> datetime | None:
+    """None for what is no time, as it may stand in a file."""
+    try:
+        return datetime.fromisoformat(at).astimezone()
+    except (ValueError, OverflowError):
+        return None

@@ -105,7 +105,7 @@ def located(sources: Sequence[Source], folder: Path) -> Located:
 
 def _place(each: Source, folder: Path) -> Path | None:
     beside = Path(os.path.normpath(folder.absolute() / each.relative)) if each.relative else None
-    return next((p for p in (beside, Path(each.path)) if p is not None and p.is_file()), None)
+    return next((p for p in (beside, Path(each.path)) if p is not None and os.path.isfile(p)), None)
 
 
 def digests(

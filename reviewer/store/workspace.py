@@ -154,9 +154,11 @@ class Workspace:
         settings: dict[str, Any] = {}
         for key, value in rows("SELECT key, value FROM setting"):
             with suppress(ValueError, TypeError, RecursionError):
-                settings[str(key)] = json.loads(value)
+                setting = json.loads(value)
+                canonical(setting)  # what is no number could not be written again
+                settings[str(key)] = setting
         sources = tuple(
-            Source(str(path), str(name), size, sha if isinstance(sha, bytes) else None, str(relative))
+            Source(_named(path), _named(name), size, sha if isinstance(sha, bytes) else None, _named(relative))
             for path, relative, name, size, sha in rows(
                 "SELECT path, relative, name, size, sha256 FROM source ORDER BY rowid"
             )
@@ -472,7 +474,7 @@ class Workspace:
                 connection.execute("DELETE FROM source")
                 connection.executemany(
                     "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)",
-                    [(s.path, s.relative, s.name, s.size, s.sha256) for s in sources],
+                    [(*map(_stored, (s.path, s.relative, s.name)), s.size, s.sha256) for s in sources],
                 )
             if not self._stroke:
                 connection.execute("DELETE FROM stroke")
@@ -497,6 +499,19 @@ class Workspace:
             with suppress(OSError):
                 self._lock.release()
             self._lock = None
+
+
+def _stored(name: str) -> str | bytes:
+    """The name of a file as it is kept: its bytes where they are no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name)
+    return name
+
+
+def _named(stored: object) -> str:
+    return os.fsdecode(stored) if isinstance(stored, bytes) else str(stored)
 
 
 def _row(entry: Entry) -> tuple[object, ...]:

@@ -22,6 +22,7 @@ from reviewer.case import Cine, Problem, Structure, StructureSet
 from reviewer.case.structure import PALETTE
 from reviewer.case.uid import frame_of_volume, name_of_volume
 from reviewer.errors import InputError
+from reviewer.files import text_path
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.tracing import regions_of_labels
 from reviewer.volumes.images import MAX_VOXELS
@@ -156,7 +157,7 @@ def _fitting(
 def _read(path: str) -> tuple[NDArray[np.generic], tuple[float, float, float]]:
     """Values and spacing in array order (the reverse of ITK's)."""
     reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
+    reader.SetFileName(text_path(path))
     try:
         reader.ReadImageInformation()
         if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:

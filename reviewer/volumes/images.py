@@ -22,7 +22,8 @@ from reviewer.case import Colour, Image, Problem, Structure, StructureSet
 from reviewer.case.structure import PALETTE
 from reviewer.case.uid import frame_of_volume, name_of_volume
 from reviewer.errors import InputError
-from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
+from reviewer.files import text_path
+from reviewer.geometry.grid import AXIS_TOLERANCE, MAX_MM, Grid
 from reviewer.geometry.region import Region
 from reviewer.geometry.tracing import regions_of_labels
 
@@ -59,7 +60,7 @@ def is_volume(path: str) -> bool:
 def read_volume(path: str) -> Volume:
     """The volume in a file. Raises InputError where it is not a 3D scalar volume on an orthogonal lattice, or is not all there."""
     reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
+    reader.SetFileName(text_path(path))
     try:
         reader.ReadImageInformation()
         size, components = reader.GetSize(), reader.GetNumberOfComponents()
@@ -84,7 +85,7 @@ def read_volume(path: str) -> Volume:
     name = name_of_volume(voxels, *image.GetOrigin(), *image.GetSpacing(), *image.GetDirection())
     direction = np.array(image.GetDirection()).reshape(3, 3)
     origin, spacing = np.array(image.GetOrigin()), image.GetSpacing()
-    if not np.isfinite([*origin, *spacing, *direction.ravel()]).all() or min(spacing) <= 0:
+    if not np.abs([*origin, *spacing, *direction.ravel()]).max() <= MAX_MM or min(spacing) <= 0:  # NaN fails it
         raise InputError("its position, spacing or direction is not valid")
     if not np.allclose(direction.T @ direction, np.eye(3), atol=AXIS_TOLERANCE):
         raise InputError("its axes are not perpendicular")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reviewer.case import Case, Image, Structure
 from reviewer.errors import InputError
-from reviewer.files import new_file
+from reviewer.files import new_file, text_path
 from reviewer.geometry.coverage import Coverage
 from reviewer.occupancy import INSIDE, Label, Progress, filled, image_for
 
@@ -82,4 +82,4 @@ def _write(voxels: NDArray[np.generic], image: Image, path: Path) -> None:
     volume.SetOrigin([float(c) for c in grid.point_of_index_mm((0, 0, 0))])
     volume.SetDirection([float(c) for c in grid.axes.T.ravel()])
     with new_file(path) as unfinished:
-        sitk.WriteImage(volume, str(unfinished), useCompression=True)
+        sitk.WriteImage(volume, text_path(unfinished), useCompression=True)

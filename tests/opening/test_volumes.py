@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import shapely
@@ -132,6 +134,16 @@ def test_a_truncated_volume_is_an_input_error(tmp_path, suffix, part):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(part * len(whole))])
     with pytest.raises(InputError):
+        open_case([tmp_path])
+
+
+@pytest.mark.parametrize("name", [b"M\xfcller/a.nii", b"\xfc.mha"])
+def test_a_volume_whose_path_is_no_text_is_a_line(tmp_path, name):
+    write(tmp_path / "b.nii", np.arange(60, dtype=np.float32).reshape(3, 4, 5))
+    path = tmp_path / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    (tmp_path / "b.nii").rename(path)
+    with pytest.raises(InputError, match="rename the file or its folder"):
         open_case([tmp_path])
 
 

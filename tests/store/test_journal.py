@@ -21,7 +21,7 @@ from reviewer.formula.derivations import Derivations, derive
 from reviewer.geometry.grid import Grid
 from reviewer.session import Session
 from reviewer.store import Workspace
-from reviewer.store.codec import STRUCTURE, STRUCTURE_SET
+from reviewer.store.codec import STRUCTURE, STRUCTURE_SET, regions_of
 from reviewer.store.followed import difference, fingerprint
 
 
@@ -412,11 +412,12 @@ def test_what_is_no_area_does_not_spoil_what_comes_after(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_an_edit_that_cannot_be_written_down_is_refused_and_changes_nothing(tmp_path):
+@pytest.mark.parametrize("coordinate", [np.nan, np.inf, 2e5])
+def test_an_edit_that_cannot_be_written_down_is_refused_and_changes_nothing(tmp_path, coordinate):
     session, workspace = kept(tmp_path / "x.reviewer")
     before = session.case.structures[0]
-    nowhere = Polygon([(0, 0), (np.nan, 1), (1, 0)])
-    with pytest.raises(GeometryError, match="not finite"):
+    nowhere = Polygon([(0, 0), (coordinate, 1), (1, 0)])
+    with pytest.raises(GeometryError, match="no patient's"):
         session.apply(Edit.of("Brush", session.case, before, replace(before, planes={1: nowhere})))
     assert session.case.structures[0] is before
     assert session.history.entries == ()
@@ -424,3 +425,13 @@ def test_an_edit_that_cannot_be_written_down_is_refused_and_changes_nothing(tmp_
     session.apply(stroke(session.case, 1))
     workspace.close()
     same_contents(reopened(tmp_path / "x.reviewer")[0].case, session.case)
+
+
+def test_shapes_of_a_hostile_file_are_no_regions():
+    def nested(code: int, depth: int) -> bytes:
+        return (b"\x01" + bytes([code, 0, 0, 0, 1, 0, 0, 0])) * depth
+
+    square, two = box(0, 0, 2, 2), MultiPolygon([box(0, 0, 2, 2), box(5, 0, 6, 1)])
+    hostile = [nested(6, 300_000), nested(7, 300_000), nested(6, 1), b"", two.wkb[:-8], box(0, 0, 2e5, 1).wkb]
+    found = regions_of([square.wkb, *hostile, two.wkb])
+    assert found == [square, *[None] * len(hostile), two]

@@ -24,6 +24,7 @@ from reviewer.errors import InputError
 from reviewer.session import Session
 from reviewer.store import (
     HeldError,
+    Source,
     Workspace,
     automatic_folder,
     automatic_place,
@@ -35,6 +36,7 @@ from reviewer.store import (
     schema,
     source,
 )
+from reviewer.store.lock import Lock
 from reviewer.store.schema import VERSION
 
 
@@ -483,6 +485,55 @@ def test_two_names_of_one_file_have_one_lock(tmp_path):
     assert second.keeping.refusal.startswith("read-only, held by")
     first.close()
     second.close()
+
+
+def test_a_lock_whose_file_cannot_be_removed_is_free_all_the_same(tmp_path, monkeypatch):
+    """As on a disk that has become read-only: when it is writable again, the program must not be held up by itself."""
+    lock = Lock(tmp_path / "x.reviewer")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+        with suppress(OSError):
+            lock.release()
+    Lock(tmp_path / "x.reviewer").release()
+
+
+def test_names_that_are_no_text_are_kept(tmp_path):
+    """Names of files are bytes: an archive from elsewhere unpacks to such ones."""
+    path, folder = tmp_path / "x.reviewer", os.fsdecode(b"/data/M\xfcller")
+    sources = (Source(f"{folder}/1.dcm", "1.2.3", 5), Source("/data/2.dcm", "1.2.4", 6))
+    workspace = Workspace.new(lambda: path, sources, {})
+    workspace.note("edit", os.fsdecode(b"Brush \xfc"), {"swaps": []})
+    assert workspace.keeping.refusal == ""
+    workspace.close()
+    again = Workspace.open(path, hold=False)
+    assert [(s.path, s.name, s.size) for s in again.sources] == [(s.path, s.name, s.size) for s in sources]
+    assert again.entries[0].label == "Brush ?"
+    assert first_break(again.entries, again.id) is None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO stroke VALUES ('soon', 'who', 'a stroke')",
+        "INSERT INTO stroke VALUES (x'ff', 'who', x'00ff')",
+        "INSERT INTO stroke VALUES ('0001-01-01T00:00:00+00:00', 'who', 'a stroke')",
+        "INSERT INTO setting VALUES ('view', '{\"opacity\": NaN}')",
+        "INSERT INTO setting VALUES ('view', '1e999')",
+        "INSERT INTO source VALUES ('a' || char(0), hex(zeroblob(5000)), '1.2', 1, NULL)",
+    ],
+)
+def test_rubbish_beside_the_log_does_not_stop_the_work(tmp_path, sql):
+    path = tmp_path / "x.reviewer"
+    begun(path, 1)[1].close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(sql)
+        other.commit()
+    session, workspace = as_left(path)
+    assert len(located(workspace.sources, tmp_path).problems) == len(workspace.sources)
+    session.apply(stroke(session.case, 1))
+    assert workspace.keeping.refusal == ""
+    workspace.close()
+    same_contents(as_left(path)[0].case, after(2).case)
 
 
 def test_save_as_replaces_a_workspace_but_no_other_file(tmp_path):
