@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import shiboken6
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QWidget
@@ -15,22 +17,22 @@ class Turns(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._waiting: list[QWidget] = []
+        self._waiting: dict[QWidget, Callable[[], None]] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(STEP_MS)
         self._timer.timeout.connect(self._next)
 
-    def ask(self, widget: QWidget) -> None:
+    def ask(self, widget: QWidget, update: Callable[[], None]) -> None:
         """Update a widget when its turn has come."""
-        if widget not in self._waiting:
-            self._waiting.append(widget)
+        self._waiting.setdefault(widget, update)
         if not self._timer.isActive():
             self._timer.start()
 
     def _next(self) -> None:
-        self._waiting = [widget for widget in self._waiting if shiboken6.isValid(widget) and widget.isVisible()]
-        if self._waiting:
-            self._waiting.pop(0).update()
+        seen = {w: update for w, update in self._waiting.items() if shiboken6.isValid(w) and w.isVisible()}
+        self._waiting = seen
+        if seen:
+            seen.pop(next(iter(seen)))()
         if self._waiting:
             self._timer.start()

@@ -1,21 +1,44 @@
-"""Paints isodose lines and the outlines of structures. The painter stands in plane coordinates (mm); lines are as wide on every zoom."""
+"""Isodose lines and the outlines of structures, as marks; lines are as wide on every zoom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
 
 from reviewer.scene import Drawn, Scene
 
 from .layers import Lines
-from .paths import Outline, Outlines, path_of
+from .paths import Bounds, Outline, Outlines, path_of, to_screen_of
+from .repaint import Mark, around
 from .viewport import Viewport
 
 FILL_ALPHA = 56
 
+REACH = 4.0
+"""How far the broadest line reaches to either side, with what antialiasing adds; pixels."""
+
 Met = tuple[Drawn, Outline]
+
+
+@dataclass(frozen=True)
+class Contour(Mark):
+    """The line around a structure, or its area. style: its look but for its shape; anywhere: whether another shape differs all along it."""
+
+    outline: Outline
+    port: Viewport
+    style: Hashable
+    anywhere: bool
+
+    def unlike(self, before: Mark) -> list[QRect]:
+        if not isinstance(before, Contour) or before.style != self.style:
+            return super().unlike(before)
+        if self.anywhere:
+            return [] if self.outline.same(before.outline) else super().unlike(before)
+        apart = self.outline.unlike(before.outline)
+        return [] if apart is None else [_box(apart, self.port)]
 
 
 class Contours:
@@ -28,17 +51,26 @@ class Contours:
     def clear(self) -> None:
         self._paths = {}
 
-    def paint_isodoses(self, painter: QPainter, lines: tuple[Lines, ...], dashed: bool = False) -> None:
+    def isodoses(self, lines: tuple[Lines, ...], port: Viewport, dashed: bool = False) -> Mark:
         """dashed: those of the dose that the shown one is compared with."""
+
+        def draw(painter: QPainter, _: QRect) -> None:
+            there = painter.transform()
+            painter.setTransform(to_screen_of(port), True)
+            for line, path in zip(lines, self._paths_of(lines, dashed), strict=True):
+                pen = _hair(QColor(*line.colour))
+                if dashed:
+                    pen.setDashPattern([5.0, 5.0])
+                _outline(painter, path, pen)
+            painter.setTransform(there)
+
+        return Mark(("isodoses", dashed), (lines, port), around(0, 0, *port.size), draw)
+
+    def _paths_of(self, lines: tuple[Lines, ...], dashed: bool) -> list[QPainterPath]:
         known = self._paths.get(dashed)
         if known is None or known[0] is not lines:
             known = self._paths[dashed] = lines, [path_of(line.pieces, closed=False) for line in lines]
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for line, path in zip(lines, known[1], strict=True):
-            pen = _hair(QColor(*line.colour))
-            if dashed:
-                pen.setDashPattern([5.0, 5.0])
-            _outline(painter, path, pen)
+        return known[1]
 
     def met(self, scene: Scene, port: Viewport, complete: bool) -> tuple[list[Met], list[Met]]:
         """The outlines of the slice: those that rest, and above them those that change under the hand or are to catch the eye.
@@ -55,28 +87,66 @@ class Contours:
                 (lively if live else resting).append((drawn, outline))
         return resting, lively
 
-    def paint_structures(self, painter: QPainter, found: Sequence[Met], preview: Sequence[Drawn]) -> None:
-        """Fillings, and outlines above them."""
-        for drawn, outline in found:
-            if drawn.filled:
-                colour = QColor(*drawn.structure.colour)
-                colour.setAlpha(FILL_ALPHA)
-                painter.fillPath(outline.path, colour)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for drawn, outline in found:
-            pen = _hair(QColor(*drawn.structure.colour))
-            if drawn.structure.formula is not None:
+
+def structures(found: Sequence[Met], preview: Sequence[Drawn], port: Viewport) -> tuple[Mark, ...]:
+    """Fillings, and outlines above them."""
+    areas = [_area(*met, port) for met in found if met[0].filled]
+    return *areas, *(_line(*met, met[0] in preview, port) for met in found)
+
+
+def _area(drawn: Drawn, outline: Outline, port: Viewport) -> Mark:
+    colour = QColor(*drawn.structure.colour)
+    colour.setAlpha(FILL_ALPHA)
+
+    def draw(painter: QPainter, _: QRect) -> None:
+        there = painter.transform()
+        painter.setTransform(to_screen_of(port), True)
+        painter.fillPath(outline.path, colour)
+        painter.setTransform(there)
+
+    style = colour.rgba(), port
+    box = _box(outline.bounds, port)
+    return Contour(("area", drawn.structure.id), (style, outline), box, draw, outline, port, style, False)
+
+
+def _line(drawn: Drawn, outline: Outline, proposed: bool, port: Viewport) -> Mark:
+    colour = QColor(*drawn.structure.colour)
+    derived = drawn.structure.formula is not None
+    broad = proposed or drawn.highlighted
+
+    def draw(painter: QPainter, box: QRect) -> None:
+        there = painter.transform()
+        painter.setTransform(to_screen_of(port), True)
+        if proposed:
+            painter.strokePath(outline.path, _broad(QColor(0, 0, 0, 150), 4.0))
+            pen = _broad(colour, 2.2)
+            pen.setDashPattern([3.0, 2.0])
+            painter.strokePath(outline.path, pen)
+        elif drawn.highlighted:
+            near = outline.near(
+                *port.plane_mm(_corner(box, 0)), *port.plane_mm(_corner(box, 1)), REACH * port.mm_per_pixel
+            )
+            painter.strokePath(near, _broad(QColor(0, 0, 0, 150), 5.0))
+            painter.strokePath(near, _broad(colour, 2.8))
+        else:
+            pen = _hair(colour)
+            if derived:
                 pen.setDashPattern([6.0, 4.0])
-            if drawn in preview:
-                painter.strokePath(outline.path, _broad(QColor(0, 0, 0, 150), 4.0))
-                broad = _broad(pen.color(), 2.2)
-                broad.setDashPattern([3.0, 2.0])
-                painter.strokePath(outline.path, broad)
-            elif drawn.highlighted:
-                painter.strokePath(outline.path, _broad(QColor(0, 0, 0, 150), 5.0))
-                painter.strokePath(outline.path, _broad(pen.color(), 2.8))
-            else:
-                _outline(painter, outline.path, pen)
+            _outline(painter, outline.path, pen)
+        painter.setTransform(there)
+
+    style = colour.rgba(), derived and not broad, proposed, drawn.highlighted, port
+    dashed = proposed or style[1]  # dashes go on from where the outline begins
+    name = "proposed" if proposed else "line", drawn.structure.id
+    return Contour(name, (style, outline), _box(outline.bounds, port), draw, outline, port, style, dashed)
+
+
+def _corner(box: QRect, end: int) -> tuple[float, float]:
+    return float(box.x() + end * box.width()), float(box.y() + end * box.height())
+
+
+def _box(bounds_mm: Bounds, port: Viewport) -> QRect:
+    return around(*port.pixel(bounds_mm[:2]), *port.pixel(bounds_mm[2:]), REACH)
 
 
 def _hair(colour: QColor) -> QPen:

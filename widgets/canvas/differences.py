@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
+from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen
 
 from reviewer.geometry.region import rings_of
 from reviewer.scene import Compared
 
 from .facts import EDGE, Room
-from .paths import Outline, path_of
+from .paths import Outline, path_of, to_screen_of
+from .viewport import Viewport
 
 COLOUR_A, COLOUR_B = QColor(230, 159, 0), QColor(86, 180, 233)
 """Orange and sky blue, which colour-blind eyes can tell apart (Okabe and Ito)."""
@@ -18,6 +19,8 @@ TINT, HATCH = 84, 210
 """Alpha of what is under the hatching, and of the hatching."""
 
 SWATCH = 22.0
+
+LegendLine = tuple[str, QColor, Qt.BrushStyle, Qt.PenStyle]
 
 
 class Differences:
@@ -30,8 +33,9 @@ class Differences:
     def clear(self) -> None:
         self._of, self._areas = (None, None), (QPainterPath(), QPainterPath())
 
-    def paint(self, painter: QPainter, a: Outline | None, b: Outline | None, to_screen: QTransform) -> None:
+    def paint(self, painter: QPainter, a: Outline | None, b: Outline | None, port: Viewport) -> None:
         """a, b: the cuts with the plane, None where it misses. The painter stands in pixels, so that hatching and dashes keep their size."""
+        to_screen = to_screen_of(port)
         if self._of[0] is not a or self._of[1] is not b:
             self._of, self._areas = (a, b), (_only(a, b), _only(b, a))
         sides = (
@@ -75,7 +79,7 @@ def _line(colour: QColor, style: Qt.PenStyle) -> QPen:
     return pen
 
 
-def legend_lines(compared: Compared) -> tuple[tuple[str, QColor, Qt.BrushStyle, Qt.PenStyle], ...]:
+def legend_lines(compared: Compared) -> tuple[LegendLine, ...]:
     a, b = compared.labels
     return (
         (f"A  {a}", COLOUR_A, Qt.BrushStyle.NoBrush, Qt.PenStyle.SolidLine),
@@ -94,9 +98,7 @@ def place_for_legend(width: float, line: float, rows: int, room: Room) -> tuple[
     return next((place for place in places if room.take(place)), None)
 
 
-def paint_swatch(
-    painter: QPainter, x: float, y: float, line: float, row: tuple[str, QColor, Qt.BrushStyle, Qt.PenStyle]
-) -> None:
+def paint_swatch(painter: QPainter, x: float, y: float, line: float, row: LegendLine) -> None:
     """The sample of a line of the legend, at the left of its words."""
     _, colour, pattern, style = row
     if pattern == Qt.BrushStyle.NoBrush:

@@ -1,21 +1,23 @@
-"""The hand that draws: touches of a slice view become pens for the tool, and its guides are painted."""
+"""The hand that draws: touches of a slice view become pens for the tool, and its guides are marks on the view."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from reviewer.case import Structure
-from reviewer.edit.tools.tool import Guide, Pane, Pen
+from reviewer.edit.tools.tool import Floats, GuideKind, Pane, Pen
 from reviewer.scene import Scene
 
 from ..commands.drawing import Drawing, Easel
 from ..theme import theme
 from .interaction import Touch
 from .paths import path_of
+from .repaint import Mark, around
 from .viewport import Pair, Slices, Viewport
 
 GRIP_PIXELS = 3.5
@@ -58,46 +60,48 @@ def pane_of(scene: Scene, slices: Slices, port: Viewport) -> Pane | None:
     return Pane(port.plane.right, port.plane.down, port.origin_mm, frame, thickness)
 
 
-def paint_drawing(painter: QPainter, port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None) -> None:
-    """Guides in the colour of the active structure, its name beside the hand, and why nothing can be drawn. Logical pixels."""
+def drawing_marks(port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None, font: QFont) -> Iterator[Mark]:
+    """Guides in the colour of the active structure, its name beside the hand, and why nothing can be drawn."""
     active = drawing.active
     colour = QColor(*active.colour) if active is not None else QColor(theme().canvas_text)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     right = None
-    for guide in drawing.guides(easel):
-        _paint_guide(painter, port, guide, colour, drawing.erasing)
-        if guide.kind == "cursor":
-            right = max(x for x, _ in (port.pixel((float(p[0]), float(p[1]))) for p in guide.points_mm))
+    for n, guide in enumerate(drawing.guides(easel)):
+        if len(guide.points_mm):
+            pixels = port.pixels(guide.points_mm)
+            yield _guide(n, guide.kind, guide.closed, pixels, colour, drawing.erasing)
+            if guide.kind == "cursor":
+                right = float(pixels[:, 0].max())
     if cursor is not None:
-        refused = drawing.refused
-        _paint_name(painter, port, active, colour, refused, drawing.erasing, cursor, right)
+        yield _name(port, active, colour, drawing.refused, drawing.erasing, cursor, right, font)
 
 
-def _paint_guide(painter: QPainter, port: Viewport, guide: Guide, colour: QColor, erasing: bool) -> None:
-    pixels = np.array([port.pixel((float(x), float(y))) for x, y in guide.points_mm])
-    if not len(pixels):
-        return
-    if guide.kind in ("handle", "marked"):
-        marked = guide.kind == "marked"
-        painter.setPen(QPen(QColor(0, 0, 0, 200), 1.0))
-        painter.setBrush(QColor("white") if marked else colour)
-        size = GRIP_PIXELS * (1.4 if marked else 1.0)
-        for x, y in pixels:
-            painter.drawRect(QRectF(x - size, y - size, 2 * size, 2 * size))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        return
-    path = path_of([pixels], closed=guide.closed)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    shadow = QPen(QColor(0, 0, 0, 170), 3.4 if guide.kind != "ghost" else 2.4)
-    line = QPen(colour, 1.6 if guide.kind != "ghost" else 1.0)
-    if guide.kind == "ghost" or (guide.kind == "cursor" and erasing):
-        line.setDashPattern([4.0, 3.0])
-    for pen in (shadow, line):
-        painter.strokePath(path, pen)
+def _guide(n: int, kind: GuideKind, closed: bool, pixels: Floats, colour: QColor, erasing: bool) -> Mark:
+    dashed = kind == "ghost" or (kind == "cursor" and erasing)
+
+    def draw(painter: QPainter, _: QRect) -> None:
+        if kind in ("handle", "marked"):
+            marked = kind == "marked"
+            painter.setPen(QPen(QColor(0, 0, 0, 200), 1.0))
+            painter.setBrush(QColor("white") if marked else colour)
+            size = GRIP_PIXELS * (1.4 if marked else 1.0)
+            for x, y in pixels:
+                painter.drawRect(QRectF(x - size, y - size, 2 * size, 2 * size))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            return
+        path = path_of([pixels], closed=closed)
+        shadow = QPen(QColor(0, 0, 0, 170), 3.4 if kind != "ghost" else 2.4)
+        line = QPen(colour, 1.6 if kind != "ghost" else 1.0)
+        if dashed:
+            line.setDashPattern([4.0, 3.0])
+        for pen in (shadow, line):
+            painter.strokePath(path, pen)
+
+    (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+    look = kind, closed, dashed, pixels.tobytes(), colour.rgba()
+    return Mark(("guide", n), look, around(x0, y0, x1, y1, 2 * GRIP_PIXELS), draw)
 
 
-def _paint_name(
-    painter: QPainter,
+def _name(
     port: Viewport,
     active: Structure | None,
     colour: QColor,
@@ -105,9 +109,10 @@ def _paint_name(
     erasing: bool,
     cursor: Pair,
     right: float | None,
-) -> None:
+    font: QFont,
+) -> Mark:
     """Beside the ring, or at the pointer: the structure that the stroke would change, − where it takes away; a sentence where it can't."""
-    metrics = QFontMetricsF(painter.font())
+    metrics = QFontMetricsF(font)
     text = (
         refused if refused else f"− {active.name}" if erasing and active is not None else active.name if active else ""
     )
@@ -124,16 +129,24 @@ def _paint_name(
     if x + width > port.size[0] - 4:
         x = max(4.0, (2 * cursor[0] - right if right is not None else cursor[0]) - LABEL_GAP - width)
     y = min(max(y, 4.0), port.size[1] - height - 4)
-    box = QRectF(x, y, width, height)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(0, 0, 0, 165))
-    painter.drawRoundedRect(box, 4, 4)
-    if refused:
-        painter.setPen(QColor(theme().canvas_accent))
-        painter.drawText(box.adjusted(6, 2, -6, -2), Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap, refused)
-        return
-    painter.setBrush(colour)
-    painter.drawEllipse(QPointF(x + 9, y + height / 2), 4, 4)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QColor(theme().canvas_text))
-    painter.drawText(box.adjusted(18, 0, -4, 0), Qt.AlignmentFlag.AlignVCenter, text)
+    colours = theme()
+
+    def draw(painter: QPainter, _: QRect) -> None:
+        box = QRectF(x, y, width, height)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 165))
+        painter.drawRoundedRect(box, 4, 4)
+        flags = Qt.AlignmentFlag.AlignVCenter
+        if refused:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QColor(colours.canvas_accent))
+            painter.drawText(box.adjusted(6, 2, -6, -2), flags | Qt.TextFlag.TextWordWrap, refused)
+            return
+        painter.setBrush(colour)
+        painter.drawEllipse(QPointF(x + 9, y + height / 2), 4, 4)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QColor(colours.canvas_text))
+        painter.drawText(box.adjusted(18, 0, -4, 0), flags, text)
+
+    look = text, bool(refused), x, y, width, height, colour.rgba(), colours.name
+    return Mark("name", look, around(x, y, x + width, y + height), draw)

@@ -1,12 +1,16 @@
-"""Paints one slice from the bottom up: picture, isodoses, structures, marks, words. `SliceView` says where and what for."""
+"""Paints one slice from the bottom up: picture, isodoses, structures, marks, words. `SliceView` says where and what for.
+
+A `Plan` is made before anything is painted: compared with the one before it tells which parts of the view have to be painted anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from PySide6.QtCore import QPointF, QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QRegion, QTransform
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 
 from reviewer.changes import CaseOpened, Change, StructuresChanged, ViewChanged, VoxelsArrived
 from reviewer.scene import Scene
@@ -15,17 +19,18 @@ from reviewer.session import Session
 from ..theme import theme
 from . import late
 from .ahead import Ahead
-from .contours import Contours
+from .contours import Contours, structures
 from .differences import Differences
 from .facts import Room, facts_of
 from .framing import Framing
 from .interaction import Distance
 from .layers import Kept, Layers, Picture
 from .map_wash import Wash, paint_wash, wash
-from .marks import paint_crosshair, paint_distances, paint_focus, paint_style_marks
+from .marks import crosshair, distance_marks, focus, style_marks
 from .paths import Outlines
 from .pointed import Pointed
-from .sheet import Sheet
+from .repaint import Mark
+from .sheet import Sheet, draw
 from .viewport import Pair, Slices, Viewport
 from .words import Words
 
@@ -39,6 +44,23 @@ class Touched:
     distances: tuple[Distance, ...]
     held: bool
     focus: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be seen of a view, from the bottom up: the picture, what rests upon it, and what is above that."""
+
+    under: tuple[Mark, ...]
+    resting: tuple[Mark, ...]
+    above: tuple[Mark, ...]
+
+    @property
+    def marks(self) -> Iterator[Mark]:
+        return chain(self.under, self.resting, self.above)
+
+    def beneath(self, marks: Iterable[Mark]) -> Plan:
+        """The same with more above it."""
+        return replace(self, above=(*self.above, *marks))
 
 
 class Painting:
@@ -55,10 +77,12 @@ class Painting:
         self._wash: Kept[Wash | None] = Kept()
         self._sheet = Sheet()
         self._ahead = Ahead(self._prepare)
+        self.heard = 0
         session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
 
     def hear(self, message: Change) -> None:
         """Let go of what a change has made untrue."""
+        self.heard += 1
         if isinstance(message, CaseOpened):
             self._layers = Layers()
             for kept in (self._framing, self.outlines, self._contours, self._differences):
@@ -96,24 +120,16 @@ class Painting:
             yield
         yield from self._layers.prepare(scene, slices, port, lens)
 
-    def paint(self, painter: QPainter, port: Viewport | None, size: QRect, touched: Touched) -> None:
-        """Paint all of a view; size: its logical pixels. port: where things are, None without an image."""
-        painter.setFont(self.words.font)
-        colours = theme()
+    def plan(self, port: Viewport | None, size: QRect, touched: Touched) -> Plan:
+        """What is to be seen of a view now; size: its logical pixels. port: where things are, None without an image."""
         scene = self._session.scene
         slices = self._framing.slices(scene)
         if port is None or slices is None:
-            painter.fillRect(size, QColor(colours.canvas))
-            painter.setPen(QColor(colours.canvas_muted))
-            painter.drawText(size, Qt.AlignmentFlag.AlignCenter, "no image")
-            return
+            return Plan((_no_image(size),), (), ())
         loaded = late.ready()
-
         picture = self._layers.picture(scene, slices, port, touched.cursor, loaded)
         # what follows up to the first stroke of the painter is done while another thread makes the picture
         lines = self._layers.isodose_lines(scene.dose, slices, port) if scene.dose and scene.dose.lines else ()
-        to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
-        to_screen *= QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
         against = scene.against if scene.against is not None and scene.against.lines else None
         others = () if against is None else self._layers.other_isodose_lines(against, slices, port)
         resting, lively = self._contours.met(scene, port, loaded)
@@ -122,54 +138,87 @@ class Painting:
         complete = loaded and not late.building()
         words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
 
-        _paint_picture(painter, picture, port, size)
-        self._paint_map(painter, scene, slices, port)
+        isodoses = [self._contours.isodoses(lines, port)] if lines else []
+        dashed = [self._contours.isodoses(others, port, dashed=True)] if others else []
+        return Plan(
+            (_picture(picture, port, size), *self._map(scene, slices, port, size)),
+            (*isodoses, *dashed, *structures(resting, (), port)),
+            (
+                *structures(lively, scene.preview, port),
+                *self._compared(scene, port, size, loaded),
+                *style_marks(scene, port, touched.cursor),
+                *(crosshair(port, scene.point_mm) if scene.crosshair else ()),
+                *distance_marks(touched.distances, port, words),
+                *words.scale(port),
+                *(words.compared_legend(scene.compared, room) if scene.compared is not None else ()),
+                *(words.map_legend(scene.map.map, room) if scene.map is not None else ()),
+                *words.isodose_legend(scene.dose, self._session.view.reference_gy, room),
+                *words.isodose_labels(lines, port, room),
+                *words.facts(),
+                *_hover(words, touched, port),
+                *([focus(port.size)] if touched.focus else ()),
+            ),
+        )
+
+    def paint(
+        self, painter: QPainter, plan: Plan, port: Viewport | None, boxes: Sequence[QRect], lens: Pair | None
+    ) -> None:
+        """Paint what lies in some boxes of logical pixels, the rest of the view stays as it is. lens: see `Layers.picture`."""
+        painter.setFont(self.words.font)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if port is not None:
+            self._sheet.prepare(plan.resting, port)
+        for box in boxes:
+            painter.setClipRect(box)
+            draw(painter, plan.under, box)
+            self._sheet.paint(painter, box)
+            draw(painter, plan.above, box)
+        slices = self._framing.slices(self._session.scene)
+        if port is not None and slices is not None:
+            self._ahead.painted(slices, port, lens)
 
-        def rest(sheet: QPainter) -> None:
-            sheet.setTransform(to_screen, True)
-            self._contours.paint_isodoses(sheet, lines)
-            self._contours.paint_isodoses(sheet, others, dashed=True)
-            self._contours.paint_structures(sheet, resting, ())
-
-        self._sheet.paint(painter, (port, lines, others, resting), port.size, rest)
-        painter.save()
-        painter.setTransform(to_screen, True)
-        self._contours.paint_structures(painter, lively, scene.preview)
-        painter.restore()
-        if scene.compared is not None:
-            a, b = (self.outlines.of(d, port, loaded) for d in (scene.compared.a, scene.compared.b))
-            self._differences.paint(painter, a, b, to_screen)
-
-        paint_style_marks(painter, scene, port, touched.cursor)
-        if scene.crosshair:
-            paint_crosshair(painter, port, scene.point_mm)
-        paint_distances(painter, touched.distances, port, words)
-        words.paint_scale(painter, port)
-        if scene.compared is not None:
-            words.paint_compared_legend(painter, scene.compared, room)
-        if scene.map is not None:
-            words.paint_map_legend(painter, scene.map.map, room)
-        words.paint_isodose_legend(painter, scene.dose, self._session.view.reference_gy, room)
-        words.paint_isodose_labels(painter, lines, port, room)
-        words.paint_facts(painter)
-        if pointed and pointed.structures and touched.cursor is not None and not touched.held:
-            words.paint_hover(painter, pointed.structures, touched.cursor, port.size)
-        if touched.focus:
-            paint_focus(painter, port.size)
-        self._ahead.painted(slices, port, touched.cursor)
-
-    def _paint_map(self, painter: QPainter, scene: Scene, slices: Slices, port: Viewport) -> None:
+    def _map(self, scene: Scene, slices: Slices, port: Viewport, size: QRect) -> Iterator[Mark]:
         layer, lattice = scene.map, port.lattice(slices.box_mm)
         if layer is not None and lattice is not None:
             made = self._layers.map_cut(layer, slices, port)
             key = layer.map, layer.to_layer, lattice, port.plane, port.position_mm
-            paint_wash(painter, self._wash.get(key, lambda: wash(made, layer, lattice)), port)
+            found = self._wash.get(key, lambda: wash(made, layer, lattice))
+            yield Mark("map", (found, port), size, lambda painter, _: paint_wash(painter, found, port))
+
+    def _compared(self, scene: Scene, port: Viewport, size: QRect, loaded: bool) -> Iterator[Mark]:
+        if scene.compared is not None:
+            a, b = (self.outlines.of(d, port, loaded) for d in (scene.compared.a, scene.compared.b))
+            yield Mark("compared", (a, b, port), size, lambda painter, _: self._differences.paint(painter, a, b, port))
 
 
-def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, size: QRect) -> None:
+def _hover(words: Words, touched: Touched, port: Viewport) -> Iterator[Mark]:
+    pointed = touched.pointed
+    if pointed and pointed.structures and touched.cursor is not None and not touched.held:
+        yield words.hover(pointed.structures, touched.cursor, port.size)
+
+
+def _no_image(size: QRect) -> Mark:
+    colours = theme()
+
+    def draw(painter: QPainter, _: QRect) -> None:
+        painter.fillRect(size, QColor(colours.canvas))
+        painter.setPen(QColor(colours.canvas_muted))
+        painter.drawText(size, Qt.AlignmentFlag.AlignCenter, "no image")
+
+    return Mark("no image", (size.getRect(), colours.name), size, draw)
+
+
+def _picture(picture: Picture | None, port: Viewport, size: QRect) -> Mark:
     """The picture, and the canvas around it."""
     black = QColor(theme().canvas)
+
+    def draw(painter: QPainter, _: QRect) -> None:
+        _paint_picture(painter, picture, port, size, black)
+
+    return Mark("picture", (picture, port, black.rgba()), size, draw)
+
+
+def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, size: QRect, black: QColor) -> None:
     if picture is None:
         painter.fillRect(size, black)
         return

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import shiboken6
 from numpy.typing import NDArray
-from PySide6.QtGui import QPainterPath, QPolygonF
+from PySide6.QtGui import QPainterPath, QPolygonF, QTransform
 from shapely import Polygon
 
 from reviewer.case import Structure
@@ -26,6 +26,9 @@ FEW_PLANES = 3
 """A structure of no more has its solid in a moment."""
 
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+Bounds = tuple[float, float, float, float]
+"""Least x, y and greatest x, y, mm."""
 
 Key = tuple[Structure, Matrix, str, Point, float]
 """Structure, its matrix, and the plane: orientation, right, position."""
@@ -52,6 +55,12 @@ def path_of(lines: Iterable[NDArray[np.float64]], closed: bool) -> QPainterPath:
     return path
 
 
+def to_screen_of(port: Viewport) -> QTransform:
+    """From plane coordinates (mm) to logical pixels."""
+    to_screen = QTransform.fromScale(1 / port.mm_per_pixel, 1 / port.mm_per_pixel)
+    return to_screen * QTransform.fromTranslate(*port.pixel((0.0, 0.0)))
+
+
 class Outline:
     """Where a plane meets a structure, in plane coordinates (mm). The path is for the eye; the region is asked for by a hand now and then."""
 
@@ -66,11 +75,70 @@ class Outline:
         return (self._region if self._region is not None else region_of_rings(self._rings)) or Polygon()
 
     @cached_property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """Least x, y and greatest x, y."""
-        points = np.concatenate(self._rings)
-        (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-        return x0, y0, x1, y1
+    def bounds(self) -> Bounds:
+        return _bounds(np.concatenate(self._rings))
+
+    def same(self, other: Outline) -> bool:
+        """Whether the other has the same rings, each from the same point on."""
+        return self is other or (
+            len(self._rings) == len(other._rings)
+            and all(np.array_equal(a, b) for a, b in zip(self._rings, other._rings, strict=True))
+        )
+
+    def unlike(self, other: Outline) -> Bounds | None:
+        """What holds all edges that only one of the two has, and where only one of the two begins, for there a line looks a little different;
+        None where nothing is."""
+        ours, theirs = self._edges, other._edges
+        apart = np.concatenate([ours[~_known(ours, theirs)], theirs[~_known(theirs, ours)]])
+        if not self.same(other):
+            begun = {tuple(ring[0].tolist()) for ring in self._rings} ^ {
+                tuple(ring[0].tolist()) for ring in other._rings
+            }
+            apart = np.concatenate([apart.reshape(-1, 2), np.array(list(begun)).reshape(-1, 2)])
+        return _bounds(apart.reshape(-1, 2)) if len(apart) else None
+
+    def near(self, x0: float, y0: float, x1: float, y1: float, reach_mm: float) -> QPainterPath:
+        """The path, but without what lies further than a reach from a box: where lines are as broad as that, it looks the same in the box."""
+        lines: list[NDArray[np.float64]] = []
+        whole: list[NDArray[np.float64]] = []
+        low, high = np.array([x0, y0]) - reach_mm, np.array([x1, y1]) + reach_mm
+        for ring in self._rings:
+            after = np.roll(ring, -1, axis=0)
+            met = ((np.maximum(ring, after) >= low) & (np.minimum(ring, after) <= high)).all(axis=1)
+            met |= np.roll(met, 1) | np.roll(met, -1)  # and the edges beside these, for the corners that they share
+            if met.all():
+                whole.append(ring)
+            elif met.any():
+                first = int(met.argmin())  # from an edge that is far
+                met, points = np.roll(met, -first), (first + np.arange(len(ring) + 1)) % len(ring)
+                borders = np.flatnonzero(np.diff(met, prepend=False, append=False))
+                lines += [ring[points[a : b + 1]] for a, b in borders.reshape(-1, 2).tolist()]
+        path = path_of(whole, closed=True)
+        path.addPath(path_of(lines, closed=False))
+        return path
+
+    @cached_property
+    def _edges(self) -> NDArray[np.float64]:
+        """(n, 4) start and end of each edge."""
+        return np.concatenate([np.hstack([ring, np.roll(ring, -1, axis=0)]) for ring in self._rings])
+
+
+def _bounds(points: NDArray[np.float64]) -> Bounds:
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return x0, y0, x1, y1
+
+
+def _known(edges: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which edges are among others: looked up by a number that is as good as their own, and compared."""
+    ours, theirs = _number(edges), _number(others)
+    order = np.argsort(theirs)
+    place = np.minimum(np.searchsorted(theirs, ours, sorter=order), len(theirs) - 1)
+    return np.asarray((edges == others[order[place]]).all(axis=1))
+
+
+def _number(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    x0, y0, x1, y1 = edges.T  # not by @, whose last bit depends on the row
+    return np.asarray(x0 + 1.4142 * y0 + 1.7321 * x1 + 2.2361 * y1)
 
 
 class Outlines:

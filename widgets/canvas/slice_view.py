@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
@@ -26,8 +26,9 @@ from reviewer.session import Session
 
 from ..binding import Changes, Follower
 from ..commands.drawing import Drawing
+from ..theme import theme
 from . import late
-from .drawing import DrawingHand, paint_drawing, pane_of, pen_of
+from .drawing import DrawingHand, drawing_marks, pane_of, pen_of
 from .facts import Placed
 from .framing import Framing
 from .interaction import (
@@ -46,8 +47,9 @@ from .interaction import (
     Zoom,
     zoomed,
 )
-from .painting import Painting, Touched
+from .painting import Painting, Plan, Touched
 from .pointed import Pointed, picked_at, pointed_at
+from .repaint import differing, merged
 from .touch import touch_of
 from .viewport import Pair, Viewport
 from .window_editor import WindowEditor
@@ -89,7 +91,9 @@ class SliceView(QWidget):
         self._ruler = Ruler()
         self._editor: WindowEditor | None = None
         self._drawing = drawing
-        self._double = self._guided = False
+        self._double = self._guided = self._seeing = False
+        self._plan: tuple[Any, Plan] | None = None
+        self._asked: Plan | None = None
         if drawing is not None:
             drawing.moved.connect(self._drawing_moved)
         self._interaction = Interaction(
@@ -127,7 +131,8 @@ class SliceView(QWidget):
     def settle(self) -> None:
         """Come back when the next paint will be complete, cuts and oblique overlays included (screenshots, tests)."""
         self._painting.settle()
-        self.update()
+        self._plan = None
+        self.see()
 
     @property
     def complete(self) -> bool:
@@ -149,7 +154,7 @@ class SliceView(QWidget):
         if changes.view("stroke"):
             self._rest.start() if self._session.view.stroke is not None else self._rest.stop()
         if self._drawing is not None and self._only_a_stroke_elsewhere(self._drawing, changes):
-            self._drawing.turns.ask(self)
+            self._drawing.turns.ask(self, self.see)
             return
         if self._session.view.mode == "contour" and self._drawing is not None:
             late.load_tools()
@@ -164,7 +169,7 @@ class SliceView(QWidget):
         if changes.edited and port is not None and self._painting.waits(port):
             self._late.start()  # one paint with all that the edit moves, instead of two
             return
-        self.update()
+        self.see()
 
     def _only_a_stroke_elsewhere(self, drawing: Drawing, changes: Changes) -> bool:
         """Whether a stroke in another view moved on, and nothing else: then this view follows in its turn, and the hand does not wait."""
@@ -182,7 +187,7 @@ class SliceView(QWidget):
     def _see_whether_loaded(self) -> None:
         if self.complete:
             self._late.stop()
-            self.update()
+            self.see()
 
     @property
     def _size(self) -> Pair:
@@ -277,7 +282,7 @@ class SliceView(QWidget):
 
     def clear_distances(self) -> None:
         if self._ruler.clear():
-            self.update()
+            self.see()
 
     def _on_edge(self, pixel: Pair) -> bool:
         scene = self._session.scene
@@ -309,7 +314,7 @@ class SliceView(QWidget):
         if self._drawing is not None and self._drawn_in and (self._drawing.in_hand_of(self) or self._guided):
             self._guided = self._drawing.in_hand_of(self)
             self._follower.flush()  # the draft and its guides in one paint
-            self.update()
+            self.see()
 
     def _hover(self, touch: Touch) -> None:
         """What the tool would do here."""
@@ -329,14 +334,14 @@ class SliceView(QWidget):
         if touch is not None and not self._on_window_text(touch.pixel):
             self._interaction.press(touch)
             self._set_cursor()
-            self.update()
+            self.see()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         touch = self._touch(event)
         if touch is None:
             return
         if self._interaction.move(touch):
-            self.update()
+            self.see()
         elif self._drawn_in:
             self._hover(touch)
         elif "shift" in touch.keys and not event.buttons():
@@ -347,7 +352,7 @@ class SliceView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         touch = self._touch(event)
         if touch is not None and self._interaction.release(touch):
-            self.update()
+            self.see()
             if self._double and self._drawing is not None:
                 self._drawing.accept()
         self._double = False
@@ -399,7 +404,7 @@ class SliceView(QWidget):
                 self._space = True
                 self._set_cursor()
         elif key == Qt.Key.Key_Escape and self._escape():
-            self.update()
+            self.see()
         elif self._drawing is not None and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._drawing.accept()
         elif self._drawn_in and self._drawing is not None and key == Qt.Key.Key_Backspace:
@@ -425,12 +430,12 @@ class SliceView(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self.update()
+        self.see()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self._space = False
-        self.update()
+        self.see()
 
     def leaveEvent(self, event: Any) -> None:
         super().leaveEvent(event)
@@ -438,10 +443,11 @@ class SliceView(QWidget):
         if self._drawing is not None:
             self._drawing.leave(self)
         self.pointed.emit(None)
-        self.update()
+        self.see()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._asked = None  # all of it is painted anyway
         self._close_editor()
 
     def _set_cursor(self) -> None:
@@ -497,9 +503,9 @@ class SliceView(QWidget):
         if seen != self._pointed:
             self._pointed = seen
             self.pointed.emit(seen)
-            self.update()
+            self.see()
         elif scene.overlay is not None and scene.style == "spyglass":
-            self.update()
+            self.see()
 
     @property
     def structure_under_cursor(self) -> str | None:
@@ -511,15 +517,49 @@ class SliceView(QWidget):
 
     # -- painting -------------------------------------------------------------------------------------------------------
 
+    def see(self) -> None:
+        """Paint anew, before long, where what is to be seen differs from what is."""
+        if not self._seeing:
+            self._seeing = True
+            QCoreApplication.postEvent(self, QEvent(QEvent.Type.User))
+
+    def customEvent(self, event: QEvent) -> None:
+        self._seeing = False
+        if not self.isVisible():
+            self._asked = None
+            return
+        self._plan = None
+        plan = self._planned()
+        if self._asked is None:
+            self.update()
+        self._ask(plan)
+
+    def _ask(self, plan: Plan) -> None:
+        """Have painted what differs from what has been asked for before."""
+        if self._asked is not None:
+            for box in differing(self._asked.marks, plan.marks):
+                self.update(box)
+        self._asked = plan
+
+    def _planned(self) -> Plan:
+        """What is to be seen now; the plan before, as long as nothing has been heard of."""
+        port, touched, complete = self.viewport_now, self._touched, self.complete
+        key = self._painting.heard, port, touched, complete, theme().name
+        if self._plan is None or self._plan[0] != key:
+            self._plan = key, self._painting.plan(port, self.rect(), touched)
+        plan = self._plan[1]
+        if port is not None and self._drawing is not None and self._drawn_in:
+            plan = plan.beneath(drawing_marks(port, self._drawing, self, self._cursor, self._painting.words.font))
+        return plan
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         try:
-            port = self.viewport_now
-            self._painting.paint(painter, port, self.rect(), self._touched)
-            if port is not None and self._drawing is not None and self._drawn_in:
-                paint_drawing(painter, port, self._drawing, self, self._cursor)
+            plan = self._planned()
+            self._painting.paint(painter, plan, self.viewport_now, merged([*event.region()]), self._cursor)
         finally:
             painter.end()
+        self._ask(plan)  # something may differ that nobody has told of, or that was seen in a picture of the view only
         if not self.complete and not self._late.isActive():
             self._late.start()
 

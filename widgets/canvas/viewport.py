@@ -96,6 +96,10 @@ class Viewport:
             (plane_mm[1] - self.middle_mm[1]) / self.mm_per_pixel + self.size[1] / 2,
         )
 
+    def pixels(self, plane_mm: np.ndarray) -> np.ndarray:
+        """The same of (n, 2) places."""
+        return np.asarray((plane_mm - self.middle_mm) / self.mm_per_pixel + np.array(self.size) / 2)
+
     def point_mm(self, plane_mm: Pair) -> Point:
         """The patient point of plane coordinates on the slice that is shown."""
         p = self._axes.T @ np.array([plane_mm[0], plane_mm[1], self.position_mm])

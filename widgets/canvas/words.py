@@ -1,23 +1,24 @@
-"""Paints what a slice view says: its facts, scale bar, legends, names of isodoses and of what the cursor is on."""
+"""What a slice view says, as marks: its facts, scale bar, legends, names of isodoses and of what the cursor is on."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from math import ceil
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 
 from reviewer.dose_map import DoseMap
 from reviewer.scene import Compared, DoseLayer
 
 from ..theme import FAMILIES, theme
-from .differences import SWATCH, legend_lines, paint_swatch, place_for_legend
+from .differences import SWATCH, LegendLine, legend_lines, paint_swatch, place_for_legend
 from .facts import EDGE, Box, Fact, Placed, Role, Room, level_text, placed, scale_bar
 from .layers import Lines
 from .map_wash import BAR_PX, BAR_WIDTH, legend_box, paint_bar
+from .repaint import Mark, around
 from .viewport import Pair, Viewport
 
 TEXT_GROUND = QColor(0, 0, 0, 96)
@@ -55,14 +56,20 @@ class Words:
         room.take(self._scale_box(port))
         self.placed = placed(facts, room, self._width, self._line)
 
-    def paint_facts(self, painter: QPainter) -> None:
+    def facts(self) -> Iterator[Mark]:
         for item in self.placed:
-            self.write(painter, item.box, item.text, _role_colour(item.fact.role))
+            colour, box = _role_colour(item.fact.role), item.box
+            yield self._line_of(item.fact.name, box, item.text, colour)
             if item.fact.role == "caution":
-                painter.setPen(QPen(_role_colour("caution"), 1))
-                painter.drawLine(QPointF(2.5, item.box[1] + 1), QPointF(2.5, item.box[1] + item.box[3] - 1))
 
-    def write(self, painter: QPainter, box: Box, text: str, colour: QColor) -> None:
+                def bar(painter: QPainter, _: QRect, box: Box = box, colour: QColor = colour) -> None:
+                    painter.setPen(QPen(colour, 1))
+                    painter.drawLine(QPointF(2.5, box[1] + 1), QPointF(2.5, box[1] + box[3] - 1))
+
+                look = box[1], box[3], colour.rgba()
+                yield Mark(("bar", item.fact.name), look, around(2, box[1], 3, box[1] + box[3]), bar)
+
+    def _line_of(self, name: Hashable, box: Box, text: str, colour: QColor) -> Mark:
         """One line of text on its ground."""
         size = int(box[2]) + 7, int(box[3]) + 1
 
@@ -70,7 +77,7 @@ class Words:
             stamp.fillRect(QRectF(0, 0, *size), TEXT_GROUND)
             self._paint_text(stamp, 3, 0, text, colour)
 
-        self._put(painter, ("line", text, size, colour.rgba()), int(box[0]) - 3, int(box[1]), size, paint)
+        return self._stamp(name, ("line", text, size, colour.rgba()), int(box[0]) - 3, int(box[1]), size, paint)
 
     def _paint_text(self, painter: QPainter, x: float, y: float, text: str, colour: QColor) -> None:
         baseline = QPointF(x, y + self._ascent)
@@ -78,6 +85,19 @@ class Words:
         painter.drawText(baseline + QPointF(1.0, 1.0), text)
         painter.setPen(colour)
         painter.drawText(baseline, text)
+
+    def _stamp(
+        self,
+        name: Hashable,
+        key: Hashable,
+        x: float,
+        y: float,
+        size: tuple[float, float],
+        paint: Callable[[QPainter], None],
+    ) -> Mark:
+        """What is painted once, and then put down as it is. x, y, size: logical pixels."""
+        box = around(x, y, x + size[0], y + size[1])
+        return Mark(name, (key, x, y), box, lambda painter, _: self._put(painter, key, x, y, size, paint))
 
     def _put(
         self,
@@ -107,12 +127,12 @@ class Words:
             self._stamps.move_to_end((key, ratio))
         painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), stamp)
 
-    def write_near(self, painter: QPainter, text: str, pixel: Pair, size: Pair, colour: QColor) -> None:
+    def near(self, name: Hashable, text: str, pixel: Pair, size: Pair, colour: QColor) -> Mark:
         """One line of text right above a pixel, moved so far that it stays in the view."""
         width, height = self._width(text), self._line
         x = min(max(pixel[0] + 8, EDGE), size[0] - width - EDGE)
         y = min(max(pixel[1] - height - 2, EDGE), size[1] - height - EDGE)
-        self.write(painter, (x, y, width, height), text, colour)
+        return self._line_of(name, (x, y, width, height), text, colour)
 
     def _scale_box(self, port: Viewport) -> Box:
         """The place of the scale bar and, above it, its label."""
@@ -121,7 +141,7 @@ class Words:
         height = self._line + SCALE_RISE
         return port.size[0] - EDGE - width, port.size[1] - EDGE - height, width, height
 
-    def paint_scale(self, painter: QPainter, port: Viewport) -> None:
+    def scale(self, port: Viewport) -> Iterator[Mark]:
         length, label = _scale_of(port)
         x, y, width, height = self._scale_box(port)
         right, bottom = width + 4, height - 1  # in the stamp, which has room for the outline and the label's ground
@@ -135,15 +155,13 @@ class Words:
                 stamp.drawLine(QPointF(right, bottom - 4), QPointF(right, bottom))
 
         size = width + 8, height + 4
-        self._put(painter, ("scale", length, label, theme().canvas_text), x - 4, y, size, paint)
+        yield self._stamp("scale", ("scale", length, label, theme().canvas_text), x - 4, y, size, paint)
         wide = self._width(label)
         middle = x + width - length / 2 - wide / 2
         box = min(middle, x + width - wide), y, wide, self._line
-        self.write(painter, box, label, QColor(theme().canvas_text))
+        yield self._line_of("scale label", box, label, QColor(theme().canvas_text))
 
-    def paint_isodose_legend(
-        self, painter: QPainter, dose: DoseLayer | None, reference_gy: float | None, room: Room
-    ) -> None:
+    def isodose_legend(self, dose: DoseLayer | None, reference_gy: float | None, room: Room) -> Iterator[Mark]:
         """The isodose levels at the upper right, where there is room for all of them."""
         if dose is None or not (dose.lines or dose.wash) or not dose.isodoses:
             return
@@ -169,9 +187,9 @@ class Words:
                 self._paint_text(stamp, 22, y, text, ink)
 
         key = ("isodoses", tuple(levels), tuple(texts), ink.rgba())
-        self._put(painter, key, box[0] - 2, box[1], (width + 8, height + 1), paint)
+        yield self._stamp("isodose legend", key, box[0] - 2, box[1], (width + 8, height + 1), paint)
 
-    def paint_map_legend(self, painter: QPainter, shown: DoseMap, room: Room) -> None:
+    def map_legend(self, shown: DoseMap, room: Room) -> Iterator[Mark]:
         """The colours of a map with their values, where there is room; the unit stands above."""
         signed = shown.stops[0][0] < 0
         texts = [f"{tick:+g}".replace("-", "−") if signed and tick else f"{tick:g}" for tick in shown.ticks]
@@ -183,16 +201,24 @@ class Words:
         ink = QColor(theme().canvas_text)
         low, high = shown.stops[0][0], shown.stops[-1][0]
         x, y = box[0] + width, box[1] + self._line
-        self.write(painter, (box[0] + box[2] - self._width(unit) - 6, box[1], self._width(unit), self._line), unit, ink)
-        paint_bar(painter, x, y + 2, shown)
+        place = box[0] + box[2] - self._width(unit) - 6, box[1], self._width(unit), self._line
+        yield self._line_of("map unit", place, unit, ink)
+
+        def bar(painter: QPainter, _: QRect) -> None:
+            paint_bar(painter, x, y + 2, shown)
+            painter.setPen(QPen(ink, 1))
+            for tick in shown.ticks:
+                at = y + 2 + (high - tick) / (high - low) * BAR_PX
+                painter.drawLine(QPointF(x - 2, at), QPointF(x + BAR_WIDTH / 3, at))
+
         for tick, text in zip(shown.ticks, texts, strict=True):
             at = y + 2 + (high - tick) / (high - low) * BAR_PX
-            place = min(max(at - self._line / 2, y - 2), y + 2 + BAR_PX - self._line / 2)
-            self.write(painter, (x - 6 - self._width(text), place, self._width(text), self._line), text, ink)
-            painter.setPen(QPen(ink, 1))
-            painter.drawLine(QPointF(x - 2, at), QPointF(x + BAR_WIDTH / 3, at))
+            top = min(max(at - self._line / 2, y - 2), y + 2 + BAR_PX - self._line / 2)
+            place = x - 6 - self._width(text), top, self._width(text), self._line
+            yield self._line_of(("map tick", tick), place, text, ink)
+        yield Mark("map bar", (shown, x, y, ink.rgba()), around(x - 2, y, x + BAR_WIDTH, y + 4 + BAR_PX), bar)
 
-    def paint_compared_legend(self, painter: QPainter, compared: Compared, room: Room) -> None:
+    def compared_legend(self, compared: Compared, room: Room) -> Iterator[Mark]:
         """What is A and what is B, where there is room to say it."""
         rows, line = legend_lines(compared), self._line
         width = max(self._width(row[0]) for row in rows)
@@ -201,10 +227,16 @@ class Words:
             return
         for place, row in enumerate(rows):
             y = box[1] + place * line
-            paint_swatch(painter, box[0], y, line, row)
-            self.write(painter, (box[0] + SWATCH, y, width, line), row[0], QColor(theme().canvas_text))
 
-    def paint_isodose_labels(self, painter: QPainter, lines: tuple[Lines, ...], port: Viewport, room: Room) -> None:
+            def swatch(painter: QPainter, _: QRect, y: float = y, row: LegendLine = row) -> None:
+                paint_swatch(painter, box[0], y, line, row)
+
+            swatch_box = around(box[0], y, box[0] + SWATCH, y + line)
+            yield Mark(("swatch", place), (box[0], y, line), swatch_box, swatch)
+            words_box = box[0] + SWATCH, y, width, line
+            yield self._line_of(("compared", place), words_box, row[0], QColor(theme().canvas_text))
+
+    def isodose_labels(self, lines: tuple[Lines, ...], port: Viewport, room: Room) -> Iterator[Mark]:
         """Each level's name on its longest line, at the first place that is free; neighbours start at different sides."""
         line_height = self._line
         for turn, line in enumerate(lines):
@@ -219,10 +251,10 @@ class Words:
                 x, y = port.pixel(places[(n + 5 * turn) % len(places)])
                 box = (x - width / 2, y - line_height / 2, width, line_height)
                 if room.take(box):
-                    self._put_label(painter, box, text, QColor(*line.colour))
+                    yield self._label(("label", turn), box, text, QColor(*line.colour))
                     break
 
-    def _put_label(self, painter: QPainter, box: Box, text: str, colour: QColor) -> None:
+    def _label(self, name: Hashable, box: Box, text: str, colour: QColor) -> Mark:
         def paint(stamp: QPainter) -> None:
             stamp.setPen(Qt.PenStyle.NoPen)
             stamp.setBrush(QColor(0, 0, 0, 130))
@@ -230,9 +262,9 @@ class Words:
             stamp.setPen(colour)
             stamp.drawText(QPointF(3, self._ascent), text)
 
-        self._put(painter, ("label", text, colour.rgba()), box[0], box[1], (box[2], box[3]), paint)
+        return self._stamp(name, ("label", text, colour.rgba()), box[0], box[1], (box[2], box[3]), paint)
 
-    def paint_hover(self, painter: QPainter, names: tuple[str, ...], cursor: Pair, size: Pair) -> None:
+    def hover(self, names: tuple[str, ...], cursor: Pair, size: Pair) -> Mark:
         """The names of the outlines under the cursor, beside it."""
         text = ", ".join(names[:3])
         width, height = self._width(text) + 12, self._line + 6
@@ -241,12 +273,16 @@ class Words:
         if y + height > size[1] - 4:
             y = cursor[1] - height - 8
         colours = theme()
-        painter.setPen(QPen(QColor(colours.line), 1))
-        painter.setBrush(QColor(colours.raised))
-        painter.drawRoundedRect(QRectF(x, y, width, height), 4, 4)
-        painter.setPen(QColor(colours.text))
-        painter.drawText(QPointF(x + 6, y + 3 + self._ascent), text)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+        def draw(painter: QPainter, _: QRect) -> None:
+            painter.setPen(QPen(QColor(colours.line), 1))
+            painter.setBrush(QColor(colours.raised))
+            painter.drawRoundedRect(QRectF(x, y, width, height), 4, 4)
+            painter.setPen(QColor(colours.text))
+            painter.drawText(QPointF(x + 6, y + 3 + self._ascent), text)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+
+        return Mark("hover", (text, x, y, colours.raised), around(x, y, x + width, y + height), draw)
 
 
 def _role_colour(role: Role) -> QColor:
