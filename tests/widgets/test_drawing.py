@@ -392,7 +392,8 @@ def test_the_brush_grows_by_the_brackets_and_by_the_wheel_with_shift(window, qtb
 def test_what_cannot_be_drawn_on_says_why(window, qtbot):
     hand = take(window, qtbot, "brush", active="set#4")
     hand.drag((0.0, 0.0), (5.0, 0.0))
-    assert "PTV follows its formula" in window.strip.messages[-1]
+    assert "PTV follows its formula" in window.status.said.whole()
+    assert window.strip.messages == (), "nothing moves the picture under the hand"
     assert window.findChild(QPushButton, "tools.freeze").isVisible()
     window.findChild(QPushButton, "tools.freeze").click()
     settle(window, qtbot)
@@ -412,7 +413,7 @@ def test_a_locked_structure_refuses_the_stroke(window, qtbot):
     before = area(window)
     Hand(window).drag((45.0, 0.0), (50.0, 0.0))
     assert area(window) == before
-    assert "Liver is locked" in window.strip.messages[-1]
+    assert "Liver is locked" in window.status.said.whole()
     window.findChild(QPushButton, "tools.unlock").click()
     qtbot.wait(10)
     Hand(window).drag((45.0, 0.0), (50.0, 0.0))

@@ -317,7 +317,8 @@ class Drawing(QObject):
         self.reveal()
         self._ready(easel)
         if self._stroke is None:
-            self._warn(self.refused) if self.active is not None else self._tell(self.refused)
+            # Beside the cursor and in the panel, with its way out, it stands too: a strip that comes would move the picture under the hand.
+            self._tell(self.refused)
             return
         if not self._begun and self.active is not None:
             self._session.stroke_begun(f"a stroke on {self.active.name}")
