@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from reviewer.case import PALETTE, Case, Dose, Structure, StructureSet
 from reviewer.edit import Swap
 from reviewer.edit.structures import free_number, name_refusal
 from reviewer.errors import InputError, NotRegisteredError
-from reviewer.formula.evaluate import Evaluation, grid_for
+from reviewer.formula.evaluate import REMEMBERED, Evaluation, grid_for
 from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, parse
+from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region
 
 _Key = tuple[str, str, str]
@@ -73,6 +75,7 @@ class Derivations:
     def __init__(self) -> None:
         self._evaluations: dict[_Key, Evaluation] = {}
         self._latest: dict[_Key, tuple[Structure, Structure]] = {}
+        self._regions: Memo[Region] = Memo(REMEMBERED)
         self._turn = threading.Lock()
 
     def adopt(self, group: StructureSet, derived: Derived) -> None:
@@ -123,7 +126,7 @@ class Derivations:
     def _made(self, key: _Key, before: Structure) -> Structure:
         """The structure as its formula makes it now; the same object where it was the same already, or was asked for just before."""
         evaluation = self._evaluations[key]
-        planes = {k: _kept(before.planes.get(k), region) for k, region in evaluation.planes.items()}
+        planes = {k: self._one(key, k, before.planes.get(k), region) for k, region in evaluation.planes.items()}
         made = replace(before, planes=planes, grid=evaluation.grid)
         if made.same_shape(before):
             return before
@@ -133,10 +136,19 @@ class Derivations:
         self._latest[key] = before, made
         return made
 
+    def _one(self, key: _Key, k: int, before: Region | None, now: Region) -> Region:
+        """The same object for every region of a plane that is exactly the same: whatever is known of it holds.
 
-def _kept(before: Region | None, now: Region) -> Region:
-    """Whatever is known of a region holds for one that is exactly the same."""
-    return before if before is not None and (before is now or before.equals_exact(now, 0.0)) else now
+        An edit that was foreseen and not made leaves the evaluation with regions of its own, and an undo finds those.
+        """
+        if before is now:
+            return now
+        kept = before if before is not None and before.equals_exact(now, 0.0) else now
+        place = (key, k, shapely.to_wkb(now))
+        known = self._regions.get((), place)
+        if known is None:
+            known = self._regions.put((), kept, shapely.get_num_coordinates(now), place)
+        return known if kept is now else kept
 
 
 class CaseSources:

@@ -274,12 +274,17 @@ def test_following_strokes_is_the_same_as_evaluating_anew(strokes: list) -> None
         assert areas(structure(session, name)) == pytest.approx(expected, rel=1e-6, abs=1e-6), name
 
 
-def test_undo_brings_the_very_same_planes_back() -> None:
-    """Also those that no stroke reached, or only a later one: whatever is known of them need not be found out again."""
+@pytest.mark.parametrize("foreseen", [False, True])
+def test_undo_brings_the_very_same_planes_back(foreseen: bool) -> None:
+    """Also those that no stroke reached, or only a later one, or one that was foreseen and not made: whatever is known of them need not be
+    found out again."""
     session = live_session()
     states = [session.case.structures]
     for plane, at in ((15, 0), (14, 3), (12, -6), (15, 6)):
         gtv = structure(session, "GTV")
+        if foreseen:
+            other = {**gtv.planes, plane - 1: gtv.planes[plane - 1] | box(at, at, at + 12, at + 2)}
+            session.foresee(Edit.of("Brush GTV", session.case, gtv, replace(gtv, planes=other)))()
         drawn = {**gtv.planes, plane: gtv.planes[plane] | box(at, at, at + 9, at + 7)}
         session.apply(Edit.of("Brush GTV", session.case, gtv, replace(gtv, planes=drawn)))
         states.append(session.case.structures)
