@@ -61,6 +61,10 @@ def test_the_range_to_begin_with_holds_the_middle_of_what_a_structure_has():
     assert high == int(high)
     stored = replace(image, slope=2.0, intercept=-10.0)
     assert typical_range(stored, SAME, GRID, regions) == pytest.approx((-105.0, 85.0), abs=3.0)
+    density = typical_range(replace(image, slope=0.001, intercept=1.0), SAME, GRID, regions)
+    assert density == pytest.approx((0.9525, 1.0475), abs=0.002)
+    assert [round(end, 3) for end in density] == list(density)
+    assert typical_range(replace(image, slope=0.0, intercept=1.5), SAME, GRID, regions) == (1.5, 1.5)
 
 
 def test_no_range_to_begin_with_where_nothing_is_known():

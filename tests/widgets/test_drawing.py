@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QPushButton
 from reviewer_widgets.commands.tool_kinds import KINDS
 from reviewer_widgets.main_window import MainWindow
 from shapely import Point, box
@@ -442,6 +442,23 @@ def test_strokes_stay_within_a_limit_and_a_range_of_values(window, qtbot):
     )
     window.session.undo()
     window.drawing.limit(values=(300.0, 1000.0))
+    hand.click((30.0, 0.0))
+    inside = window.session.case.structure("set#3").planes[HERE]
+    assert inside.difference(Point(0, 0).buffer(31.5)).area < 0.5
+    assert inside.contains(Point(20.0, 0.0))
+
+
+def test_a_range_of_values_below_one_is_not_rounded_away(window, qtbot):
+    """As in a map of densities, from 0.1 outside to 0.5 in the organ."""
+    case = case_of()
+    window.session.open(replace(case, images=(replace(case.images[0], slope=0.001),)))
+    window.session.look(mode="contour", active="set#3", point_mm=(0.0, 0.0, 4.0 * HERE))
+    hand = take(window, qtbot, "brush", active="set#3", radius_mm=20.0)
+    window.findChild(QCheckBox, "tools.by_value").click()
+    low, high = (window.findChild(QDoubleSpinBox, f"tools.{end}") for end in ("low", "high"))
+    low.setValue(0.3)
+    high.setValue(0.55)
+    assert (low.text(), window.drawing.values) == ("0.3", (0.3, 0.55))
     hand.click((30.0, 0.0))
     inside = window.session.case.structure("set#3").planes[HERE]
     assert inside.difference(Point(0, 0).buffer(31.5)).area < 0.5

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_type_hints
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QLocale, QSignalBlocker, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QSpinBox,
+    QWidget,
+)
 
 from reviewer.edit.tools.setting import Setting, settings_of
 
@@ -42,6 +51,22 @@ class BesideTheHand(QWidget):
             self._drawing.escape()
         else:
             self._drawing.accept()
+
+
+class ValueField(QDoubleSpinBox):
+    """A value of an image: whole where it is, as of HU, and with the decimals that it has, as of a density."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "cell")
+        self.setDecimals(6)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        self.setKeyboardTracking(False)
+
+    def textFromValue(self, value: float) -> str:
+        locale = self.locale()
+        locale.setNumberOptions(QLocale.NumberOption.OmitGroupSeparator)
+        return locale.toString(value, "g", 6)
 
 
 class SettingsForm(QWidget):
@@ -105,15 +130,16 @@ class SettingsForm(QWidget):
             number.valueChanged.connect(lambda value: self._set(**{name: value}))
             return number
         if kind is float:
-            field = QDoubleSpinBox()
-            field.setProperty("role", "cell")
-            step = each.step or 1.0
-            field.setDecimals(0 if step >= 1 and step == int(step) else 2 if step < 0.1 or (step * 10) % 1 else 1)
+            field = QDoubleSpinBox() if each.unit else ValueField()
+            if each.unit:
+                field.setProperty("role", "cell")
+                step = each.step or 1.0
+                field.setDecimals(0 if step >= 1 and step == int(step) else 2 if step < 0.1 or (step * 10) % 1 else 1)
+                field.setSingleStep(step)
+                field.setSuffix(f" {each.unit}")
+                field.setKeyboardTracking(False)
             field.setRange(each.least if each.least is not None else 0.0, each.most if each.most is not None else 1e6)
-            field.setSingleStep(step)
-            field.setSuffix(f" {each.unit}" if each.unit else "")
             field.setFixedWidth(FIELD_WIDTH)
-            field.setKeyboardTracking(False)
             field.valueChanged.connect(lambda value: self._set(**{name: value}))
             return field
         combo = QComboBox()

@@ -27,7 +27,7 @@ from ..numbers import Numbers
 from ..theme import RHYTHM, swatch
 from .banner import Elided
 from .layers import ElidedCombo
-from .settings_form import BesideTheHand, SettingsForm
+from .settings_form import BesideTheHand, SettingsForm, ValueField
 from .since_opened import SinceOpened
 from .taking import Taking
 
@@ -141,13 +141,10 @@ class ToolsPanel(BesideTheHand):
         return combo
 
     def _value_field(self, name: str) -> QDoubleSpinBox:
-        field = QDoubleSpinBox()
+        field = ValueField()
         field.setObjectName(name)
-        field.setProperty("role", "cell")
         field.setRange(-100_000, 100_000)
-        field.setDecimals(0)
         field.setFixedWidth(52)
-        field.setKeyboardTracking(False)
         field.setToolTip("In the units of the image shown")
         field.valueChanged.connect(self._limit)
         return field

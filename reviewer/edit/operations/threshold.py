@@ -64,7 +64,8 @@ def typical_range(
 ) -> tuple[float, float] | None:
     """The range of the middle MIDDLE_PERCENT of an image's values within regions; None where nothing is known there.
 
-    grid, to_image: as of `threshold`; regions: plane -> region. Ends are whole numbers, outwards, where the range is wider than ten.
+    grid, to_image: as of `threshold`; regions: plane -> region. Ends are rounded outwards: to whole numbers where the range is wider than ten,
+    else to as many decimals as tell its tenths.
     """
     planes = sorted(regions)
     chosen = {planes[round(n)] for n in np.linspace(0, len(planes) - 1, LOOKED_AT)} if planes else set()
@@ -79,4 +80,7 @@ def typical_range(
         return None
     rest = (100.0 - MIDDLE_PERCENT) / 2
     low, high = np.percentile(values.astype(np.float64), [rest, 100.0 - rest]).tolist()
-    return (math.floor(low), math.ceil(high)) if high - low > 10 else (low, high)
+    if high <= low:
+        return low, high
+    decimals = max(0, 1 - math.floor(math.log10(high - low)))
+    return math.floor(low * 10**decimals) / 10**decimals, math.ceil(high * 10**decimals) / 10**decimals
