@@ -108,7 +108,7 @@ def test_an_edit_takes_the_offer_away_and_what_was_there_stays(window_on, qtbot,
     window = window_on(data)
     stroke(window, qtbot, 1)
     assert window.saving.offer.isHidden()
-    assert "edits of before stay" in window.status.said.whole()
+    assert "edits of before are kept" in window.status.said.whole()
     assert len(list(automatic_folder().glob("*.reviewer"))) == 2
 
 

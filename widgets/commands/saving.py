@@ -275,9 +275,7 @@ class Saving(QObject):
         if changes.any(JournalChanged):
             if self.workspace is not None and self.workspace.edits and not self.offer.isHidden():
                 self.offer.withdraw()
-                self._say(
-                    "Begun anew by this edit; the edits of before stay as they are, and are offered when the files are opened again"
-                )
+                self._say("Begun anew: the edits of before are kept, and offered again when these files are opened")
             self._tell_refusal()
             self._tell_place()
             self._show()
