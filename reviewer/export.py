@@ -27,6 +27,7 @@ from reviewer.dicom.write import (
     write_case,
     write_structure_set,
 )
+from reviewer.dicom.write.header import text
 from reviewer.errors import CancelledError, InputError, ReviewerError
 from reviewer.files import make_folder, new_file, refuse_existing
 from reviewer.occupancy import Label, image_for, outside
@@ -282,7 +283,8 @@ def _check_written(path: Path, group: StructureSet, case: Case) -> None:
     for structure, again in zip(group.structures, back, strict=False):
         area, length = _measure(structure)
         found, _ = _measure(again)
-        if again.name != structure.name.strip()[:64].strip() or abs(found - area) > ROUNDING_MM * length + 0.01:
+        names = (structure.name.strip(), text(structure.name) or f"ROI {again.number}")
+        if again.name not in names or abs(found - area) > ROUNDING_MM * length + 0.01:
             _remove(path)
             raise ReviewerError(
                 f"it does not read back as it is ({found:.2f} mm² of {area:.2f} mm²), and was not kept",

@@ -408,6 +408,41 @@ def test_our_lines_are_renewed_and_the_rest_is_kept(locked, formula, foreign):
     assert described(once, Annotations()).splitlines() == foreign.splitlines()
 
 
+@pytest.mark.parametrize("name", ["Left\\Right", "a\nb", "N" * 80, "a\u2028b", "  ", "\x1b[31m", "GTV \udcfc"])
+def test_names_of_other_systems_leave_by_a_name_that_can_be_written(case, tmp_path, name):
+    """As they come from files, of volumes too: the window gives no such names."""
+    group = case.structure_sets[0]
+    ds, remarks = exported(case, with_structure(group, replace(group.structures[0], name=name)), tmp_path / "out")
+    written = str(ds.StructureSetROISequence[0].ROIName or "")
+    assert written.isprintable()
+    assert "\\" not in written
+    assert len(written) <= 64
+    assert any(f'is called "{written}"' in r for r in remarks) == (written != name.strip())
+    assert contours(ds) == contours(pydicom.dcmread(group.path))
+
+
+def test_a_name_too_long_in_its_file_stays_as_it_came(folder, tmp_path):
+    ds = pydicom.dcmread(folder / "rs.dcm")
+    ds.StructureSetROISequence[0].ROIName = "N" * 80
+    ds.save_as(folder / "rs.dcm")
+    case = open_case([folder])
+    again, remarks = exported(case, case.structure_sets[0], tmp_path / "out")
+    assert again.StructureSetROISequence[0].ROIName == "N" * 80
+    assert remarks == ()
+
+
+@pytest.mark.parametrize("sequence", ["StructureSetROISequence", "ROIContourSequence"])
+def test_what_the_source_does_not_tell_apart_is_told_and_ends_its_approval(folder, tmp_path, sequence):
+    ds = pydicom.dcmread(folder / "rs.dcm")
+    last = ds[sequence].value[-1]
+    setattr(last, "ROINumber" if "ROINumber" in last else "ReferencedROINumber", 1)
+    ds.save_as(folder / "rs.dcm")
+    case = open_case([folder])
+    again, remarks = exported(case, case.structure_sets[0], tmp_path / "out")
+    assert "does not tell apart by their numbers" in remarks[0]
+    assert again.ApprovalStatus == "UNAPPROVED"
+
+
 def test_no_room_is_an_error():
     with pytest.raises(InputError):
         described("x" * LONGEST, Annotations(None, True))

@@ -55,8 +55,8 @@ def date(iso: str) -> str:
 
 
 def text(words: str, length: int = 64) -> str:
-    """LO (64 characters) or SH (16): without control characters and without the backslash, which separates values."""
-    return re.sub(r"[\\\x00-\x1f\x7f]", " ", words).strip()[:length].strip()
+    """LO (64 characters) or SH (16): without what cannot be printed and without the backslash, which separates values."""
+    return "".join(c if c.isprintable() and c != "\\" else " " for c in words).strip()[:length].strip()
 
 
 def study_uid(case: Case, image: Image | None) -> UID:

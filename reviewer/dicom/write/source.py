@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 
@@ -43,19 +44,27 @@ class SourceRoi:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """sop_uid: as the file gives it, empty where it gives none. rois: by the id of the structure that is read from them."""
+    """sop_uid: as the file gives it, empty where it gives none. rois: by the id of the structure that is read from them.
+
+    whole: whether they are all that the file has; those that it doesn't tell apart by their numbers are not among them.
+    """
 
     dataset: Dataset
     sop_uid: str
     rois: Mapping[str, SourceRoi]
+    whole: bool
 
     def untouched(self, structure_set: StructureSet) -> bool:
         """Whether the set consists of the same ROIs, with the same names, types and contours."""
         now = {s.id: s for s in structure_set.structures}
-        return now.keys() == self.rois.keys() and all(
-            not self.rois[key].changed(s)
-            and (s.name, s.type) == (self.rois[key].read.structure.name, self.rois[key].read.structure.type)
-            for key, s in now.items()
+        return (
+            self.whole
+            and now.keys() == self.rois.keys()
+            and all(
+                not self.rois[key].changed(s)
+                and (s.name, s.type) == (self.rois[key].read.structure.name, self.rois[key].read.structure.type)
+                for key, s in now.items()
+            )
         )
 
 
@@ -78,7 +87,15 @@ def source_of(structure_set: StructureSet, case: Case, report: Report) -> Source
     # The dose grid that stands in for an image was not there when the file was read.
     images = [image for image in case.images if image.modality != "RTDOSE"]
     read = rois_of(replace(file, sop_uid=structure_set.id), images, lambda file, severity, message: None)
-    return Source(file.dataset, given, {roi.structure.id: _items_of(roi, file) for roi in read})
+    numbers = Counter(integer(item, "ReferencedROINumber") for item in items(file.dataset, "ROIContourSequence"))
+    lost = len(items(file.dataset, "StructureSetROISequence")) - len(read)
+    lost_contours = sum(numbers.values()) - len(numbers.keys() & {roi.structure.number for roi in read})
+    if lost or lost_contours:
+        report(
+            f"{path} has ROIs or contours that it does not tell apart by their numbers: they are not in what is written"
+        )
+    known = {roi.structure.id: _items_of(roi, file) for roi in read}
+    return Source(file.dataset, given, known, whole=not (lost or lost_contours))
 
 
 def _items_of(read: ReadRoi, file: DicomFile) -> SourceRoi:

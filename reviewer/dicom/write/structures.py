@@ -245,6 +245,10 @@ def _roi(
         roi.ReferencedFrameOfReferenceUID = frame
     if before is None or structure.name != before.name or not roi.get("ROIName"):
         roi.ROIName = text(structure.name)
+        if roi.ROIName != structure.name.strip():
+            report(
+                f'{structure.name} is called "{roi.ROIName}" in the RTSTRUCT, which holds 64 characters and no control characters'
+            )
     algorithm = str(roi.get("ROIGenerationAlgorithm") or "")
     if structure.live:
         algorithm = "AUTOMATIC"
