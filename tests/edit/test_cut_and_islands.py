@@ -64,7 +64,9 @@ def test_a_ring_is_cut_across_both_sides_only():
 
 def test_a_click_cuts_nothing():
     assert not clicked(Cut().begin(on(SQUARE)), (0.0, 0.0)).draft
-    assert not drawn(Cut().begin(on(BARE)), (-20.0, 0.0), (20.0, 0.0)).draft
+    bare = drawn(Cut().begin(on(BARE)), (-20.0, 0.0), (20.0, 0.0))
+    assert not bare.draft
+    assert bare.note == "bare has no contour on this slice"
 
 
 @pytest.mark.parametrize(("tool", "shift"), [(Island(), False), (Island(keep=True), True)])

@@ -101,8 +101,8 @@ def test_a_press_beside_the_outline_does_nothing():
 
 def test_a_slice_without_contour_says_so():
     stroke = Vertices().begin(on(SQUARE, axial(27.0)))
-    assert "no contour" in stroke.note
     assert not clicked(stroke, (0.0, 0.0)).draft
+    assert "no contour" in stroke.note
 
 
 def test_the_grip_under_the_hand_is_marked():

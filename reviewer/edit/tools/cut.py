@@ -65,7 +65,12 @@ class CutStroke(Stroke):
         self.drag(pen)
         self.finished = True
         if not self._draft:
-            self.note = "the line must cross the contour from side to side"
+            name = self.target.structure.name
+            self.note = (
+                f"{name} has no contour on this slice"
+                if self.target.region is None
+                else "the line must cross the contour from side to side"
+            )
 
     @property
     def draft(self) -> Draft:

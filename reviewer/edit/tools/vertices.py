@@ -78,7 +78,7 @@ class VerticesStroke(Stroke):
                 self._take_away(grip)
             return
         self._held = self._pointed = grip if grip is not None else self._put(at, near)
-        if self._held is None:
+        if self._held is None and self._rings:
             self.note = "drag a grip or the line between two grips"
 
     def drag(self, pen: Pen) -> None:
