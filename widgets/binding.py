@@ -47,10 +47,17 @@ class Changes:
 
 
 class Follower(QObject):
-    """Calls `refresh(changes)` once per turn of the event loop in which the session changed, and lives as long as its parent."""
+    """Calls `refresh(changes)` once per turn of the event loop in which the session changed, and lives as long as its parent.
 
-    def __init__(self, parent: QObject, session: Session, refresh: Callable[[Changes], None]) -> None:
+    strokes: whether it is to hear, too, that a stroke in hand has moved on and nothing else: hardly anybody shows that, and a hand that draws
+    waits for everybody who does.
+    """
+
+    def __init__(
+        self, parent: QObject, session: Session, refresh: Callable[[Changes], None], strokes: bool = False
+    ) -> None:
         super().__init__(parent)
+        self._strokes = strokes
         self._session, self._refresh = session, refresh
         self._heard: list[Change] = []
         self._timer = QTimer(self)
@@ -69,14 +76,19 @@ class Follower(QObject):
         if not shiboken6.isValid(self):
             self._session.changed.disconnect(self._hear)
             return
+        if not self._strokes and isinstance(change, ViewChanged) and change.fields == {"stroke"}:
+            return
         self._heard.append(change)
         if not self._timer.isActive():
             self._timer.start(0)
 
 
-def follow(widget: QObject, session: Session, refresh: Callable[[Changes], None]) -> Follower:
-    """Refresh `widget` after changes of the session. A new case counts as a change from the start: call `refresh` yourself once."""
-    return Follower(widget, session, refresh)
+def follow(widget: QObject, session: Session, refresh: Callable[[Changes], None], strokes: bool = False) -> Follower:
+    """Refresh `widget` after changes of the session. A new case counts as a change from the start: call `refresh` yourself once.
+
+    strokes: see `Follower`.
+    """
+    return Follower(widget, session, refresh, strokes)
 
 
 @dataclass(frozen=True)

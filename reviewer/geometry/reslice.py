@@ -10,6 +10,7 @@ stack to the outer slab borders); there the nearest value holds. Beyond that a s
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -184,17 +185,17 @@ def value_at(
     present: Mask | None = None,
 ) -> float | None:
     """The stored value at one patient point, trilinear or of the voxel that holds it; None outside or where the plane has no data."""
-    matrix = np.asarray(to_grid, dtype=np.float64)
-    uvw = grid.uvw_mm(matrix[:3, :3] @ np.asarray(point_mm, dtype=np.float64) + matrix[:3, 3])
+    to_uvw, axes = _axes_of(grid, np.asarray(to_grid, dtype=np.float64).tobytes())
+    uvw = to_uvw @ np.array([*point_mm, 1.0])
     low, high = [], []
-    for axis, coordinate in ((2, uvw[2]), (1, uvw[1]), (0, uvw[0])):
-        least, most = _reach(grid, axis)
+    for (least, most, centres), coordinate, axis in zip(axes, uvw.tolist(), (2, 1, 0), strict=True):
         if not least <= coordinate <= most:
             return None
-        centres = _centres(grid, axis)
-        index = float(np.clip(_fractional_index(centres, np.array([coordinate]))[0], 0, len(centres) - 1))
+        k = min(max(bisect_right(centres, coordinate) - 1, 0), max(len(centres) - 2, 0))
+        part = 0.0 if len(centres) == 1 else (coordinate - centres[k]) / (centres[k + 1] - centres[k])
+        index = min(max(k + part, 0.0), len(centres) - 1.0)
         if nearest and axis == 2:
-            index = float(np.argmin(np.abs(centres - coordinate)))
+            index = float(min(k + (part > 0.5), len(centres) - 1))
         elif nearest:
             index = float(round(index))
         low.append(min(int(index), len(centres) - 1))
@@ -210,6 +211,13 @@ def value_at(
             return None
         value += weight * float(array[z, y, x])
     return value
+
+
+@lru_cache(64)  # of a volume nothing changes
+def _axes_of(grid: Grid, to_grid: bytes) -> tuple[Floats, tuple[tuple[float, float, list[float]], ...]]:
+    """(3, 4), to the plane coordinates w, v, u of a point; reach and rising centres along each of these."""
+    turn = (grid.axes @ np.frombuffer(to_grid).reshape(4, 4)[:3])[::-1]
+    return turn, tuple((*_reach(grid, axis), _centres(grid, axis).tolist()) for axis in (2, 1, 0))
 
 
 def warm_up(dtypes: Sequence[Any] = (np.int16, np.uint16, np.float32)) -> None:

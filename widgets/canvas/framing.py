@@ -23,9 +23,10 @@ class Framing:
         self._slices: Slices | None = None
         self._grid: Grid | None = None
         self._body: tuple[Structure, Slices, Box | None] | None = None
+        self._viewport: tuple[Scene, Pair, float, Viewport | None] | None = None
 
     def clear(self) -> None:
-        self._slices, self._grid, self._body = None, None, None
+        self._slices, self._grid, self._body, self._viewport = None, None, None, None
 
     def slices(self, scene: Scene) -> Slices | None:
         """The base image's planes along the view; None without an image."""
@@ -38,8 +39,15 @@ class Framing:
         return self._slices
 
     def viewport(self, size: Pair, ratio: float) -> Viewport | None:
-        """Where things are in a view of so many logical pixels; None without an image."""
-        scene = self._session.scene
+        """Where things are in a view of so many logical pixels; None without an image. Where nothing has moved it is the same object."""
+        scene, before = self._session.scene, self._viewport
+        if before is None or before[0] is not scene or before[1:3] != (size, ratio):
+            port = self._seen(scene, size, ratio)
+            self._viewport = scene, size, ratio, before[3] if before is not None and before[3] == port else port
+        assert self._viewport is not None
+        return self._viewport[3]
+
+    def _seen(self, scene: Scene, size: Pair, ratio: float) -> Viewport | None:
         slices = self.slices(scene)
         if slices is None:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import shiboken6
@@ -26,6 +27,8 @@ FEW_PLANES = 3
 """A structure of no more has its solid in a moment."""
 
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+T = TypeVar("T", bound=np.generic)
 
 Bounds = tuple[float, float, float, float]
 """Least x, y and greatest x, y, mm."""
@@ -103,14 +106,16 @@ class Outline:
         whole: list[NDArray[np.float64]] = []
         low, high = np.array([x0, y0]) - reach_mm, np.array([x1, y1]) + reach_mm
         for ring in self._rings:
-            after = np.roll(ring, -1, axis=0)
+            after = _turned(ring, 1)
             met = ((np.maximum(ring, after) >= low) & (np.minimum(ring, after) <= high)).all(axis=1)
-            met |= np.roll(met, 1) | np.roll(met, -1)  # and the edges beside these, for the corners that they share
+            met = (
+                met | _turned(met, -1) | _turned(met, 1)
+            )  # and the edges beside these, for the corners that they share
             if met.all():
                 whole.append(ring)
             elif met.any():
                 first = int(met.argmin())  # from an edge that is far
-                met, points = np.roll(met, -first), (first + np.arange(len(ring) + 1)) % len(ring)
+                met, points = _turned(met, first), (first + np.arange(len(ring) + 1)) % len(ring)
                 borders = np.flatnonzero(np.diff(met, prepend=False, append=False))
                 lines += [ring[points[a : b + 1]] for a, b in borders.reshape(-1, 2).tolist()]
         path = path_of(whole, closed=True)
@@ -120,7 +125,12 @@ class Outline:
     @cached_property
     def _edges(self) -> NDArray[np.float64]:
         """(n, 4) start and end of each edge."""
-        return np.concatenate([np.hstack([ring, np.roll(ring, -1, axis=0)]) for ring in self._rings])
+        return np.concatenate([np.hstack([ring, _turned(ring, 1)]) for ring in self._rings])
+
+
+def _turned(ring: NDArray[T], first: int) -> NDArray[T]:
+    """A ring that begins elsewhere: as `np.roll`, which takes five times as long."""
+    return np.concatenate([ring[first:], ring[:first]])
 
 
 def _bounds(points: NDArray[np.float64]) -> Bounds:

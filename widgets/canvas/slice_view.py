@@ -108,7 +108,7 @@ class SliceView(QWidget):
                 Rule(lambda t: t.button == "left", lambda: Pointing(self, self._session.view.point_mm)),
             ]
         )
-        self._follower = Follower(self, session, self._refresh)
+        self._follower = Follower(self, session, self._refresh, strokes=True)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -529,28 +529,28 @@ class SliceView(QWidget):
             self._asked = None
             return
         self._plan = None
-        plan = self._planned()
         if self._asked is None:
             self.update()
-        self._ask(plan)
+        self._ask(self._planned())
 
     def _ask(self, plan: Plan) -> None:
         """Have painted what differs from what has been asked for before."""
-        if self._asked is not None:
+        if self._asked is not None and plan is not self._asked:
             for box in differing(self._asked.marks, plan.marks):
                 self.update(box)
         self._asked = plan
 
     def _planned(self) -> Plan:
         """What is to be seen now; the plan before, as long as nothing has been heard of."""
-        port, touched, complete = self.viewport_now, self._touched, self.complete
-        key = self._painting.heard, port, touched, complete, theme().name
-        if self._plan is None or self._plan[0] != key:
-            self._plan = key, self._painting.plan(port, self.rect(), touched)
-        plan = self._plan[1]
-        if port is not None and self._drawing is not None and self._drawn_in:
-            plan = plan.beneath(drawing_marks(port, self._drawing, self, self._cursor, self._painting.words.font))
-        return plan
+        port = self.viewport_now
+        key = self._painting.heard, port, self._touched, self.complete, theme().name
+        if self._plan is None or self._plan[0] != key or self._seeing:
+            plan = self._painting.plan(port, self.rect(), self._touched)
+            if port is not None and self._drawing is not None and self._drawn_in:
+                font = self._painting.words.font
+                plan = plan.beneath(drawing_marks(port, self._drawing, self, self._cursor, font))
+            self._plan = key, plan
+        return self._plan[1]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -70,7 +70,7 @@ class Operating(QObject):
         self._asked: Any = None
         self._at_work = False
         drawing.operating = self
-        follow(self, session, self._heard)
+        follow(self, session, self._heard, strokes=True)
 
     @property
     def operation(self) -> Any:

@@ -112,7 +112,7 @@ class VolumeView(QWidget):
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
         self._patience.timeout.connect(self._build_and_ask)
-        self._follower = follow(self, session, self._refresh)
+        self._follower = follow(self, session, self._refresh, strokes=True)
 
     def sizeHint(self) -> QSize:
         return QSize(320, 240)
