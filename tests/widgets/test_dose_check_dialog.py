@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,6 +248,18 @@ def test_cancelling_leaves_the_case_as_it_was(window, qtbot, monkeypatch, tmp_pa
     assert dialog.note.text() == "cancelled"
     assert window.session.case is before
     assert dialog.compute.isEnabled()
+
+
+def test_it_may_be_closed_while_an_engine_is_still_asked_who_it_is(window, qtbot, monkeypatch):
+    monkeypatch.setattr(dose_check_work, "discover", lambda: Found((SCALED,), ()))
+    answer, said = threading.Event(), dose_check_work.said
+    monkeypatch.setattr(dose_check_work, "said", lambda backend: answer.wait(60) and said(backend))
+    window.actions_.trigger("plans.dose_check")
+    with qtbot.waitSignal(window.checking.dialog.destroyed):
+        qtbot.keyClick(window.checking.dialog, Qt.Key.Key_Escape)
+    answer.set()
+    assert window.jobs.wait()
+    assert window.strip.messages == ()
 
 
 def test_engines_that_cannot_work_are_grey_and_say_why(window, qtbot, monkeypatch, tmp_path):

@@ -67,6 +67,7 @@ class DoseCheckDialog(QDialog):
         self._work = load(".dose_check_work", __package__)
         self._job: Job | None = None
         self._mapping: Job | None = None
+        self._asked: list[Job] = []
         self._descriptions: dict[str, Description] = {}
         self._kept: dict[str, dict[str, Value]] = {}
         self._shown_settings: str | None = None
@@ -235,13 +236,14 @@ class DoseCheckDialog(QDialog):
                 self.backends.addItem(broken.name, broken)
                 self._grey(self.backends.count() - 1, broken.reason)
         for backend in found.backends:
-            self._jobs.run(
+            asked = self._jobs.run(
                 f"Asking {backend.name}",
                 lambda progress, backend=backend: self._work.said(backend),  # type: ignore[misc]
                 lambda said, backend=backend: self._described(backend, said),  # type: ignore[misc]
                 lambda error, backend=backend: self._mute(backend, error),  # type: ignore[misc]
                 key=f"{ASK_KEY} {backend.name}",
             )
+            self._asked.append(asked)
         self._choose_backend()
 
     def _described(self, backend: Backend, said: Description) -> None:
@@ -530,8 +532,8 @@ class DoseCheckDialog(QDialog):
             self._jobs.cancel(KEY)
 
     def done(self, result: int) -> None:
-        """However it ends, nobody waits for the job any more."""
-        for job in (self._job, self._mapping):
+        """However it ends, nobody waits for its jobs any more."""
+        for job in (self._job, self._mapping, *self._asked):
             if job is not None:
                 job.cancel()
         self._job = self._mapping = None
