@@ -72,20 +72,22 @@ class Contours:
             known = self._paths[dashed] = lines, [path_of(line.pieces, closed=False) for line in lines]
         return known[1]
 
-    def met(self, scene: Scene, port: Viewport, complete: bool) -> tuple[list[Met], list[Met]]:
-        """The outlines of the slice: those that rest, and above them those that change under the hand or are to catch the eye.
+    def resting(self, scene: Scene, port: Viewport, complete: bool) -> list[Met]:
+        """The outlines of the slice that rest. A compared pair is left to `Differences`. complete: see `Outlines.of`."""
+        return self._met([drawn for drawn in scene.drawn if not self._live(drawn)], scene, port, complete)
 
-        A compared pair is left to `Differences`. complete: see `Outlines.of`.
-        """
+    def lively(self, scene: Scene, port: Viewport, complete: bool) -> list[Met]:
+        """Those above them, that change under the hand or are to catch the eye."""
+        lively = [drawn for drawn in scene.drawn if self._live(drawn)]
+        return self._met([*lively, *scene.preview], scene, port, complete)
+
+    def _live(self, drawn: Drawn) -> bool:
+        return drawn.highlighted or self._outlines.in_hand(drawn)
+
+    def _met(self, found: Sequence[Drawn], scene: Scene, port: Viewport, complete: bool) -> list[Met]:
         apart = () if scene.compared is None else (scene.compared.a, scene.compared.b)
-        resting: list[Met] = []
-        lively: list[Met] = []
-        for drawn in (*scene.drawn, *scene.preview):
-            outline = None if drawn in apart else self._outlines.of(drawn, port, complete)
-            if outline is not None:
-                live = drawn.highlighted or drawn in scene.preview or self._outlines.in_hand(drawn)
-                (lively if live else resting).append((drawn, outline))
-        return resting, lively
+        cut = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in found if drawn not in apart]
+        return [(drawn, outline) for drawn, outline in cut if outline is not None]
 
 
 def structures(found: Sequence[Met], preview: Sequence[Drawn], port: Viewport) -> tuple[Mark, ...]:

@@ -24,7 +24,7 @@ from .differences import Differences
 from .facts import Room, facts_of
 from .framing import Framing
 from .interaction import Distance
-from .layers import Kept, Layers, Picture
+from .layers import Kept, Layers, Lines, Picture
 from .map_wash import Wash, paint_wash, wash
 from .marks import crosshair, distance_marks, focus, style_marks
 from .paths import Outlines
@@ -77,12 +77,16 @@ class Painting:
         self._wash: Kept[Wash | None] = Kept()
         self._sheet = Sheet()
         self._ahead = Ahead(self._prepare)
-        self.heard = 0
+        self.heard = self._strokeless = 0
+        self._steady: tuple[object, tuple[Mark, ...], tuple[Mark, ...], tuple[Lines, ...]] | None = None
+        self._said: tuple[Touched, tuple[Mark, ...]] | None = None
         session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
 
     def hear(self, message: Change) -> None:
         """Let go of what a change has made untrue."""
         self.heard += 1
+        if not (isinstance(message, ViewChanged) and message.fields == {"stroke"}):
+            self._strokeless += 1
         if isinstance(message, CaseOpened):
             self._layers = Layers()
             for kept in (self._framing, self.outlines, self._contours, self._differences):
@@ -103,6 +107,7 @@ class Painting:
 
     def settle(self) -> None:
         """Come back when the next paint will be complete."""
+        self._steady = None
         late.wait()
         scene = self._session.scene
         compared = () if scene.compared is None else (scene.compared.a, scene.compared.b)
@@ -127,38 +132,66 @@ class Painting:
         if port is None or slices is None:
             return Plan((_no_image(size),), (), ())
         loaded = late.ready()
+        complete = loaded and not late.building()
+        # while a stroke is drawn nothing else differs from move to move, but what is under the hand
+        lens = touched.cursor if scene.style == "spyglass" else None
+        stroke = self._session.view.stroke
+        key = self._strokeless, port, size.getRect(), theme().name, lens, stroke and stroke.id, complete
+        if self._steady is None or self._steady[0] != key or not complete:
+            self._steady = key, *self._resting(scene, slices, port, size, touched, loaded)
+            self._said = None
+        _, under, resting, lines = self._steady
+        if self._said is None or self._said[0] != touched:
+            self._said = touched, tuple(self._above(scene, slices, port, size, touched, lines, complete))
+        lively = self._contours.lively(scene, port, loaded)
+        return Plan(under, resting, (*structures(lively, scene.preview, port), *self._said[1]))
+
+    def _resting(
+        self, scene: Scene, slices: Slices, port: Viewport, size: QRect, touched: Touched, loaded: bool
+    ) -> tuple[tuple[Mark, ...], tuple[Mark, ...], tuple[Lines, ...]]:
+        """The picture, the lines that rest upon it, and of these the isodoses."""
         picture = self._layers.picture(scene, slices, port, touched.cursor, loaded)
         # what follows up to the first stroke of the painter is done while another thread makes the picture
         lines = self._layers.isodose_lines(scene.dose, slices, port) if scene.dose and scene.dose.lines else ()
         against = scene.against if scene.against is not None and scene.against.lines else None
         others = () if against is None else self._layers.other_isodose_lines(against, slices, port)
-        resting, lively = self._contours.met(scene, port, loaded)
-        words, room, pointed = self.words, Room(port.size), touched.pointed
-        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
-        complete = loaded and not late.building()
-        words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
-
         isodoses = [self._contours.isodoses(lines, port)] if lines else []
         dashed = [self._contours.isodoses(others, port, dashed=True)] if others else []
-        return Plan(
-            (_picture(picture, port, size), *self._map(scene, slices, port, size)),
-            (*isodoses, *dashed, *structures(resting, (), port)),
-            (
-                *structures(lively, scene.preview, port),
-                *self._compared(scene, port, size, loaded),
-                *style_marks(scene, port, touched.cursor),
-                *(crosshair(port, scene.point_mm) if scene.crosshair else ()),
-                *distance_marks(touched.distances, port, words),
-                *words.scale(port),
-                *(words.compared_legend(scene.compared, room) if scene.compared is not None else ()),
-                *(words.map_legend(scene.map.map, room) if scene.map is not None else ()),
-                *words.isodose_legend(scene.dose, self._session.view.reference_gy, room),
-                *words.isodose_labels(lines, port, room),
-                *words.facts(),
-                *_hover(words, touched, port),
-                *([focus(port.size)] if touched.focus else ()),
-            ),
-        )
+        rest = structures(self._contours.resting(scene, port, loaded), (), port)
+        under = _picture(picture, port, size), *self._map(scene, slices, port, size)
+        return under, (*isodoses, *dashed, *rest), lines
+
+    def _above(
+        self,
+        scene: Scene,
+        slices: Slices,
+        port: Viewport,
+        size: QRect,
+        touched: Touched,
+        lines: tuple[Lines, ...],
+        complete: bool,
+    ) -> Iterator[Mark]:
+        """What lies above the contours: words above all."""
+        words, room, pointed = self.words, Room(port.size), touched.pointed
+        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
+        words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
+        yield from self._compared(scene, port, size, late.ready())
+        yield from style_marks(scene, port, touched.cursor)
+        if scene.crosshair:
+            yield from crosshair(port, scene.point_mm)
+        yield from distance_marks(touched.distances, port, words)
+        yield from words.scale(port)
+        if scene.compared is not None:
+            yield from words.compared_legend(scene.compared, room)
+        if scene.map is not None:
+            yield from words.map_legend(scene.map.map, room)
+        yield from words.isodose_legend(scene.dose, self._session.view.reference_gy, room)
+        yield from words.isodose_labels(lines, port, room)
+        yield from words.facts()
+        if pointed and pointed.structures and touched.cursor is not None and not touched.held:
+            yield words.hover(pointed.structures, touched.cursor, port.size)
+        if touched.focus:
+            yield focus(port.size)
 
     def paint(
         self, painter: QPainter, plan: Plan, port: Viewport | None, boxes: Sequence[QRect], lens: Pair | None
@@ -189,12 +222,6 @@ class Painting:
         if scene.compared is not None:
             a, b = (self.outlines.of(d, port, loaded) for d in (scene.compared.a, scene.compared.b))
             yield Mark("compared", (a, b, port), size, lambda painter, _: self._differences.paint(painter, a, b, port))
-
-
-def _hover(words: Words, touched: Touched, port: Viewport) -> Iterator[Mark]:
-    pointed = touched.pointed
-    if pointed and pointed.structures and touched.cursor is not None and not touched.held:
-        yield words.hover(pointed.structures, touched.cursor, port.size)
 
 
 def _no_image(size: QRect) -> Mark:
