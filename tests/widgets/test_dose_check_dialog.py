@@ -255,8 +255,8 @@ def test_it_may_be_closed_while_an_engine_is_still_asked_who_it_is(window, qtbot
     answer, said = threading.Event(), dose_check_work.said
     monkeypatch.setattr(dose_check_work, "said", lambda backend: answer.wait(60) and said(backend))
     window.actions_.trigger("plans.dose_check")
-    with qtbot.waitSignal(window.checking.dialog.destroyed):
-        qtbot.keyClick(window.checking.dialog, Qt.Key.Key_Escape)
+    qtbot.keyClick(window.checking.dialog, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: window.checking.dialog is None)
     answer.set()
     assert window.jobs.wait()
     assert window.strip.messages == ()
