@@ -125,6 +125,9 @@ FUNCTIONS: dict[str, str] = {
 DEEPEST = 50
 """Parentheses and functions inside each other that a formula may have; no clinical formula comes near."""
 
+MOST_WORDS = 400
+"""Names, numbers and signs of a formula: what is far beyond a clinical one would go deeper than Python's stack."""
+
 _PLAIN_NAME = r"[^\W\d]\w*(?:[.~]\w+)*"
 _TOKEN = re.compile(
     rf"""(?P<blank>\s+)
@@ -242,6 +245,8 @@ class _Parser:
         node = self.chain()
         if self.next.kind != "end":
             raise self.error(f"“{self.next.text}” is not expected")
+        if len(self.tokens) > MOST_WORDS:
+            raise self.error(f"more than {MOST_WORDS} names, numbers and signs", self.tokens[MOST_WORDS].span)
         return node
 
     def chain(self) -> Node:

@@ -15,7 +15,7 @@ from reviewer.case import Case, Plan, Prescription, Registration, Structure, Str
 from reviewer.edit import Edit, Swap
 from reviewer.errors import GeometryError, InputError
 from reviewer.formula.derivations import Derivations, derive
-from reviewer.formula.grammar import FormulaError
+from reviewer.formula.grammar import MOST_WORDS, FormulaError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.region import region_of_rings
 from reviewer.geometry.volume import volume_cc
@@ -67,6 +67,11 @@ def test_set_operations_on_rectangles(text: str, area: float) -> None:
     )
     result = value(text, a, b, far, ring)
     assert {k: r.area for k, r in result.planes.items()} == pytest.approx(dict.fromkeys(a.planes, area) if area else {})
+
+
+def test_the_longest_formula_is_evaluated() -> None:
+    text = " | ".join(["A"] * (MOST_WORDS // 2))
+    assert cc(value(text, block("A", 0, 0, 10, 10))) == pytest.approx(cc(block("A", 0, 0, 10, 10)))
 
 
 def test_ptvopt_is_the_sphere_less_the_lens() -> None:

@@ -95,6 +95,7 @@ def test_meaning(text: str, meaning: object) -> None:
         ("'A", 1, "a quoted name that does not end"),
         ("''", 1, "an empty name"),
         ("(" * 999 + "A", 51, "too many parentheses"),
+        ("A | " * 5000 + "A", 801, "more than 400 names"),
         ("largest(" * 999 + "A", 401, "too many functions"),
     ],
 )
