@@ -301,11 +301,13 @@ def test_a_fill_through_the_slices_is_worked_out_beside_the_window(window, qtbot
     assert [e.label for e in window.session.history.entries] == ["Smart fill on Stomach, slices 1–10"]
 
 
-@pytest.mark.parametrize("way", ["escape", "undo"])
+@pytest.mark.parametrize("way", ["escape", "undo", "undo of another structure"])
 def test_a_fill_at_work_is_dropped_by_escape_and_by_an_undo(window, qtbot, monkeypatch, way):
-    hand = take(window, qtbot, "brush", active="set#3")
-    hand.drag((0.0, 0.0), (5.0, 0.0))
+    """An undo of something else drops it, too: the fill would come as a new edit, and nothing could be done again."""
+    hand = take(window, qtbot, "brush", active="set#1" if way == "undo of another structure" else "set#3")
+    hand.drag((40.0, 0.0), (45.0, 0.0))
     settle(window, qtbot)
+    window.drawing.take(None)
     go_on, begun = threading.Event(), threading.Event()
 
     def work(report=lambda share: None):
@@ -324,8 +326,9 @@ def test_a_fill_at_work_is_dropped_by_escape_and_by_an_undo(window, qtbot, monke
     go_on.set()
     settle(window, qtbot)
     now = window.session.case.structure("set#3")
-    assert now is before if way == "escape" else now.empty
+    assert now.empty if way == "undo" else now is before
     assert len(window.session.history.entries) == 1
+    assert (window.session.history.redo_label is None) == (way == "escape")
     assert window.session.view.stroke is None
 
 

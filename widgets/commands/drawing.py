@@ -14,6 +14,7 @@ import shapely
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from reviewer.case import Structure
+from reviewer.changes import HistoryChanged
 from reviewer.edit.refusal import refusal
 from reviewer.edit.tools.setting import Setting, settings_of
 from reviewer.edit.tools.tool import Draft, Guide, Pane, Pen, Stroke, Target, Tool, drafted, edit_if_lifted, edit_of
@@ -560,6 +561,9 @@ class Drawing(QObject):
             self._begun = self._held = False
             self._stop_work()
             self._renew()
+        elif self._working and changes.any(HistoryChanged) and self._session.history.redo_label is not None:
+            self._given_up("the history went back, and what was undone would be lost with it")
+            self.cancel()
         elif self._held and self._off_slice:
             self._given_up("the view shows another slice")
             self.cancel()
