@@ -72,40 +72,7 @@ class StructuresPanel(QWidget):
         self.filter.textChanged.connect(self._show_rows)
 
         self.model = StructureTable(self)
-        self.table = QTableView()
-        self.table.setObjectName("structures.table")
-        self.table.setProperty("role", "dense")  # Bowel_Small and Bowel_Large in full, in the narrowest column
-        self.table.setModel(self.model)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.model.renamed.connect(management.rename)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # Duodenum_2 is told from Duodenum by its end
-        self.table.setIconSize(QSize(15, 15))
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        self.table.verticalHeader().setMinimumSectionSize(22)
-        header = self.table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(18)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        # A number that is cut off is another number; a column that fits itself lays the whole table out anew after each stroke.
-        measure = self.table.fontMetrics().horizontalAdvance
-        volumes = max(map(measure, ("9999.9", "empty", "failed"))) + RHYTHM
-        for column, width in ((VISIBLE, 20), (SWATCH, 18), (VOLUME, volumes), (FILL, 19)):
-            self.table.setColumnWidth(column, width)
-        self.table.setMouseTracking(True)
-        self.table.entered.connect(self._hover)
-        self.table.viewport().installEventFilter(self)
-        self.table.clicked.connect(self._click)
-        self.table.doubleClicked.connect(self._double_click)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._show_menu)
-        self.table.setMinimumHeight(5 * 22)
+        self.table = self._make_table()
 
         self.empty = QLabel()
         self.empty.setObjectName("structures.empty")
@@ -128,6 +95,43 @@ class StructuresPanel(QWidget):
         follow(self, session, self._refresh)
         theme_changed.connect(self.model.repaint)
         self._show_rows()
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setObjectName("structures.table")
+        table.setProperty("role", "dense")  # Bowel_Small and Bowel_Large in full, in the narrowest column
+        table.setModel(self.model)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.model.renamed.connect(self._management.rename)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # Duodenum_2 is told from Duodenum by its end
+        table.setIconSize(QSize(15, 15))
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(22)
+        table.verticalHeader().setMinimumSectionSize(22)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(18)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        # A number that is cut off is another number; a column that fits itself lays the whole table out anew after each stroke.
+        measure = table.fontMetrics().horizontalAdvance
+        volumes = max(map(measure, ("9999.9", "empty", "failed"))) + RHYTHM
+        for column, width in ((VISIBLE, 20), (SWATCH, 18), (VOLUME, volumes), (FILL, 19)):
+            table.setColumnWidth(column, width)
+        table.setMouseTracking(True)
+        table.entered.connect(self._hover)
+        table.viewport().installEventFilter(self)
+        table.clicked.connect(self._click)
+        table.doubleClicked.connect(self._double_click)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._show_menu)
+        table.setMinimumHeight(5 * 22)
+        return table
 
     def _sets(self) -> list[Choice]:
         return [
