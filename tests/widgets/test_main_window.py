@@ -137,6 +137,15 @@ def pictured(window, qtbot):
     return window
 
 
+def test_the_menu_is_one_column_on_a_low_screen(window, qtbot):
+    menu = window.findChild(QToolButton, "banner.menu").menu()
+    assert menu.screen().availableGeometry().height() <= 800
+    menu.popup(window.mapToGlobal(window.rect().topLeft()))
+    qtbot.waitUntil(menu.isVisible)
+    assert len({menu.actionGeometry(action).left() for action in menu.actions() if not action.isSeparator()}) == 1
+    menu.close()
+
+
 def test_tools_of_a_panel_stand_in_its_title(pictured):
     for name in ("structures", "isodoses", "goals"):
         fold = pictured.folds[name]

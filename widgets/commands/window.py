@@ -141,22 +141,22 @@ class WindowCommands:
         yield Command("help.about", "About Reviewer", "Help", self.show_about, icon="note")
 
     def menu(self) -> QMenu:
-        """What the button before the patient's name opens."""
+        """What the button before the patient's name opens; short enough for a window of 800 pixels."""
         menu = QMenu(self._window)
+        two = QMenu("Two plans", menu)
+        two.addActions(
+            [
+                self._window.actions_[name]
+                for name in ("plans.beside", "dose.map.gy", "dose.map.percent", "dose.map.gamma", "dose.both")
+            ]
+        )
+        submenus = {"recent": self._window.recent_menu, "two": two}
         groups = (
             ("file.folder", "file.files", "file.workspace", "recent", "file.demo"),
             ("file.save", "file.save_as"),
             ("edit.undo", "edit.redo"),
             ("structure.targets", "structure.derive", "structure.compare"),
-            (
-                "plans.day",
-                "plans.beside",
-                "dose.map.gy",
-                "dose.map.percent",
-                "dose.map.gamma",
-                "dose.both",
-                "plans.dose_check",
-            ),
+            ("plans.day", "two", "plans.dose_check"),
             ("review.sign", "review.second", "review.reopen"),
             ("file.report", "file.export", "file.picture", "file.problems"),
             ("panel.left", "panel.right", "view.theme"),
@@ -165,8 +165,8 @@ class WindowCommands:
         )
         for group in groups:
             for name in group:
-                if name == "recent":
-                    menu.addMenu(self._window.recent_menu)
+                if name in submenus:
+                    menu.addMenu(submenus[name])
                 else:
                     menu.addAction(self._window.actions_[name])
             menu.addSeparator()
