@@ -170,7 +170,14 @@ def _parallel(body: Solid, plane: _Plane) -> Region | None:
 
 def _perpendicular(body: Solid, across: _Across) -> list[Floats]:
     n, c, offset, to_view = across
-    rows, boxes = body.by_u if abs(n[0]) > abs(n[1]) else body.by_v
+    if len(body.drawn) == len(
+        body.borders_mm
+    ):  # slabs, cut once: boxes around their edges take longer than a look at each
+        (u0, v0, _), (u1, v1, _) = body.bounds_mm
+        rows = np.arange(len(body.segments))
+        boxes = np.tile([u0, v0, u1, v1], (len(rows) // EDGES_TO_A_BOX + 1, 1))
+    else:
+        rows, boxes = body.by_u if abs(n[0]) > abs(n[1]) else body.by_v
     points, starts = _outlines(body.borders_mm, body.starts, body.segments, rows, boxes, n, c)
     points = (points - offset) @ to_view
     return [points[a:b] for a, b in pairwise(starts.tolist())]
