@@ -29,7 +29,7 @@ from .map_wash import Wash, paint_wash, wash
 from .marks import crosshair, distance_marks, focus, style_marks
 from .paths import Outlines
 from .pointed import Pointed
-from .repaint import Mark
+from .repaint import Mark, differing
 from .sheet import Sheet, draw
 from .viewport import Pair, Slices, Viewport
 from .words import Words
@@ -57,6 +57,12 @@ class Plan:
     @property
     def marks(self) -> Iterator[Mark]:
         return chain(self.under, self.resting, self.above)
+
+    def unlike(self, before: Plan) -> list[QRect]:
+        """Boxes around all that is not as it was."""
+        if [mark.look for mark in self.under] != [mark.look for mark in before.under]:
+            return [self.under[0].box]  # another picture, and that is everywhere
+        return differing(before.marks, self.marks)
 
     def beneath(self, marks: Iterable[Mark]) -> Plan:
         """The same with more above it."""

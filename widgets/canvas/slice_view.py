@@ -49,7 +49,7 @@ from .interaction import (
 )
 from .painting import Painting, Plan, Touched
 from .pointed import Pointed, picked_at, pointed_at
-from .repaint import differing, merged
+from .repaint import merged
 from .touch import touch_of
 from .viewport import Pair, Viewport
 from .window_editor import WindowEditor
@@ -536,7 +536,7 @@ class SliceView(QWidget):
     def _ask(self, plan: Plan) -> None:
         """Have painted what differs from what has been asked for before."""
         if self._asked is not None and plan is not self._asked:
-            for box in differing(self._asked.marks, plan.marks):
+            for box in plan.unlike(self._asked):
                 self.update(box)
         self._asked = plan
 
