@@ -124,7 +124,8 @@ class MainWindow(QMainWindow):
         self.drawing.changed.connect(self._drawing_changed)
         self.drawing.resting.connect(self.numbers.foresee)
         self.operating = Operating(self.session, self.jobs, self.drawing, self.status.say, self.strip.tell, self)
-        self.operating.changed.connect(self.actions_.refresh)
+        self.operating.changed.connect(self._operation_changed)
+        self._operating_on: str | None = None
         self.plans = PlanCommands(self, self.session, self.jobs, self.status.say, self.strip.tell)
         self.checking = DoseChecking(self, self.session, self.jobs, self.status.say)
         self.comparison = ComparisonPlace(self.views, self.session, self.jobs)
@@ -329,6 +330,16 @@ class MainWindow(QMainWindow):
         for view in self._slices():
             view.set_tool(self.tool)
         self._hint()
+        self.actions_.refresh()
+
+    def _operation_changed(self) -> None:
+        """Enter and Esc mean an operation from its beginning on, wherever the keyboard was when its key was pressed."""
+        began = self.operating.name is not None and self._operating_on is None
+        self._operating_on = self.operating.name
+        focus = self.focusWidget()
+        if began and self.views_loaded and not (focus is not None and self.operations.isAncestorOf(focus)):
+            view = next((v for v in self._slices() if v.hasFocus()), self._slices()[0])
+            view.setFocus(Qt.FocusReason.OtherFocusReason)
         self.actions_.refresh()
 
     def _hint(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QPushButton, QToolButton
 from reviewer_widgets.commands.tool_kinds import KINDS
 from reviewer_widgets.main_window import MainWindow
 from shapely import Point, box
@@ -542,6 +542,18 @@ def test_the_pictures_stay_where_they_are_when_the_panels_need_a_scroll_bar(wind
     qtbot.wait(50)
     assert (hand.view.geometry(), window.views.geometry()) == before
     assert window.left.widget().width() == window.left.width(), "the panels keep their room, too"
+
+
+def test_enter_and_esc_mean_the_operation_though_a_button_had_the_keyboard(window, qtbot):
+    button = window.findChild(QToolButton, "banner.menu")
+    for key, left in ((Qt.Key.Key_Escape, DISK), (Qt.Key.Key_Return, 0.0)):
+        button.setFocus()
+        window.actions_.trigger("operation.clear")
+        settle(window, qtbot)
+        qtbot.keyClick(window.focusWidget(), key)
+        settle(window, qtbot)
+        assert window.operating.name is None
+        assert area(window) == pytest.approx(left, rel=0.01)
 
 
 def test_two_quick_clicks_of_the_brush_are_two_dabs_and_maximise_nothing(window, qtbot):
