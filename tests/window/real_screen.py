@@ -149,7 +149,11 @@ class Desk:
         """Press a key, and see to it that a good part of the picture is another one."""
         before = self.part(place)
         self.press(key)
-        until(lambda: (np.abs(self.part(place) - before).max(axis=2) > 24).mean() > 0.002, why)
+        until(lambda: self.differs(place, before), why)
+
+    def differs(self, place: tuple[int, int, int, int], before: np.ndarray) -> bool:
+        """Whether a good part of the picture is another one."""
+        return bool((np.abs(self.part(place) - before).max(axis=2) > 24).mean() > 0.002)
 
     def window(self, title: str) -> str:
         """Wait for it, and let it have the keyboard: there is no window manager here."""
