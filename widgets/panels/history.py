@@ -30,7 +30,8 @@ class HistoryPanel(QWidget):
         self.list = QListWidget()
         self.list.setObjectName("history.list")
         self.list.setUniformItemSizes(True)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # what was done and the slice are read, a long name is guessed
+        # What was done and on which slice is read; a long name is guessed.
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setToolTip("Click to go back or forth to the state after this edit")
         self.list.setMinimumHeight(4 * 20)
