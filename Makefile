@@ -40,6 +40,7 @@ accuracy: setup  ## docs/accuracy.md: errors against closed form, beside peers
 	@PYTHONPATH=tests $(BIN)/python benchmarks/accuracy
 	@PYTHONPATH=tests $(BIN)/python benchmarks/accuracy/metrics.py
 	@PYTHONPATH=tests $(BIN)/python benchmarks/accuracy/shapes.py
+	@PYTHONPATH=tests $(BIN)/python benchmarks/accuracy/walls.py
 
 agreement: setup ## docs/dose-check.md: the pencil beam beside Monte Carlo (reviewer backends --install monte-carlo; half an hour)
 	@$(BIN)/python benchmarks/accuracy/agreement.py
