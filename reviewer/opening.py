@@ -244,14 +244,22 @@ def _followed(case: Case, then: Mapping[str, Fingerprint]) -> tuple[Case, list[s
             continue
         derivations = import_module("reviewer.formula.derivations").Derivations()  # loads what takes a second
         try:
-            swaps = derivations.follow(case, [Swap(group.id, s, s) for s in live])
+            case = swapped(case, derivations.follow(case, [Swap(group.id, s, s) for s in live]))
         except ReviewerError as error:
-            names = ", ".join(s.name for s in live)
-            remarks.append(f"the formulas of {names} cannot be evaluated ({error}): they are shown without contours")
-            swaps = tuple(Swap(group.id, s, replace(s, planes={})) for s in live)
-            case = swapped(case, swaps)
-            continue
-        case = swapped(case, swaps)
+            bare = [Swap(group.id, s, replace(s, planes={})) for s in live]
+            case = swapped(case, bare)
+            unable: Mapping[str, ReviewerError] = {}
+            try:
+                case = swapped(case, derivations.follow(case, bare))
+                unable = derivations.unable
+            except ReviewerError:  # in a circle none of them can be
+                unable = {s.id: error for s in live}
+            remarks += [
+                f"the formula of {s.name} cannot be evaluated ({unable[s.id]}): it is shown without contours"
+                for s in live
+                if s.id in unable
+            ]
+            live = [s for s in live if s.id not in unable]
         for before in live:
             after = case.structure(before.id)
             apart = difference(fingerprint(after), then.get(before.id, fingerprint(before))) if after else ""

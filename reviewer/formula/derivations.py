@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reviewer.case import PALETTE, Case, Dose, Structure, StructureSet
 from reviewer.edit import Swap
 from reviewer.edit.structures import free_number, name_refusal
-from reviewer.errors import InputError, NotRegisteredError
+from reviewer.errors import InputError, NotRegisteredError, ReviewerError
 from reviewer.formula.evaluate import REMEMBERED, Evaluation, grid_for
 from reviewer.formula.grammar import FormulaError, IsodoseVolume, Name, mentions, parse
 from reviewer.geometry.memo import Memo
@@ -70,12 +70,16 @@ class Derivations:
     """Keeps the formulas of one case evaluated. Threads may ask for any state of the case; they take turns.
 
     A state that was asked for before an edit makes it (a stroke that is still drawn) is there when the edit is done: the very same structures.
+
+    unable: id of a structure without contours -> why its formula could not be evaluated when it was last followed.
     """
 
     def __init__(self) -> None:
         self._evaluations: dict[_Key, Evaluation] = {}
         self._latest: dict[_Key, tuple[Structure, Structure]] = {}
         self._regions: Memo[Region] = Memo(REMEMBERED)
+        self.unable: dict[str, ReviewerError] = {}
+        self._able: set[_Key] = set()
         self._turn = threading.Lock()
 
     def adopt(self, group: StructureSet, derived: Derived) -> None:
@@ -87,6 +91,8 @@ class Derivations:
         """What else changes in a case in which `swaps` were just done: every live formula that they reach, in the order of dependence.
 
         Raises FormulaError where a formula can no longer be evaluated (its structure is gone, a cycle): then the edit must not be done.
+        Where it never could be since the case was opened, and there are no contours to lose, `unable` says why, and nobody is held up:
+        one formula whose dose is not there is no reason to refuse strokes on an organ.
         """
         with self._turn:
             try:
@@ -110,18 +116,32 @@ class Derivations:
         now = {s.name: s for s in group.structures}
         for structure in in_order(group):
             text = structure.formula or ""
-            sources = CaseSources(case, group, text, now)
             key = (set_id, structure.id, text)
-            if key in self._evaluations:
-                self._evaluations[key].update(sources)
-            else:
-                node = parse(text)
-                named = [sources.structure(mention) for mention in mentions(node)]
-                self._evaluations[key] = Evaluation(text, node, grid_for(node, named), sources)
+            self.unable.pop(structure.id, None)
+            try:
+                self._evaluate(key, CaseSources(case, group, text, now))
+            except ReviewerError as error:
+                if key in self._able or not structure.empty:
+                    raise
+                self.unable[structure.id] = error
+                continue
+            self._able.add(key)
             fresh = self._made(key, structure)
             if fresh is not structure:
                 now[structure.name] = fresh
                 yield Swap(set_id, structure, fresh)
+
+    def _evaluate(self, key: _Key, sources: CaseSources) -> None:
+        if key in self._evaluations:
+            self._evaluations[key].update(sources)
+            return
+        text = key[-1]
+        node = parse(text)
+        named = [sources.structure(mention) for mention in mentions(node)]
+        for mention, structure in zip(mentions(node), named, strict=True):
+            if structure.id in self.unable:
+                raise FormulaError(f"“{structure.name}” cannot be evaluated itself", text, mention.span)
+        self._evaluations[key] = Evaluation(text, node, grid_for(node, named), sources)
 
     def _made(self, key: _Key, before: Structure) -> Structure:
         """The structure as its formula makes it now; the same object where it was the same already, or was asked for just before."""

@@ -368,6 +368,29 @@ def test_deleting_what_a_formula_needs_is_refused_and_changes_nothing() -> None:
     assert session.case is case
 
 
+def test_a_formula_that_never_could_be_evaluated_holds_up_no_other() -> None:
+    """Opened without the dose that it needs, it stays without contours, as does what is made from it; all others follow the stroke."""
+    session = live_session()
+    (group,) = session.case.structure_sets
+    bare = [
+        Structure(name, name, GRID, {}, formula=text)
+        for name, text in (("Hot", "isodose(nowhere, 20 Gy) & Liver"), ("Around", "Hot + 5 mm"))
+    ]
+    derivations = Derivations()
+    opened = Session(replace(session.case, structure_sets=(replace(group, structures=(*bare, *group.structures)),)))
+    opened.follow(derivations)
+    gtv = structure(opened, "GTV")
+    opened.apply(Edit.of("Clear GTV", opened.case, gtv, replace(gtv, planes={})))
+    assert structure(opened, "PTV").empty
+    assert derivations.unable.keys() == {"Hot", "Around"}
+    assert "no dose “nowhere”" in str(derivations.unable["Hot"])
+    assert "“Hot” cannot be evaluated itself" in str(derivations.unable["Around"])
+    with pytest.raises(
+        FormulaError, match="no structure “GTV”"
+    ):  # PTV could be evaluated, though nothing is left of it now
+        opened.apply(Edit("Delete GTV", (Swap("set", structure(opened, "GTV"), None),)))
+
+
 def test_a_circle_is_refused() -> None:
     session = live_session()
     ptv = structure(session, "PTV")
