@@ -30,11 +30,14 @@ from reviewer.geometry.level import level_edges
 from reviewer.geometry.parts import (
     Booleans,
     Parts,
-    covered,
+    closed,
     enclosed,
+    ended_and_through,
     ended_in,
+    following,
     holes_of,
     hollow,
+    less_islands,
     meeting,
     pick,
     touching,
@@ -172,18 +175,13 @@ class Between:
         # Most structures have no holes, and are looked at no further for what becomes of them.
         plain = not any(hollow(p.parts) for side in (below, above) for p in side[:2])
         pits, peaks = ((), ()) if plain else (enclosed(lower, upper), enclosed(upper, lower))
-        # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
-        # a stroke that pushes the outline over the border of a block leaves the others alone.
-        near = [p.bounds for plane in (*below, *above) for p in plane.parts] if not self._small else [self._bounds]
-        lattice = self._box(near, length / 2, BLOCK)
-        box = self._box([p.bounds for p in lower + upper], length / 2)
-        place = Place(self.cell_mm, lattice, box)
+        place = self._place([p.bounds for p in lower + upper], below, above)
         pair = None
         if met.any():
             going_on = pick(lower, np.any(met, axis=1)), pick(upper, np.any(met, axis=0))
-            pair = self._pair(*going_on, pits, peaks, below, above, place)
+            pair = self._pair(*going_on, below, above, place)
         if plain and met.any(axis=0).all() and met.any(axis=1).all():
-            return _Filling(pair, [], [], box)
+            return _Filling(pair, [], [], place.box)
         caps: list[_Cap] = []
         hollows: list[_Cap] = []
         for parts, planes, from_above in (
@@ -197,9 +195,11 @@ class Between:
                 hollows += [
                     replace(self._cap((h,), planes[:1], length, from_above, open_end, place), reach=1.0) for h in young
                 ]
-        hollows += [self._cap((h,), _hollow(below), length, False, open_end, place) for h in pits]
-        hollows += [self._cap((h,), _hollow(above), length, True, open_end, place) for h in peaks]
-        return _Filling(pair, caps, hollows, box)
+        for ended, planes, from_above in ((pits, below, False), (peaks, above, True)):
+            if ended:
+                inverse = _hollow(planes)
+                hollows += [self._cap((h,), inverse, length, from_above, open_end, place) for h in ended]
+        return _Filling(pair, caps, hollows, place.box)
 
     def _box(self, bounds_mm: Sequence[Bounds], margin: float, block: int = 1) -> Box:
         """Points of the lattice around all of `bounds_mm`; in whole blocks, so that a stroke seldom moves its borders."""
@@ -208,17 +208,29 @@ class Between:
         right, top = (math.ceil(((max(a) + margin) / self.cell_mm + 1) / block) * block for a in (x1, y1))
         return Box(x, y, right - x + 1, top - y + 1)
 
-    def _pair(
-        self,
-        lower: Parts,
-        upper: Parts,
-        pits: Parts,
-        peaks: Parts,
-        below: Sequence[Plane],
-        above: Sequence[Plane],
-        place: Place,
-    ) -> _Pair:
-        """The parts that go on from one plane to the next, without the holes that end: pits of the lower, peaks of the upper plane."""
+    def _place(self, bounds_mm: Sequence[Bounds], below: Sequence[Plane], above: Sequence[Plane]) -> Place:
+        """For what lies between the first planes of each side within `bounds_mm`."""
+        margin = (above[0].w_mm - below[0].w_mm) / 2
+        # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
+        # a stroke that pushes the outline over the border of a block leaves the others alone.
+        near = [p.bounds for plane in (*below, *above) for p in plane.parts] if not self._small else [self._bounds]
+        return Place(self.cell_mm, self._box(near, margin, BLOCK), self._box(bounds_mm, margin))
+
+    def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: Place) -> _Pair:
+        """The parts that go on from one plane to the next, without the holes that end. Holes that go on as one are a pair of their own: a wall
+        may be thinner than it shifts from plane to plane."""
+        pits, deep = ended_and_through(lower, upper)
+        peaks, high = ended_and_through(upper, lower)
+        met = following(deep, high, lower, upper)
+        inner = None
+        if met.any():
+            deep, high = pick(deep, np.any(met, axis=1)), pick(high, np.any(met, axis=0))
+            place_within = self._place([p.bounds for p in deep + high], below, above)
+            cavities = less_islands(deep, below[0].parts), less_islands(high, above[0].parts)
+            inner = _Inner(
+                self._pair(*cavities, _hollow(below), _hollow(above), place_within), place_within.window(place)
+            )
+            pits, peaks = (*pits, *deep), (*peaks, *high)
         lower, upper = without_holes(lower, pits), without_holes(upper, peaks)
         first, second = place.shape(lower, below[0].reach_mm), place.shape(upper, above[0].reach_mm)
         before, gap_before, follows = self._next(lower, pits, below, place)
@@ -237,7 +249,7 @@ class Between:
             gap_before,
             gap_after,
         )
-        return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2)
+        return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2, inner)
 
     def _next(
         self, parts: Parts, ended: Parts, planes: Sequence[Plane], place: Place
@@ -256,7 +268,7 @@ class Between:
         there = without_holes(planes[1].parts, ended_in(planes[1].parts, parts, ended))
         goes_on: list[bool] = []
         for part in parts:
-            goes_on += [bool(meeting((part,), there).any()), *(not covered(hole, there) for hole in holes_of((part,)))]
+            goes_on += [bool(meeting((part,), there).any()), *(not closed(hole, there) for hole in holes_of((part,)))]
         return place.shape(there, planes[1].reach_mm), gap, np.array(goes_on)
 
     def _cap(
@@ -304,12 +316,24 @@ class _Pair:
     first_slope: Singles
     second_slope: Singles
     reach_mm: float
+    inner: _Inner | None
 
     def at(self, t: float) -> Singles:
         values: Singles = _cubic(
             t, self.first, self.second, self.first_slope, self.second_slope, self.first_d, self.second_d, self.reach_mm
         )
+        if self.inner:
+            around = values[self.inner.window]
+            np.maximum(around, -self.inner.pair.at(t), out=around)
         return values
+
+
+@dataclass(frozen=True)
+class _Inner:
+    """Holes that go on, as a pair of their own, and where it lies in the lattice of the pair around it."""
+
+    pair: _Pair
+    window: tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -396,7 +420,7 @@ def _young(part: Polygon, planes: Sequence[Plane]) -> Parts:
 
 def _hollow(planes: Sequence[Plane]) -> list[Plane]:
     """The planes of the holes instead of the parts."""
-    return [Plane(p.w_mm, holes_of(p.parts), p.reach_mm) for p in planes]
+    return [Plane(p.w_mm, less_islands(holes_of(p.parts), p.parts), p.reach_mm) for p in planes]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)

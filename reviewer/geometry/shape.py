@@ -73,6 +73,11 @@ class Place:
     lattice: Box
     box: Box
 
+    def window(self, other: Place) -> tuple[slice, slice]:
+        """Where its box lies in that of another place, which holds it."""
+        x, y = self.box.x - other.box.x, self.box.y - other.box.y
+        return slice(y, y + self.box.rows), slice(x, x + self.box.columns)
+
     def ending(self, parts: Parts, reach_mm: float) -> Shape:
         """Of parts of a plane that end, or that they follow from: f by their thickness, known as far as their middle."""
         radius = math.sqrt(max(part.area for part in parts) / math.pi)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import SPHERE_CC, circle, planes_grid, rectangle, sphere, stack
@@ -255,3 +256,35 @@ def test_a_target_whose_end_an_organ_dents(slices, side):
             return [circle(math.sqrt(outer)), *([circle(math.sqrt(dent))] if dent > 0 else [])]
 
         assert volume_cc(stack(grid, rings)) * 1000 == pytest.approx(truth, rel=0.015)
+
+
+@pytest.mark.parametrize("slices", [2.0, 3.0])
+def test_a_wall_as_thick_as_the_slice_distance(slices):
+    """A hollow sphere, and a tube that shifts by more than its wall from plane to plane, its ends on slab borders."""
+    for offset in (0.0, 0.41):
+        grid = planes_grid(offset * slices + slices * np.arange(-9, 10))
+
+        def rings(w):
+            return [circle(math.sqrt(r**2 - w**2)) for r in (16.0, 16.0 - slices) if abs(w) < r - 1e-6]
+
+        shell = stack(grid, rings)
+        assert volume_cc(shell) == pytest.approx(SPHERE_CC * (16.0**3 - (16.0 - slices) ** 3), rel=0.005)
+    tube = stack(
+        planes_grid(slices * np.arange(-9, 10)),
+        lambda w: [circle(r, (1.2 * w, 0.3 * w)) for r in (10.0, 10.0 - slices)] if abs(w) < 5.5 * slices else None,
+    )
+    truth = math.pi * (10.0**2 - (10.0 - slices) ** 2) * 11 * slices / 1000
+    assert volume_cc(tube) == pytest.approx(truth, rel=0.005)
+
+
+def test_a_lumen_that_opens_to_the_side_stays_open():
+    """A ring whose wall is missing on the next plane: no wall closes it half-way, nor fills it."""
+    square, hole = rectangle(-15, -15, 15, 15), rectangle(-8, -8, 8, 8)
+    bay = np.array([(-15, -15), (15, -15), (15, -8), (-8, -8), (-8, 8), (15, 8), (15, 15), (-15, 15)], dtype=float)
+    body = stack(
+        planes_grid(3.0 * np.arange(-3, 4)), lambda w: [square, hole] if -7 < w < 1 else [bay] if 0 < w < 7 else None
+    )
+    floor = solid(body)
+    for n in range(len(floor.borders_mm)):
+        region = floor.floor(n)
+        assert region is None or not region.contains(shapely.Point(0.0, 0.0))
