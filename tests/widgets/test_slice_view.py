@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -589,6 +590,32 @@ def test_a_dose_that_is_not_a_number_is_unknown_not_zero_and_not_coloured(shown)
     mouse(view, QEvent.Type.MouseMove, view.viewport_now.pixel((3, 3)))
     assert heard[-1].dose_gy is None
     assert at(view, (9, 9, 0)).tolist() == [102] * 3
+
+
+def test_a_solid_that_is_finished_while_a_paint_is_planned_comes_with_the_next(shown, qtbot, monkeypatch):
+    """Then nothing is being built any more when the paint ends, and yet it lacks a structure."""
+    session, view = shown(Case(images=(image_of(grid_of()),)), "sagittal")
+    known, asked = late.solid_known, []
+
+    def finished_at_once(structure):
+        there = known(structure)
+        if not there:
+            asked.append(structure.id)
+            while late.building():
+                time.sleep(0.001)
+        return there
+
+    monkeypatch.setattr(late, "solid_known", finished_at_once)
+    session.open(structure_case())
+    session.look(point_mm=(10.0, 10.0, 0.0), structure_set="ss", filled=frozenset({"o"}), crosshair=False)
+
+    def green():
+        x, y = (round(c) for c in view.viewport_now.pixel(view.viewport_now.projected((10, 10, 0))))
+        seen = view.backingStore().paintDevice().pixelColor(x, y)
+        return seen.green() > seen.red() + 20
+
+    qtbot.waitUntil(green, timeout=20_000)
+    assert asked == ["o"]
 
 
 def test_solids_of_a_new_case_are_built_beside_the_window(shown, qtbot, monkeypatch):

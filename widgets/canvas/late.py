@@ -33,6 +33,7 @@ _asked: dict[Structure, None] = {}
 _failed: WeakSet[Structure] = WeakSet()
 _wanted = threading.Condition()
 """Of `_asked`."""
+_finished = 0
 
 
 def ready() -> bool:
@@ -77,6 +78,11 @@ def build(structure: Structure) -> None:
 def building() -> bool:
     """Whether solids are being built that a view has asked for."""
     return bool(_asked)
+
+
+def finished() -> int:
+    """How many solids have come to be in this way: what was planned when there were fewer may lack one, though none is being built any more."""
+    return _finished
 
 
 @cache  # another thread may hold `load` for a second
@@ -127,6 +133,7 @@ def _load() -> None:
 
 
 def _build() -> None:
+    global _finished
     while True:
         with _wanted:
             _wanted.wait_for(lambda: _asked)
@@ -138,4 +145,5 @@ def _build() -> None:
             _failed.add(structure)
         with _wanted:
             del _asked[structure]
+            _finished += 1
         del structure

@@ -142,7 +142,8 @@ class Painting:
         # while a stroke is drawn nothing else differs from move to move, but what is under the hand
         lens = touched.cursor if scene.style == "spyglass" else None
         stroke = self._session.view.stroke
-        key = self._strokeless, port, size.getRect(), theme().name, lens, stroke and stroke.id, complete
+        known = complete, late.finished()
+        key = self._strokeless, port, size.getRect(), theme().name, lens, stroke and stroke.id, known
         if self._steady is None or self._steady[0] != key or not complete:
             self._steady = key, *self._resting(scene, slices, port, size, touched, loaded)
             self._said = None

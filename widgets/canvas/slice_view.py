@@ -531,7 +531,9 @@ class SliceView(QWidget):
         self._plan = None
         if self._asked is None:
             self.update()
+        finished = late.finished()
         self._ask(self._planned())
+        self._come_again(finished)
 
     def _ask(self, plan: Plan) -> None:
         """Have painted what differs from what has been asked for before."""
@@ -543,7 +545,7 @@ class SliceView(QWidget):
     def _planned(self) -> Plan:
         """What is to be seen now; the plan before, as long as nothing has been heard of."""
         port = self.viewport_now
-        key = self._painting.heard, port, self._touched, self.complete, theme().name
+        key = self._painting.heard, port, self._touched, self.complete, late.finished(), theme().name
         if self._plan is None or self._plan[0] != key or self._seeing:
             plan = self._painting.plan(port, self.rect(), self._touched)
             if port is not None and self._drawing is not None and self._drawn_in:
@@ -553,6 +555,7 @@ class SliceView(QWidget):
         return self._plan[1]
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        finished = late.finished()
         painter = QPainter(self)
         try:
             plan = self._planned()
@@ -560,7 +563,11 @@ class SliceView(QWidget):
         finally:
             painter.end()
         self._ask(plan)  # something may differ that nobody has told of, or that was seen in a picture of the view only
-        if not self.complete and not self._late.isActive():
+        self._come_again(finished)
+
+    def _come_again(self, finished: int) -> None:
+        """A plan begun when so many solids were finished may lack some: it is made anew when they are there."""
+        if (not self.complete or late.finished() != finished) and not self._late.isActive():
             self._late.start()
 
     @property
