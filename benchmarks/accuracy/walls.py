@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 
 import numpy as np
-from shapes import DOCUMENT, Shape, _capsule, _ellipsoid, _error, _shell, _torus, drawn, even
-from tables import largest, put, signed, table
-
-from reviewer.geometry.volume import volume_cc
+from shapes import DOCUMENT, Shape, _capsule, _ellipsoid, _shell, _torus, worst_volume
+from tables import put, table
 
 WALLS_MM = (2.0, 3.0, 5.0)
 SLICES = (1.0, 2.0, 3.0, 5.0)
@@ -49,13 +46,7 @@ def walls() -> str:
     rows = []
     for wall in WALLS_MM:
         for name, same in hollow(wall).items():
-            cells = []
-            for slices in SLICES:
-                errors = [
-                    _error(volume_cc(drawn(shape, even(slices, shape.half_mm[2]), offset * slices)), shape.cc)
-                    for shape, offset in product(same, OFFSETS)
-                ]
-                cells.append(signed(largest(errors)))
+            cells = [worst_volume(same, slices, OFFSETS) for slices in SLICES]
             rows.append([f"{wall:g} mm", name, *cells])
     return table(["wall", "body", *(f"{slices:g} mm" for slices in SLICES)], rows)
 
