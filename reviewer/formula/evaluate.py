@@ -7,7 +7,7 @@ again only what those can reach: the same planes through a boolean, the planes w
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import product
@@ -148,20 +148,46 @@ class Evaluation:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self._cut_off(self.node)))
+        return tuple(dict.fromkeys(self._warnings[part] for part in self._missed(self.node)))
 
-    def _cut_off(self, node: Node) -> Iterator[str]:
-        """What was cut off and is missed: nothing beyond the image's end can be taken from, or shared with, what ends before it."""
-        below = [list(self._cut_off(child)) for child in children(node)]
+    def _missed(self, node: Node) -> dict[Node, float]:
+        """What was cut off below a node and is missed in it, and by how much (mm) the lack can be felt within the end of what is known.
+
+        Nothing beyond that end can be taken from, or shared with, what ends before it.
+        """
+        below = [self._missed(child) for child in children(node)]
         match node:
-            case Boolean("-"):
-                yield from below[0]
-            case Boolean("&"):
-                yield from (warning for side in below for warning in side if all(below))
+            case Boolean("-", left, right):
+                missed = below[0] | self._felt_in(left, below[1], node)
+            case Boolean("&", left, right) if not all(below):
+                missed = self._felt_in(right, below[0], node) | self._felt_in(left, below[1], node)
             case _:
-                yield from (warning for side in below for warning in side)
-        if node in self._warnings:
-            yield self._warnings[node]
+                missed = {part: mm + _felt_mm(node) for side in below for part, mm in side.items()}
+        return missed | {node: 0.0} if node in self._warnings else missed
+
+    def _felt_in(self, node: Node, missed: Mapping[Node, float], above: Node) -> dict[Node, float]:
+        """Those of `missed` that are missed where the value of a node lies; wherever that is not known on planes that the one above is made on."""
+        if not self._held[node] >= self._held[above]:
+            return dict(missed)
+        return {part: mm for part, mm in missed.items() if self._reaches_end(node, part, mm)}
+
+    def _reaches_end(self, node: Node, part: Node, mm: float) -> bool:
+        """Whether a node's value lies somewhere beyond the end of what a part was cut off by, image or dose, or less than `mm` within it."""
+        if not np.isfinite(mm):
+            return True
+        known = self._known[node]
+        if not isinstance(part, IsodoseVolume):
+            return any(not self._w[0] + mm <= self._w[k] <= self._w[-1] - mm for k in known)
+        dose, to_dose, _ = self._level(part)
+        low, high = dose.grid.uvw_mm(dose.grid.point_of_index_mm(np.array([(0, 0, 0), dose.grid.shape_zyx]) - 0.5))
+        for k, region in known.items():
+            uv = shapely.get_coordinates(region)
+            here = self.grid.point_mm(np.column_stack([uv, np.full(len(uv), self._w[k])]))
+            uvw = dose.grid.uvw_mm(here @ to_dose[:3, :3].T + to_dose[:3, 3])
+            inside = np.minimum(uvw - low, high - uvw).min()
+            if inside < mm - POSITION_TOLERANCE_MM:
+                return True
+        return False
 
     def update(self, sources: Sources) -> None:
         """Take in the named structures as they are now, whatever became of them meanwhile. Raises as making the evaluation does."""
@@ -454,6 +480,17 @@ def _own_reach_mm(node: Node) -> float:
             return outer
         case _:
             return 0.0
+
+
+def _felt_mm(node: Node) -> float:
+    """How far from a place a node's result can change where what it is made from does."""
+    match node:
+        case Clean("smooth", _, mm):
+            return 2 * mm
+        case Clean():
+            return np.inf
+        case _:
+            return _own_reach_mm(node)
 
 
 def _picked(regions: Mapping[int, Region], planes: frozenset[int]) -> Planes:

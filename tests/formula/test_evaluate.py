@@ -152,6 +152,37 @@ def test_an_isodose_ends_with_the_voxels_of_its_dose_and_says_so() -> None:
     assert not derive(case, case.structure_sets[0], "result", "isodose(plan, 6 Gy) | Body").warnings
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Liver & isodose(plan, 5 Gy)", True),
+        ("isodose(plan, 5 Gy) & Liver", True),
+        ("Liver - isodose(plan, 5 Gy)", True),
+        ("isodose(plan, 5 Gy) & (Liver - 1 mm)", True),
+        ("GTV | (Liver & isodose(plan, 5 Gy))", True),
+        ("GTV & isodose(plan, 5 Gy)", False),
+        ("GTV - isodose(plan, 5 Gy)", False),
+        ("isodose(plan, 5 Gy) & GTV", False),
+        ("GTV & (Liver & isodose(plan, 5 Gy))", False),
+        ("GTV & (isodose(plan, 5 Gy) - 5 mm)", False),
+        ("GTV & (isodose(plan, 5 Gy) - 12 mm)", True),
+        ("GTV - ring(isodose(plan, 5 Gy), 12 mm)", True),
+        ("GTV & smooth(isodose(plan, 5 Gy), 2 mm)", False),
+        ("GTV & largest(isodose(plan, 5 Gy))", True),
+        ("Liver & isodose(plan, 6 Gy)", False),
+        ("GTV & (GTV + 30 mm)", False),
+        ("GTV - ((GTV + 30 mm) - 20 mm)", False),
+        ("GTV & ((GTV + 30 mm) - 28 mm)", True),
+    ],
+)
+def test_what_is_cut_off_is_told_where_it_is_missed(text: str, told: bool) -> None:
+    """The dose of 5 Gy ends at 31.5 mm all around, the image at 40.5 mm; the liver goes on to 36 mm in u, the GTV ends at 20 mm (13.5 mm in w)."""
+    dose = replace(linear_dose(3.0, (0, 0, 0), at_origin=5.0, half=30.0), label="plan")
+    case = case_of(block("Liver", -36, -20, 20, 20), block("GTV", -20, -20, 20, 20), doses=[dose])
+    warnings = derive(case, case.structure_sets[0], "result", text).warnings
+    assert bool([w for w in warnings if "cut off" in w]) == told
+
+
 def test_a_structure_on_its_own_planes_is_carried_on_as_far_as_the_margin() -> None:
     own = Grid(np.eye(3), (0, 0), (1, 1), (100, 100), np.arange(-9.0, 10, 3.0), "frame")
     ball = replace(sphere(own, 10.0), name="GTV", id="GTV")
