@@ -1,3 +1,4 @@
+# ruff: noqa: ANN001, ANN202 -- numba infers the arguments of compiled functions; mypy watches over the rest
 """`Solid`: the body of a structure as a pile of thin prisms, in arrays that compiled code runs through.
 
 Every question about a structure (volume, coverage, cuts, DVH) is put to its solid, so that the answers agree.
@@ -5,7 +6,7 @@ Every question about a structure (volume, coverage, cuts, DVH) is put to its sol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
+from numba import njit
 
 from reviewer.geometry.between import Between, Layer, Plane, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
@@ -36,12 +37,22 @@ class Solid:
     starts:     (n + 1,) first row in `segments` of each prism.
     segments:   (m, 4) u, v of the start and u, v of the end of each edge; the inside lies to the left, seen with u to the right and v upward.
     drawn:      prism number -> region, for the prisms whose floor is the region of a plane itself.
+    edges:      of each prism its rows of `segments`, the same object in every solid that has the prism.
     """
 
     borders_mm: Floats
     starts: Integers
     segments: Floats
     drawn: Mapping[int, Region]
+    edges: Sequence[Floats] = ()
+
+    @classmethod
+    def of(
+        cls, borders_mm: Sequence[tuple[float, float]], floors: Sequence[Floats], drawn: Mapping[int, Region]
+    ) -> Solid:
+        starts = np.zeros(len(floors) + 1, dtype=np.int64)
+        np.cumsum([len(floor) for floor in floors], out=starts[1:])
+        return cls(np.array(borders_mm), starts, np.concatenate(floors), drawn, floors)
 
     @cached_property
     def bounds_mm(self) -> tuple[Floats, Floats]:
@@ -61,20 +72,11 @@ class Solid:
         return self._boxed(1)
 
     def _boxed(self, axis: int) -> tuple[Integers, Floats]:
-        rows = np.arange(len(self.segments), dtype=np.int64)
         # Regions themselves go round from edge to edge; what is between planes need not.
-        if len(self.drawn) < len(self.borders_mm):
-            count = len(self.borders_mm)
-            prism = np.repeat(np.arange(count, dtype=np.min_scalar_type(count)), np.diff(self.starts))
-            # 65536 steps are order enough for boxes, and such short numbers are sorted in no time.
-            along = self.segments[:, axis]
-            steps_along = (along - along.min()) * (65535 / max(float(np.ptp(along)), 1e-9))
-            rows = np.argsort(steps_along.astype(np.uint16), kind="stable")
-            rows = rows[np.argsort(prism[rows], kind="stable")]
-        ordered = self.segments[rows]
-        first = np.arange(0, len(ordered), EDGES_TO_A_BOX)
-        low, high = np.minimum.reduceat(ordered, first), np.maximum.reduceat(ordered, first)
-        return rows, np.hstack([np.minimum(low[:, :2], low[:, 2:]), np.maximum(high[:, :2], high[:, 2:])])
+        found: tuple[Integers, Floats] = _boxed(
+            self.segments, self.starts, axis, len(self.drawn) < len(self.borders_mm)
+        )
+        return found
 
     @cached_property
     def areas_mm2(self) -> Floats:
@@ -148,11 +150,10 @@ def slabs(stack: Stack) -> Solid:
     if not occupied:
         return NOTHING
     edges = _edges_of(stack.planes)
-    borders = stack.grid.slab_borders_mm
-    return Solid(
-        np.array([[borders[k], borders[k + 1]] for k in occupied]),
-        np.cumsum([0, *(len(edges[k]) for k in occupied)], dtype=np.int64),
-        np.concatenate([edges[k] for k in occupied]),
+    borders = stack.grid.slab_borders_mm.tolist()
+    return Solid.of(
+        [(borders[k], borders[k + 1]) for k in occupied],
+        [edges[k] for k in occupied],
         {n: stack.planes[k] for n, k in enumerate(occupied)},
     )
 
@@ -180,18 +181,46 @@ def unlike(one: Solid, other: Solid, beyond: int = 0) -> tuple[float, float] | N
 def _in_common(one: Solid, other: Solid, way: slice) -> int:
     """How many prisms are exactly the same, counted from below or, for a slice that runs backwards, from above."""
     count = min(len(one.borders_mm), len(other.borders_mm))
-    edges, others = np.diff(one.starts)[way][:count], np.diff(other.starts)[way][:count]
-    borders = one.borders_mm[way][:count] == other.borders_mm[way][:count]
-    same = _leading(borders.all(axis=1) & (edges == others))
-    ends = np.cumsum(edges[:same])
-    rows = int(ends[-1]) if same else 0
-    alike_rows = _leading((one.segments[way][:rows] == other.segments[way][:rows]).all(axis=1))
-    return int(np.searchsorted(ends, alike_rows, side="right"))
+    borders = (one.borders_mm[way][:count] == other.borders_mm[way][:count]).all(axis=1).tolist()
+    for n, (level, own, others) in enumerate(zip(borders, one.edges[way], other.edges[way], strict=False)):
+        if not level or not (own is others or np.array_equal(own, others)):
+            return n
+    return count
 
 
-def _leading(flags: NDArray[np.bool_]) -> int:
-    """How many there are before the first that does not hold."""
-    return len(flags) if flags.all() else int(flags.argmin())
+@njit(cache=True, nogil=True, error_model="numpy")
+def _boxed(segments, starts, axis, mixed):  # type: ignore[no-untyped-def]
+    """Rows of `segments`, of each prism about by u (axis 0) or v (axis 1) of their starts, and the boxes of each EDGES_TO_A_BOX of them.
+
+    mixed: else the rows stay in their order.
+    """
+    count = len(segments)
+    rows = np.arange(count)
+    if mixed:
+        for n in range(len(starts) - 1):
+            begin, end = starts[n], starts[n + 1]
+            low, high = np.inf, -np.inf
+            for m in range(begin, end):
+                low, high = min(low, segments[m, axis]), max(high, segments[m, axis])
+            # As many steps as there are edges are order enough for boxes.
+            per_mm = (end - begin - 1) / max(high - low, 1e-9)
+            behind = np.zeros(end - begin + 1, dtype=np.int64)
+            for m in range(begin, end):
+                behind[int((segments[m, axis] - low) * per_mm) + 1] += 1
+            place = begin + np.cumsum(behind)
+            for m in range(begin, end):
+                step = int((segments[m, axis] - low) * per_mm)
+                rows[place[step]] = m
+                place[step] += 1
+    boxes = np.empty((-(-count // EDGES_TO_A_BOX), 4))
+    for b in range(len(boxes)):
+        left, bottom, right, top = np.inf, np.inf, -np.inf, -np.inf
+        for j in range(b * EDGES_TO_A_BOX, min((b + 1) * EDGES_TO_A_BOX, count)):
+            m = rows[j]
+            left, right = min(left, segments[m, 0], segments[m, 2]), max(right, segments[m, 0], segments[m, 2])
+            bottom, top = min(bottom, segments[m, 1], segments[m, 3]), max(top, segments[m, 1], segments[m, 3])
+        boxes[b, 0], boxes[b, 1], boxes[b, 2], boxes[b, 3] = left, bottom, right, top
+    return rows, boxes
 
 
 _edges: Memo[Floats] = Memo(500_000)
@@ -252,11 +281,9 @@ def _build(stack: Stack) -> Solid:
         layers = _layers.once(regions[near], setting, make)
         pieces.extend((layer.low_mm, layer.high_mm, layer.segments, None) for layer in layers)
     pieces.sort(key=lambda piece: piece[0])
-    starts = np.cumsum([0, *(len(piece[2]) for piece in pieces)], dtype=np.int64)
-    return Solid(
-        np.array([piece[:2] for piece in pieces]),
-        starts,
-        np.concatenate([piece[2] for piece in pieces]),
+    return Solid.of(
+        [piece[:2] for piece in pieces],
+        [piece[2] for piece in pieces],
         {n: piece[3] for n, piece in enumerate(pieces) if piece[3] is not None},
     )
 
