@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -12,12 +13,12 @@ import shapely
 from numba import njit
 from numpy.typing import ArrayLike
 
-from reviewer.geometry.edges import Floats
+from reviewer.geometry.edges import Floats, Integers
 from reviewer.geometry.field import field, occupied
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import Region, region_of_rings, rings_of
-from reviewer.geometry.solid import EDGES_TO_A_BOX, Solid, slabs, solid
+from reviewer.geometry.solid import EDGES_TO_A_BOX, Solid, solid
 from reviewer.geometry.stack import Stack
 
 TILT_TOLERANCE = 1e-4
@@ -45,14 +46,53 @@ def outline(
     return _rings(_cut(solid(stack), stack, to_stack, origin_mm, right, down))
 
 
-def sketch(
-    stack: Stack, to_stack: ArrayLike | None, origin_mm: ArrayLike, right: ArrayLike, down: ArrayLike
-) -> list[Floats]:
-    """As `outline`, but of the `slabs`: made at once, for a stroke in hand. On planes of the stack that are evenly apart it is exact.
+class Sketch:
+    """The cut of a stroke in hand with one plane: as `outline`, but of slabs, each plane's own region as thick as its slab, and made at once.
 
-    Only for planes that are `upright`.
+    On planes of the stack that are evenly apart it is exact. What is crossed in slices that a move leaves as they are is kept for the next.
+    Only for planes that are `upright`; all stacks have one grid.
     """
-    return _rings(_cut(slabs(stack), stack, to_stack, origin_mm, right, down))
+
+    def __init__(
+        self, grid: Grid, to_stack: ArrayLike | None, origin_mm: ArrayLike, right: ArrayLike, down: ArrayLike
+    ) -> None:
+        self._grid = grid
+        self._plane = _seen(grid, _fixed(to_stack), _fixed(origin_mm), _fixed(right), _fixed(down))
+        self._known: dict[int, tuple[Region, Floats]] = {}
+
+    def rings(self, planes: Mapping[int, Region]) -> list[Floats]:
+        """As `outline`, of the stack's planes."""
+        across, borders = self._plane.across, self._grid.slab_borders_mm
+        if across is None:
+            k = int(np.searchsorted(borders, self._plane.start[2], side="right")) - 1
+            return rings_of(_moved(planes[k], self._plane)) if k in planes else []
+        occupied = sorted(planes)
+        known = self._known
+        new = [k for k in occupied if k not in known or known[k][0] is not planes[k]]
+        for k, places in zip(new, _crossed([planes[k] for k in new], across), strict=True):
+            known[k] = planes[k], places
+        met = [known[k][1] for k in occupied]
+        first = np.cumsum([0, *map(len, met)])
+        if not first[-1]:
+            return []
+        slabs = np.column_stack([borders[:-1][occupied], borders[1:][occupied]])
+        return _shown(_joined(slabs, np.concatenate(met), first), across)
+
+
+def _crossed(regions: list[Region], across: _Across) -> list[Floats]:
+    """Where a line enters and leaves each region, rising."""
+    if not regions:
+        return []
+    parts, region_of_part = shapely.get_parts(regions, return_index=True)
+    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    same = ring[1:] == ring[:-1]
+    segments = np.hstack([points[:-1][same], points[1:][same]])
+    region = region_of_part[part_of_ring[ring[:-1][same]]]
+    starts = np.searchsorted(region, np.arange(len(regions) + 1))
+    boxes = np.tile(np.hstack([points.min(axis=0), points.max(axis=0)]), (len(segments) // EDGES_TO_A_BOX + 1, 1))
+    places, first = _crossings(starts, segments, np.arange(len(segments)), boxes, across.n, across.c)
+    return [places[a:b].copy() for a, b in pairwise(first.tolist())]
 
 
 def _rings(found: Region | list[Floats] | None) -> list[Floats]:
@@ -153,14 +193,19 @@ def _cross(a: Floats, b: Floats) -> Floats:
 
 
 def _parallel(body: Solid, plane: _Plane) -> Region | None:
-    start, e, f = plane.start, plane.e, plane.f
-    w = start[2]
+    w = plane.start[2]
     n = int(np.searchsorted(body.borders_mm[:, 0], w, side="right")) - 1
     if n < 0 or w >= body.borders_mm[n, 1]:
         return None
     region = body.floor(n)
     if region is None:
         return None
+    return _moved(region, plane)
+
+
+def _moved(region: Region, plane: _Plane) -> Region:
+    """A region of a stack's own plane, as a parallel one sees it."""
+    start, e, f = plane.start, plane.e, plane.f
     to_view = np.array([e[:2], f[:2]])
     if np.allclose(to_view, np.eye(2), atol=1e-9) and np.allclose(start[:2], 0, atol=1e-6):
         return region
@@ -169,28 +214,26 @@ def _parallel(body: Solid, plane: _Plane) -> Region | None:
 
 
 def _perpendicular(body: Solid, across: _Across) -> list[Floats]:
-    n, c, offset, to_view = across
-    if len(body.drawn) == len(
-        body.borders_mm
-    ):  # slabs, cut once: boxes around their edges take longer than a look at each
-        (u0, v0, _), (u1, v1, _) = body.bounds_mm
-        rows = np.arange(len(body.segments))
-        boxes = np.tile([u0, v0, u1, v1], (len(rows) // EDGES_TO_A_BOX + 1, 1))
-    else:
-        rows, boxes = body.by_u if abs(n[0]) > abs(n[1]) else body.by_v
-    points, starts = _outlines(body.borders_mm, body.starts, body.segments, rows, boxes, n, c)
-    points = (points - offset) @ to_view
+    n = across.n
+    rows, boxes = body.by_u if abs(n[0]) > abs(n[1]) else body.by_v
+    crossings, first = _crossings(body.starts, body.segments, rows, boxes, n, across.c)
+    return _shown(_joined(body.borders_mm, crossings, first), across)
+
+
+def _shown(found: tuple[Floats, Integers], across: _Across) -> list[Floats]:
+    points, starts = found
+    points = (points - across.offset) @ across.to_view
     return [points[a:b] for a, b in pairwise(starts.tolist())]
 
 
 @njit(cache=True, nogil=True)
-def _outlines(borders, starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-def]
-    """Rings around the cut with the line ``n @ (u, v) == c`` through all prisms, as (m, 2) points (s, w) and (rings + 1,) first points.
+def _joined(borders, crossings, first):  # type: ignore[no-untyped-def]
+    """Rings around the cut with a line through all prisms, as (m, 2) points (s, w) and (rings + 1,) first points.
 
+    borders: as in `Solid`; crossings, first: as `_crossings` gives them.
     Each prism gives intervals along the line. Where neighbours have the same number of intervals, overlapping one by one, straight lines
     join their middles. Elsewhere the intervals end at the common border, of which what belongs to only one of the two prisms is outline.
     """
-    crossings, first = _crossings(borders, starts, segments, rows, boxes, n, c)
     count, total = len(borders), first[-1]
     # Where the outline goes on from each crossing, above and below: straight to a neighbour, or along a border to a crossing on either side.
     above, below = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
@@ -239,9 +282,12 @@ def _outlines(borders, starts, segments, rows, boxes, n, c):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True)
-def _crossings(borders, starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-def]
-    """Where the line enters and leaves the prisms, from below, rising in each, and the (prisms + 1,) first of each prism."""
-    count = len(borders)
+def _crossings(starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-def]
+    """Where the line ``n @ (u, v) == c`` enters and leaves the prisms, from below, rising in each, and the (prisms + 1,) first of each prism.
+
+    starts, segments: as in `Solid`; rows, boxes: as its `by_u`.
+    """
+    count = len(starts) - 1
     found = np.empty(256)
     first = np.zeros(count + 1, dtype=np.int64)
     nu, nv = n[0], n[1]
@@ -261,6 +307,8 @@ def _crossings(borders, starts, segments, rows, boxes, n, c):  # type: ignore[no
                 u0, v0, u1, v1 = segments[rows[j], 0], segments[rows[j], 1], segments[rows[j], 2], segments[rows[j], 3]
                 g0, g1 = nu * u0 + nv * v0 - c, nu * u1 + nv * v1 - c
                 if (g0 > 0.0) != (g1 > 0.0):
+                    if g0 > g1:  # an edge is crossed at the very same place whichever way it runs
+                        u0, v0, g0, u1, v1, g1 = u1, v1, g1, u0, v0, g0
                     t = g0 / (g0 - g1)
                     s = nu * (v0 + t * (v1 - v0)) - nv * (u0 + t * (u1 - u0))
                     i = m

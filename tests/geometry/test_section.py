@@ -7,7 +7,7 @@ from phantoms import circle, planes_grid, rectangle, sphere, stack
 
 from reviewer.geometry.level import level_rings
 from reviewer.geometry.region import region_of_rings
-from reviewer.geometry.section import outline, section, sketch, upright
+from reviewer.geometry.section import Sketch, outline, section, upright
 
 RIGHT, DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 FEET = (0.0, 0.0, -1.0)
@@ -17,6 +17,10 @@ def brick(positions=None):
     """-10..20 along x, -5..15 along y, slabs of the planes -6 to 18 along z: -7.5..19.5."""
     grid = planes_grid(np.arange(-10, 15) * 3.0 if positions is None else positions)
     return stack(grid, lambda w: [rectangle(-10, -5, 20, 15)] if -8 < w < 20 else None)
+
+
+def sketch(body, to_stack, origin, right, down):
+    return Sketch(body.grid, to_stack, origin, right, down).rings(body.planes)
 
 
 def test_on_a_plane_the_cut_is_the_region_itself():
@@ -62,6 +66,27 @@ def test_a_sketch_of_a_sphere_is_right_on_its_planes():
     cut = region_of_rings(sketch(ball, np.eye(4), (0, 5, 0), (1, 0, 0), FEET))
     chord = shapely.intersection(cut, shapely.LineString([(-50, -w), (50, -w)]))
     assert chord.length == pytest.approx(2 * np.sqrt(20.0**2 - w**2 - 5.0**2), rel=2e-3)
+
+
+def test_a_sketch_of_what_a_hand_changed_is_that_of_all_anew():
+    body = sphere(planes_grid(np.arange(-10, 11) * 3.0), 20.0)
+    kept = Sketch(body.grid, np.eye(4), (0, 5, 0), (1, 0, 0), FEET)
+    planes = dict(body.planes)
+    for k, more in ((9, shapely.box(15, 0, 40, 10)), (10, shapely.box(-30, 4, -25, 8)), (9, shapely.box(0, 3, 9, 6))):
+        assert kept.rings(planes)
+        planes[k] = planes[k].union(more) if k == 10 else planes[k].symmetric_difference(more)
+    del planes[6]
+    anew = Sketch(body.grid, np.eye(4), (0, 5, 0), (1, 0, 0), FEET).rings(planes)
+    assert len(anew) > 2
+    assert all(np.array_equal(a, b) for a, b in zip(kept.rings(planes), anew, strict=True))
+    assert kept.rings({}) == []
+
+
+def test_a_sketch_along_the_slices_is_the_region_of_the_slab():
+    body = brick()
+    flat = Sketch(body.grid, np.eye(4), (0, 0, 5), (-1, 0, 0), DOWN)
+    assert region_of_rings(flat.rings(body.planes)).bounds == (-20, -5, 10, 15)
+    assert flat.rings({}) == []
 
 
 def branching(w):

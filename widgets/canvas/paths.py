@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import shiboken6
@@ -165,6 +165,7 @@ class Outlines:
         self._before: dict[tuple[object, ...], Outline | None] = {}
         self._stroke: Structure | None = None
         self._sketched: dict[Key, Outline | None] = {}
+        self._sketches: dict[tuple[object, ...], Any] = {}
         self._natives: tuple[object, dict[tuple[Grid, Matrix], int | None]] = (None, {})
 
     def clear(self) -> None:
@@ -176,6 +177,8 @@ class Outlines:
 
     def draw(self, stroke: Structure | None) -> None:
         """The structure as the stroke in hand would make it."""
+        if stroke is None or self._stroke is None or stroke.id != self._stroke.id:
+            self._sketches = {}
         self._stroke, self._sketched = stroke, {}
 
     def forget(self, structure_ids: frozenset[str]) -> None:
@@ -227,13 +230,22 @@ class Outlines:
     def _sketch(self, key: Key, drawn: Drawn, port: Viewport) -> Outline | None:
         """The cut of a stroke in hand; in a tilted plane that of the structure before the stroke, which stays there until the hand rests."""
         if key not in self._sketched:
-            module = late.section_module()
-            if module.upright(drawn.structure, drawn.to_structure, port.plane.right, port.plane.down):
-                self._sketched[key] = _within(module.sketch(*_seen(drawn, port)))
+            sketch = self._sketch_in(key, drawn, port)
+            if sketch is not None:
+                self._sketched[key] = _within(sketch.rings(drawn.structure.planes))
             else:
                 same = (k for k in reversed(self._kept) if k[0].id == drawn.structure.id and k[1:] == key[1:])
                 self._sketched[key] = self._kept.get(next(same, key))
         return self._sketched[key]
+
+    def _sketch_in(self, key: Key, drawn: Drawn, port: Viewport) -> Any:
+        """The `Sketch` of the stroke in a plane; None for one that is tilted."""
+        place = key[0].grid, *key[1:]
+        if place not in self._sketches:
+            module, (structure, *seen) = late.section_module(), _seen(drawn, port)
+            upright = module.upright(structure, drawn.to_structure, port.plane.right, port.plane.down)
+            self._sketches[place] = module.Sketch(structure.grid, *seen) if upright else None
+        return self._sketches[place]
 
     def _native(self, drawn: Drawn, port: Viewport) -> int | None:
         """`native_plane`, asked once for all structures on one grid."""
