@@ -6,16 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from reviewer.case import Case, Image, Structure
 from reviewer.errors import InputError, NotRegisteredError
 from reviewer.geometry.coverage import Coverage, coverage
+from reviewer.geometry.section import section
 
 INSIDE = 0.5
 """A voxel belongs to a structure that fills at least this part of it."""
 
+ROUNDING = 1e-5
+"""Parts of voxels that differ by less are equal."""
+
+ASIDE = np.array([1.0, 0.7, 0.4]) * 1e-3
+"""How far beside a voxel's centre, in voxels along u, v, w, lies the point that decides where exactly one half of it is filled."""
+
 Progress = Callable[[float, str], None]
+Box = tuple[slice, slice, slice]
+"""Slices (z, y, x) into an image."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,29 @@ def filled(
     for n, structure in enumerate(structures):
         progress(n / max(len(structures), 1), structure.name)
         yield structure, coverage(structure, image.grid, to_structure(structure, image, case))
+
+
+def marked(
+    structures: Sequence[Structure], image: Image, case: Case, progress: Progress = lambda share, what: None
+) -> Iterator[tuple[Structure, Box, NDArray[np.bool_]]]:
+    """Each structure with a box of the image and the voxels in it that belong to it, in their order.
+
+    Where a border goes exactly through the centres of voxels, they belong to one of the two structures that meet there, not to both.
+    """
+    grid = image.grid
+    beside = ASIDE * grid.spacing_mm
+    for structure, part in filled(structures, image, case, progress):
+        mask = part.fraction > INSIDE + ROUNDING
+        halves = np.abs(part.fraction - INSIDE) <= ROUNDING
+        for z in np.flatnonzero(halves.any(axis=(1, 2))):
+            y, x = np.nonzero(halves[z])
+            index = np.column_stack([np.full(len(y), z), y, x]) + [box.start for box in part.box]
+            uvw = grid.uvw_mm(grid.point_of_index_mm(index)) + beside
+            cut = section(
+                structure, to_structure(structure, image, case), grid.point_mm(uvw[0]), grid.axes[0], grid.axes[1]
+            )
+            mask[z, y, x] = cut is not None and shapely.contains_xy(cut, uvw[:, 0], uvw[:, 1])
+        yield structure, part.box, mask
 
 
 def outside(structure: Structure, image: Image, case: Case) -> bool:

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from reviewer.case import Case, Image, Structure
 from reviewer.errors import InputError
 from reviewer.files import new_file, text_path
-from reviewer.geometry.coverage import Coverage
-from reviewer.occupancy import INSIDE, Label, Progress, filled, image_for
+from reviewer.occupancy import Box, Label, Progress, image_for, marked
 
 
 def write_masks(
@@ -30,8 +29,8 @@ def write_masks(
     """A map of zeros and ones for each structure: voxels of which it fills at least half. Where there are none no map is written."""
     _check(structures, image, case)
     labels = []
-    for path, (structure, part) in zip(paths, filled(structures, image, case, progress), strict=True):
-        inside = _inside(part, image)
+    for path, (structure, box, mask) in zip(paths, marked(structures, image, case, progress), strict=True):
+        inside = _whole(box, mask, image)
         if inside.any():
             _write(inside.astype(np.uint8), image, path)
         labels.append(Label(1, structure, int(inside.sum())))
@@ -47,7 +46,7 @@ def write_labels(
 ) -> list[Label]:
     """One map, value n for the n-th structure; a voxel of several belongs to the one that fills the fewest voxels."""
     _check(structures, image, case)
-    masks = [_inside(part, image) for _, part in filled(structures, image, case, progress)]
+    masks = [_whole(box, mask, image) for _, box, mask in marked(structures, image, case, progress)]
     sizes = [int(mask.sum()) for mask in masks]
     merged = np.zeros(image.grid.shape_zyx, np.uint16)
     for n in sorted(range(len(masks)), key=lambda n: -sizes[n]):
@@ -69,10 +68,10 @@ def _check(structures: Sequence[Structure], image: Image, case: Case) -> None:
         )
 
 
-def _inside(part: Coverage, image: Image) -> NDArray[np.bool_]:
-    mask = np.zeros(image.grid.shape_zyx, bool)
-    mask[part.box] = part.fraction >= INSIDE
-    return mask
+def _whole(box: Box, mask: NDArray[np.bool_], image: Image) -> NDArray[np.bool_]:
+    whole = np.zeros(image.grid.shape_zyx, bool)
+    whole[box] = mask
+    return whole
 
 
 def _write(voxels: NDArray[np.generic], image: Image, path: Path) -> None:

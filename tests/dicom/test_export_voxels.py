@@ -23,6 +23,7 @@ from reviewer.errors import InputError
 from reviewer.export import Formats, export
 from reviewer.geometry.coverage import coverage
 from reviewer.geometry.grid import Grid
+from reviewer.occupancy import marked
 from reviewer.opening import open_case
 from reviewer.session import with_dose_as_image
 
@@ -100,6 +101,26 @@ def test_a_segmentation_is_the_coverage_on_the_slices_of_the_image(tmp_path, fra
             assert np.array_equal(whole, expected >= 0.5)
     out = subprocess.run(["dciodvfy", path], capture_output=True, text=True)
     assert [ln for ln in (out.stdout + out.stderr).splitlines() if ln.startswith("Error") or "Assertion" in ln] == []
+
+
+@pytest.mark.parametrize("normal", [(1, 0), (0, 1), (1, 1), (1, -1)])
+def test_a_voxel_cut_through_its_centre_belongs_to_one_of_two_neighbours(normal):
+    """A box of 12 x 12 voxels, cut in two exactly through the centres of a row, a column or a diagonal of them."""
+    case = make(axes=np.eye(3))
+    grid = replace(case.images[0].grid, origin_uv_mm=(-20.0, -20.0), spacing_uv_mm=(1.0, 1.0))
+    a, b = normal
+    half = shapely.Polygon(
+        [(-90 * b, 90 * a), (90 * b, -90 * a), (90 * b + 90 * a, -90 * a + 90 * b), (-90 * b + 90 * a, 90 * a + 90 * b)]
+    )
+    whole = shapely.box(-6.5, -6.5, 5.5, 5.5)
+    parts = [whole & half, whole - half]
+    image = replace(case.images[0], grid=grid)
+    structures = [Structure(f"s{n}", f"S{n}", grid, dict.fromkeys(range(3, 8), part)) for n, part in enumerate(parts)]
+    masks = np.zeros((2, *grid.shape_zyx), int)
+    for n, (_, box, mask) in enumerate(marked(structures, image, replace(case, images=(image,)))):
+        masks[n][box] = mask
+    assert masks.sum(axis=0).max() == 1
+    assert masks.sum() == 5 * 12 * 12
 
 
 def test_segments_are_coded_and_refer_to_the_slices(tmp_path):

@@ -36,8 +36,7 @@ from reviewer.dicom.write.header import (
 )
 from reviewer.dicom.write.source import Report
 from reviewer.errors import InputError
-from reviewer.geometry.coverage import Coverage
-from reviewer.occupancy import INSIDE, Progress, filled, image_for
+from reviewer.occupancy import Box, Progress, filled, image_for, marked
 
 FULL = 255
 """Stored value of a voxel that is filled altogether, in a fractional segmentation."""
@@ -69,15 +68,22 @@ def write_segmentation(
     drawn = [s for s in structures if not s.empty]
     image = image_for(drawn, case, image)
     sources = _planes(image, case)
-    least = 0.5 / FULL if fractional else INSIDE
-    parts = list(filled(drawn, image, case, progress))
-    structures = [s for s, part in parts if (part.fraction >= least).any()]
+    parts: list[tuple[Structure, Box, NDArray[np.generic]]]
+    if fractional:
+        exact = ((s, part.box, part.fraction) for s, part in filled(drawn, image, case, progress))
+        parts = [(s, box, np.where(fraction >= 0.5 / FULL, fraction, 0)) for s, box, fraction in exact]
+    else:
+        parts = list(marked(drawn, image, case, progress))
+    parts = [(s, box, values) for s, box, values in parts if values.any()]
+    structures = [s for s, _, _ in parts]
     absent = [s.name for s in drawn if s not in structures]
     if absent:
         report(f"not among the segments, since no voxel of the image is filled: {', '.join(absent)}")
     if not structures:
         raise InputError("no structure fills a voxel of the image", where=label)
-    voxels, first = _segments([part for s, part in parts if s in structures], image, fractional)
+    voxels, first = _segments(
+        [(box, values) for _, box, values in parts], image, np.float32 if fractional else np.uint8
+    )
     uid = UID(instance_uid)
     segmentation = Segmentation(
         source_images=sources[first : first + len(voxels)],
@@ -139,20 +145,20 @@ def _formulas() -> highdicom.AlgorithmIdentificationSequence:
     )
 
 
-def _segments(parts: Sequence[Coverage], image: Image, fractional: bool) -> tuple[NDArray[np.generic], int]:
+def _segments(
+    parts: Sequence[tuple[Box, NDArray[np.generic]]], image: Image, kind: type[np.generic]
+) -> tuple[NDArray[np.generic], int]:
     """(planes, rows, columns, segments) of all planes that any structure reaches, and the first of them."""
-    first = min(part.box[0].start for part in parts)
-    last = max(part.box[0].stop for part in parts)
+    first = min(box[0].start for box, _ in parts)
+    last = max(box[0].stop for box, _ in parts)
     shape = (last - first, *image.grid.shape_zyx[1:], len(parts))
-    kind = np.float32 if fractional else np.uint8
     if np.prod(shape, dtype=float) * np.dtype(kind).itemsize > LARGEST_BYTES:
         raise InputError(
             "so many segments on so large an image need more memory than is sensible", remedy="choose fewer"
         )
     voxels: NDArray[np.generic] = np.zeros(shape, kind)
-    for n, part in enumerate(parts):
-        z, y, x = part.box
-        voxels[z.start - first : z.stop - first, y, x, n] = part.fraction if fractional else part.fraction >= INSIDE
+    for n, ((z, y, x), values) in enumerate(parts):
+        voxels[z.start - first : z.stop - first, y, x, n] = values
     return voxels, first
 
 
