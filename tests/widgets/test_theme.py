@@ -7,9 +7,23 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QWidget
 from reviewer_widgets.actions import Actions, Command
 from reviewer_widgets.dialogs.keys import KeysDialog
+from reviewer_widgets.panels.banner import Elided
 from reviewer_widgets.theme import DARK, LIGHT, apply_theme, icon, theme, theme_changed, tint
 
 from reviewer.session import Session
+
+
+def test_a_hint_that_has_no_room_loses_whole_parts_from_its_end(qtbot):
+    label = Elided("hint")
+    qtbot.addWidget(label)
+    whole = "Livewire: click along the edge · Ctrl straight · Esc cancels"
+    label.say(whole)
+    label.resize(label.sizeHint())
+    label.show()
+    assert (label.text(), label.toolTip()) == (whole, "")
+    shorter = "Livewire: click along the edge · Ctrl straight · …"
+    label.resize(label.fontMetrics().horizontalAdvance(shorter + "m"), 20)
+    assert (label.text(), label.toolTip()) == (shorter, whole)
 
 
 def luminance(colour: str) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Kind:
-    """A tool as it is chosen. fixed: settings that make it this tool and no other. hint: what mouse and keys do with it, one line."""
+    """A tool as it is chosen. fixed: settings that make it this tool and no other. hint: what mouse and keys do with it, one line, what matters
+    most first. waits: whether its stroke stays open between clicks, until Enter takes it."""
 
     name: str
     text: str
@@ -21,6 +22,7 @@ class Kind:
     maker: str
     icon: str
     fixed: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    waits: bool = False
 
 
 _SIZE = "[ ] or Shift+wheel size"
@@ -46,22 +48,22 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "polygon", "Polygon", "P", "Corners by clicks",
-        "click corners · Enter or double click closes · Backspace takes one back · Shift at the first takes away · Esc cancels",
-        "outline", "PolygonTool", "polygon",
+        "click corners · Enter or double click closes · Backspace: one back · Shift at the first takes away · Esc cancels",
+        "outline", "PolygonTool", "polygon", waits=True,
     ),
     Kind(
         "livewire", "Livewire", "W", "Clicks along an edge of the image; the line finds its way between them",
-        "click along the edge · Ctrl straight · Enter or double click closes · Backspace takes one back · Esc cancels",
-        "livewire", "Livewire", "livewire",
+        "click along the edge · Enter or double click closes · Backspace: one back · Ctrl straight · Esc cancels",
+        "livewire", "Livewire", "livewire", waits=True,
     ),
     Kind(
         "fill", "Smart fill", "G", "A click fills what has values like those around it",
-        "click what is to be filled, or drag a box for it to stay in · Shift takes away · Enter accepts · Esc cancels",
+        "click what is to be filled, or drag the box that it stays in · Shift takes away · Esc cancels",
         "smart_fill", "SmartFill", "fill",
     ),
     Kind(
         "threshold", "Threshold", "T", "What lies in a range of values, within a box or a limit structure",
-        "drag a box, or click to use the limit structure · Shift takes away · Enter accepts · Esc cancels",
+        "drag a box, or click to use the limit structure · Shift takes away · Esc cancels",
         "threshold", "Threshold", "threshold",
     ),
     Kind(

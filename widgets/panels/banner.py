@@ -22,7 +22,8 @@ MODES = ("review", "contour", "day", "gating", "practice")
 
 
 class Elided(QLabel):
-    """A label that ends in … where the room is too small, and then tells the whole in its tooltip. keeps: pixels that it does not give way."""
+    """A label that ends in … where the room is too small, after a whole part where parts are set off by " · ", and then tells the whole in its
+    tooltip. keeps: pixels that it does not give way."""
 
     def __init__(self, name: str, keeps: int = 24) -> None:
         super().__init__()
@@ -49,9 +50,21 @@ class Elided(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(1, self.width()))
+        shown = self._shortened(max(1, self.width()))
         self.setText(shown)
         self.setToolTip(self._whole if shown != self._whole else "")
+
+    def _shortened(self, width: int) -> str:
+        metrics = self.fontMetrics()
+        shown = metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, width)
+        parts = self._whole.split(" · ")
+        if shown == self._whole or len(parts) < 3:
+            return shown
+        for count in range(len(parts) - 1, 1, -1):
+            shorter = " · ".join([*parts[:count], "…"])
+            if metrics.horizontalAdvance(shorter) <= width:
+                return shorter
+        return shown
 
 
 class Banner(QWidget):

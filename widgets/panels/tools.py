@@ -206,9 +206,12 @@ class ToolsPanel(BesideTheHand):
             combo.setCurrentIndex(max(0, combo.findData(chosen)))
 
     def _show_pending(self) -> None:
-        pending = self._drawing.kind is not None and self._drawing.pending and not self._drawing.held
-        if pending == self._pending.isHidden():
-            self._pending.setVisible(pending)
+        """There from the beginning on with a tool that waits: buttons that come with the first click would move the list below them."""
+        kind = self._drawing.kind
+        waits = kind is not None and kind.waits
+        self._pending.setEnabled(self._drawing.open and not self._drawing.held)
+        if waits == self._pending.isHidden():
+            self._pending.setVisible(waits)
             self.lay_out()
 
     # -- hands ----------------------------------------------------------------------------------------------------------
