@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from phantoms import planes_grid, sphere
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -26,6 +26,7 @@ from shapely.affinity import translate
 
 from reviewer.case import Case, Image, Structure, StructureSet
 from reviewer.edit import Edit
+from reviewer.geometry.volume import volume_cc
 
 GRID = planes_grid(np.arange(-40.5, 41, 3.0), spacing=2.0)
 SPHERE_15 = 4 / 3 * math.pi * 15**3 / 1000
@@ -278,11 +279,27 @@ def test_an_edit_beside_the_open_dialogue_is_taken_in(window, qtbot):
     far = replace(before, planes={k: translate(r, 100.0) for k, r in before.planes.items()})
     window.session.apply(Edit.of("Move stomach", window.session.case, before, far))
     assert not dialog.preview.fresh
-    QCoreApplication.processEvents()  # one turn: the dialogue has heard of it, and the pause of the hand is not over
-    assert not find(dialog, QPushButton, "targets.build").isEnabled()
     settle(window, qtbot)
     assert organ_rows(dialog)["Stomach"][:2] == (False, "> 60 mm")
     assert number(find(dialog, QLabel, "targets.ptvopt.volume")) == pytest.approx(SPHERE_15, rel=0.01)
+
+
+def test_a_click_on_build_while_it_is_worked_out_is_kept_until_something_else_is_wanted(window, qtbot):
+    dialog = targets(window, qtbot)
+    build, message = find(dialog, QPushButton, "targets.build"), find(dialog, QLabel, "targets.message")
+    margin = find(dialog, QDoubleSpinBox, "targets.margin")
+    margin.setValue(6.0)
+    assert message.text() == "working it out …"
+    qtbot.mouseClick(build, Qt.MouseButton.LeftButton)
+    assert build.text() == "Building 2 structures"
+    margin.setValue(4.0)
+    settle(window, qtbot)
+    assert build.text() == "Build 2 structures", "the click was about another margin"
+    assert "PTV" not in names(window)
+    margin.setValue(5.0)
+    press(qtbot, window, dialog, "targets.build")
+    assert names(window)[-2:] == ["PTV", "PTVopt"]
+    assert volume_cc(structure(window, "PTV")) == pytest.approx(SPHERE_15, rel=0.01)
 
 
 def test_another_case_closes_it(window, qtbot):

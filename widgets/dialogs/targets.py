@@ -121,6 +121,7 @@ class TargetsDialog(QDialog):
         self._facts: dict[str, Near] = {}
         self._measured: dict[str, tuple[Structure, ...]] = {}
         self._measuring = False
+        self._wanted = False
         self.preview = Preview(session, jobs, group.id, self)
         self.preview.came.connect(self._show)
         self.preview.failed.connect(self._failed)
@@ -352,6 +353,11 @@ class TargetsDialog(QDialog):
         return text, ""
 
     def _ask(self) -> None:
+        """Something else is wanted: a click on Build before meant what was to be seen then."""
+        self._wanted = False
+        self._work_out()
+
+    def _work_out(self) -> None:
         """Write the formulas, and have them worked out."""
         group = self._group
         if group is None:
@@ -387,32 +393,40 @@ class TargetsDialog(QDialog):
         self._show_button()
 
     def _failed(self, error: Exception) -> None:
-        self._measuring = False
+        self._measuring = self._wanted = False
+        self._show_button()
         self.message.setText(f"✗ {sentence(error)}")
 
     def _show_button(self) -> None:
         outcome, number = self.preview.outcome, len(self._wishes)
         noun = "structure" if number == 1 else "structures"
-        refusal = ""
+        refusal, under_way = "", ""
         if not number:
             refusal = "nothing is chosen"
         elif outcome is None or not self.preview.fresh:
-            refusal = "working it out …"
+            under_way = "working it out …"
         elif outcome.proposal.errors:
             refusal = (
                 "one of the structures cannot be made" if len(outcome.proposal.errors) == 1 else "some cannot be made"
             )
         elif self._measuring:
-            refusal = "measuring the distances of the organs …"
-        self.build.setText(f"Build {number} {noun}" if number else "Build")
-        self.build.setEnabled(not refusal)
+            under_way = "measuring the distances of the organs …"
+        self._wanted = self._wanted and not refusal
+        self.build.setText(f"{'Building' if self._wanted else 'Build'} {number} {noun}" if number else "Build")
+        self.build.setEnabled(not refusal and not self._wanted)
         self.build.setToolTip(f"Not now: {refusal}" if refusal else "One step, which Undo takes back   (Ctrl+Return)")
-        self.message.setText(refusal or "Dashed in the views: a preview, nothing is changed yet")
+        self.message.setText(refusal or under_way or "Dashed in the views: a preview, nothing is changed yet")
+        if self._wanted and not under_way:
+            self._build()
 
     def _build(self) -> None:
+        """Now, or as soon as it is worked out."""
         outcome = self.preview.outcome
-        if outcome is None or not self.build.isEnabled():
+        if outcome is None or not self.preview.fresh or self._measuring:
+            self._wanted = True
+            self._show_button()
             return
+        self._wanted = False
         names = ", ".join(wish.name for wish in outcome.proposal.made)
         try:
             self._build_in(outcome.proposal, f"Build {names}")
@@ -449,7 +463,7 @@ class TargetsDialog(QDialog):
             self._measuring = False
             self._facts, self._measured = found, asked
             self._show_organs()
-            self._ask()
+            self._work_out()
 
         self._measuring = True
         self._jobs.run("Distances of the organs", work, arrived, self._failed, key="targets near")
