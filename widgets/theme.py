@@ -317,7 +317,7 @@ def _style_sheet(t: Theme) -> str:
     QToolButton[role="mode"]:checked {{ border-bottom: 2px solid {t.accent}; font-weight: 600; }}
     QToolButton:focus, QPushButton:focus, QTableView:focus, QTreeView:focus {{ border-color: {t.accent}; }}
     QToolButton[role="mode"]:focus {{ border-color: transparent; border-bottom-color: {t.accent}; }}
-    QCheckBox::indicator, QRadioButton::indicator, QTableView::indicator, QTreeView::indicator {{
+    QCheckBox::indicator, QRadioButton::indicator, QTableView::indicator, QTreeView::indicator, QListView::indicator {{
         width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 3px; background: {t.raised};
     }}
     QRadioButton::indicator {{ border-radius: 8px; }}
@@ -326,7 +326,7 @@ def _style_sheet(t: Theme) -> str:
         background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5, stop: 0.4 {t.on_accent}, stop: 0.5 {t.accent});
     }}
     QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
-    QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked {{
+    QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked, QListView::indicator:checked {{
         background: {t.accent}; border-color: {t.accent}; image: url("{_icon_path(t, "check")}");
     }}
     QCheckBox::indicator:disabled {{ border-color: {t.line}; background: {t.panel}; }}

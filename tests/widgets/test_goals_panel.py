@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QDialog,
     QDoubleSpinBox,
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
     QSpinBox,
 )
 from reviewer_widgets.main_window import MainWindow
+from reviewer_widgets.theme import DARK, LIGHT, apply_theme
 
 from reviewer.case import Case
 from reviewer.demo import demo_folder
@@ -271,6 +273,12 @@ def test_the_decision_in_sentences(window, qtbot):
     ):
         assert part in text
     assert any("decided by the physician" in label.text() for label in dialog(window, "decision").findChildren(QLabel))
+    assert DARK.caution in text
+    try:
+        apply_theme(QApplication.instance(), "light")
+        assert LIGHT.caution in window.findChild(QLabel, "decision.text").text()
+    finally:
+        apply_theme(QApplication.instance(), "dark")
 
 
 def test_own_sheets(window, qtbot, tmp_path):

@@ -435,6 +435,8 @@ def test_volumes_are_computed_beside_and_empty_is_a_word(shown):
     # 10 × 10 mm on 2 planes of 5 mm: 1.0 cc; 40 × 40 mm on 4 planes of 5 mm: 32.0 cc
     assert [cell(shown, r, NAME).data() for r in range(3)] == ["GTV", "Liver", "Spleen"]
     assert [cell(shown, r, VOLUME).data() for r in range(3)] == ["1.0", "32.0", "empty"]
+    eyes = {cell(shown, r, VISIBLE).data(Qt.ItemDataRole.DecorationRole).cacheKey() for r in range(3)}
+    assert len(eyes) == 1, "an empty structure is not hidden"
 
 
 def test_a_volume_that_can_not_be_computed_is_a_word_and_an_error(window, qtbot, monkeypatch):

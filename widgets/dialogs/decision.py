@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QScrollArea
 
 from ..panels.goals_list import number, signed, told
 from ..panels.goals_work import GoalWork, Outcome
-from ..theme import RHYTHM, muted, theme
+from ..theme import RHYTHM, muted, theme, theme_changed
 from .frame import framed
 
 DECIDES = "Reviewer states what the goal sheet says. Whether the adapted plan is delivered is decided by the physician."
@@ -48,6 +48,7 @@ class DecisionDialog(QDialog):
         self.resize(660, 640)
         self._work.arrived.connect(self._show)
         self._work.waiting.connect(self._show)
+        theme_changed.connect(self._show)
         self._show()
 
     def open(self) -> None:

@@ -116,7 +116,7 @@ class StructureTable(QAbstractTableModel):
             font.setItalic(True)
             return font
         if role == Qt.ItemDataRole.DecorationRole:
-            return self._picture(structure, column, shown)
+            return self._picture(structure, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter if column == VOLUME else None
         if role == Qt.ItemDataRole.ForegroundRole and not shown:
@@ -137,9 +137,9 @@ class StructureTable(QAbstractTableModel):
             return "failed"
         return f"{cc:.1f}" if cc < 9999.95 else f"{cc:.0f}"
 
-    def _picture(self, structure: Structure, column: int, shown: bool) -> QIcon | None:
+    def _picture(self, structure: Structure, column: int) -> QIcon | None:
         if column == VISIBLE:
-            return icon("eye" if shown else "eye-off")
+            return icon("eye-off" if structure.id in self._hidden else "eye")
         if column == SWATCH:
             return swatch(structure.colour)
         if column == NAME and structure.locked:
