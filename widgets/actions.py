@@ -131,9 +131,12 @@ class Actions(QObject):
         self.refresh()
 
     def refresh(self) -> None:
-        """Ask every command anew whether it can be used and is switched on."""
+        """Ask every command anew whether it can be used and is switched on; those that are refused alike are asked once."""
+        answers: dict[Callable[[], str], str] = {}
         for command, action in self._actions.values():
-            self._update(command, action)
+            if command.refusal not in answers:
+                answers[command.refusal] = command.refusal()
+            self._update(command, action, answers[command.refusal])
 
     def draw_icons(self) -> None:
         """In the colours of the theme in force."""
@@ -145,16 +148,15 @@ class Actions(QObject):
         if not all(isinstance(m, ViewChanged) and m.fields <= _NO_COMMAND_ASKS for m in changes.messages):
             self.refresh()
 
-    def _update(self, command: Command, action: QAction) -> None:
+    def _update(self, command: Command, action: QAction, refusal: str) -> None:
         """This is asked of all of them after each stroke: what has not changed is left alone."""
-        refusal = command.refusal()
         if refusal != self._refusals.get(command.name):
             self._refusals[command.name] = refusal
             action.setEnabled(not refusal)
             action.setToolTip(tooltip(command, refusal))
             self._listen(command, action, bool(refusal))
-        if command.checked is not None and command.checked() != action.isChecked():
-            action.setChecked(command.checked())
+        if command.checked is not None and (on := command.checked()) != action.isChecked():
+            action.setChecked(on)
 
     def _listen(self, command: Command, action: QAction, refused: bool) -> None:
         """Qt passes the keys of an action that can't be used; a shortcut in its place says why. Narrowed keys have another meaning elsewhere."""

@@ -175,8 +175,9 @@ class DvhPanel(QWidget):
 
     def _show(self) -> None:
         case, view, numbers = self._session.case, self._session.view, self._numbers
-        dose, pairs = case.dose(view.dose), list(self._pairs(case))
-        rows = [Row(s, numbers.curve(s, d), numbers.failure(s, d)) for number, s, d in pairs if number == 0]
+        dose = case.dose(view.dose)
+        curves = [(number, s, d, numbers.curve(s, d)) for number, s, d in self._pairs(case)]
+        rows = [Row(s, curve, numbers.failure(s, d)) for number, s, d, curve in curves if number == 0]
         self._empty.setText(
             "no dose"
             if dose is None
@@ -200,20 +201,23 @@ class DvhPanel(QWidget):
             plotting = load(".dvh_plot", __package__)
             shown = [
                 plotting.Curve(s.id, s.colour, s.type, curve, d.id, number)
-                for number, s, d in pairs
-                if (curve := numbers.curve(s, d)) is not None
+                for number, s, d, curve in curves
+                if curve is not None
             ]
             axes = plotting.Axes(reference if self._percent.isChecked() else None, self._relative.isChecked())
             self._plot.show_curves(shown, axes, reference, dose_title(dose, case.plan(dose.plan_id)))
-        self._highlight()
+        self._point_out(view.highlighted)
 
     def _highlight(self) -> None:
-        view = self._session.view
-        self._table.rows.show(self._table.rows.rows, view.highlighted)
+        highlighted = self._session.view.highlighted
+        self._table.rows.show(self._table.rows.rows, highlighted)
+        self._point_out(highlighted)
+
+    def _point_out(self, highlighted: str | None) -> None:
         if self._plot is not None:
-            self._plot.highlight(view.highlighted)
+            self._plot.highlight(highlighted)
         if not self._mine:
-            self._say(view.highlighted, None)
+            self._say(highlighted, None)
 
     def _say(self, structure_id: str | None, dose_gy: float | None) -> None:
         """The structure, and what its curve says at a dose; without one what the table says of it, for which a low panel has no room."""
