@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise, takewhile
 
 import numpy as np
@@ -84,6 +85,16 @@ class Plane:
     parts: Parts = ()
     reach_mm: float = 0.0
 
+    @cached_property
+    def bounds(self) -> list[Bounds]:
+        """Of each part."""
+        return [part.bounds for part in self.parts]
+
+    @cached_property
+    def hollow(self) -> bool:
+        """Whether any part has a hole."""
+        return hollow(self.parts)
+
 
 def steps(length_mm: float) -> int:
     """Into how many steps the distance of two planes is divided."""
@@ -141,14 +152,13 @@ class Between:
         marks = {(i + 0.5) / count for i in range(count)} | {
             min(max(cap.cut, first), last) for cap in filling.caps + filling.hollows
         }
-        found = []
-        for low, high in pairwise(sorted(marks)):
-            if high - low < 1e-6:
-                continue
-            edges = self._edges(filling, (low + high) / 2)
-            if len(edges):
-                found.append(Layer(start + low * length, start + high * length, edges))
-        return found
+        ends = [(low, high) for low, high in pairwise(sorted(marks)) if high - low >= 1e-6]
+        outlines = self._edges(filling, [(low + high) / 2 for low, high in ends])
+        return [
+            Layer(start + low * length, start + high * length, edges)
+            for (low, high), edges in zip(ends, outlines, strict=True)
+            if len(edges)
+        ]
 
     def at(self, below: Sequence[Plane], above: Sequence[Plane], shares: Sequence[float]) -> list[Floats]:
         """The solid's edges, as in `Solid`, at some shares of the way between two planes of a grid: there, not at the nearest level.
@@ -162,20 +172,35 @@ class Between:
             edges, _ = segments_of([MultiPolygon(lower)])
             return [edges for _ in shares]
         filling = self._filling(below, above, False)
-        return [self._edges(filling, share) for share in shares]
+        return self._edges(filling, shares)
 
-    def _edges(self, filling: _Filling, t: float) -> Floats:
-        found: Floats = _outline(filling.at(t), filling.box.x, filling.box.y, self.cell_mm)
-        return found
+    def _edges(self, filling: _Filling, shares: Sequence[float]) -> list[Floats]:
+        pair, box = filling.pair, filling.box
+        if pair is None or pair.inner is not None or filling.caps or filling.hollows:
+            return [_outline(filling.at(t), box.x, box.y, self.cell_mm) for t in shares]
+        edges, starts = _outlines(
+            np.array(shares),
+            pair.first,
+            pair.second,
+            pair.first_slope,
+            pair.second_slope,
+            pair.first_d,
+            pair.second_d,
+            pair.reach_mm,
+            box.x,
+            box.y,
+            self.cell_mm,
+        )
+        return [edges[a:b] for a, b in pairwise(starts.tolist())]
 
     def _filling(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> _Filling:
         length = above[0].w_mm - below[0].w_mm
         lower, upper = below[0].parts, above[0].parts
         met = meeting(lower, upper)
         # Most structures have no holes, and are looked at no further for what becomes of them.
-        plain = not any(hollow(p.parts) for side in (below, above) for p in side[:2])
+        plain = not any(p.hollow for side in (below, above) for p in side[:2])
         pits, peaks = ((), ()) if plain else (enclosed(lower, upper), enclosed(upper, lower))
-        place = self._place([p.bounds for p in lower + upper], below, above)
+        place = self._place(below[0].bounds + above[0].bounds, below, above)
         pair = None
         if met.any():
             going_on = pick(lower, np.any(met, axis=1)), pick(upper, np.any(met, axis=0))
@@ -213,25 +238,28 @@ class Between:
         margin = (above[0].w_mm - below[0].w_mm) / 2
         # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
         # a stroke that pushes the outline over the border of a block leaves the others alone.
-        near = [p.bounds for plane in (*below, *above) for p in plane.parts] if not self._small else [self._bounds]
+        near = [bounds for plane in (*below, *above) for bounds in plane.bounds] if not self._small else [self._bounds]
         return Place(self.cell_mm, self._box(near, margin, BLOCK), self._box(bounds_mm, margin))
 
     def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: Place) -> _Pair:
         """The parts that go on from one plane to the next, without the holes that end. Holes that go on as one are a pair of their own: a wall
         may be thinner than it shifts from plane to plane."""
-        pits, deep = ended_and_through(lower, upper)
-        peaks, high = ended_and_through(upper, lower)
-        met = following(deep, high, lower, upper)
+        pits: Parts = ()
+        peaks: Parts = ()
         inner = None
-        if met.any():
-            deep, high = pick(deep, np.any(met, axis=1)), pick(high, np.any(met, axis=0))
-            place_within = self._place([p.bounds for p in deep + high], below, above)
-            cavities = less_islands(deep, below[0].parts), less_islands(high, above[0].parts)
-            inner = _Inner(
-                self._pair(*cavities, _hollow(below), _hollow(above), place_within), place_within.window(place)
-            )
-            pits, peaks = (*pits, *deep), (*peaks, *high)
-        lower, upper = without_holes(lower, pits), without_holes(upper, peaks)
+        if below[0].hollow or above[0].hollow:
+            pits, deep = ended_and_through(lower, upper)
+            peaks, high = ended_and_through(upper, lower)
+            met = following(deep, high, lower, upper)
+            if met.any():
+                deep, high = pick(deep, np.any(met, axis=1)), pick(high, np.any(met, axis=0))
+                place_within = self._place([p.bounds for p in deep + high], below, above)
+                cavities = less_islands(deep, below[0].parts), less_islands(high, above[0].parts)
+                inner = _Inner(
+                    self._pair(*cavities, _hollow(below), _hollow(above), place_within), place_within.window(place)
+                )
+                pits, peaks = (*pits, *deep), (*peaks, *high)
+            lower, upper = without_holes(lower, pits), without_holes(upper, peaks)
         first, second = place.shape(lower, below[0].reach_mm), place.shape(upper, above[0].reach_mm)
         before, gap_before, follows = self._next(lower, pits, below, place)
         after, gap_after, goes_on = self._next(upper, peaks, above, place)
@@ -259,7 +287,7 @@ class Between:
         if len(planes) < 2 or not planes[1].parts:
             return None, 1.0, np.zeros(sum(1 + len(part.interiors) for part in parts), dtype=np.bool_)
         gap = abs(planes[1].w_mm - planes[0].w_mm)
-        if not hollow(parts) and not hollow(planes[1].parts):
+        if not planes[0].hollow and not planes[1].hollow:
             return (
                 place.shape(planes[1].parts, planes[1].reach_mm),
                 gap,
@@ -468,6 +496,22 @@ def _outline(values, first_x, first_y, cell):  # type: ignore[no-untyped-def]
         edges[m, 0], edges[m, 1] = (edges[m, 0] + first_x) * cell, (edges[m, 1] + first_y) * cell
         edges[m, 2], edges[m, 3] = (edges[m, 2] + first_x) * cell, (edges[m, 3] + first_y) * cell
     return edges
+
+
+@njit(cache=True, nogil=True)
+def _outlines(shares, first, second, first_slope, second_slope, first_d, second_d, reach, first_x, first_y, cell):  # type: ignore[no-untyped-def]
+    """`_outline` of `_cubic` at some shares of the way: (m, 4) edges, one share's behind the other's, and the (shares + 1,) first of each."""
+    found = [
+        _outline(_cubic(t, first, second, first_slope, second_slope, first_d, second_d, reach), first_x, first_y, cell)
+        for t in shares
+    ]
+    starts = np.zeros(len(shares) + 1, dtype=np.int64)
+    for n in range(len(shares)):
+        starts[n + 1] = starts[n] + len(found[n])
+    edges = np.empty((starts[-1], 4))
+    for n in range(len(shares)):
+        edges[starts[n] : starts[n + 1]] = found[n]
+    return edges, starts
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)

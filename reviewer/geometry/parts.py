@@ -23,6 +23,9 @@ MOST = 0.5
 _holes: Memo[Parts] = Memo(50_000)
 """Of each part: the same objects each time, so that what is known of them is found again."""
 
+_met: Memo[Booleans] = Memo(30_000)
+"""Which parts of two planes overlap, by all of these parts."""
+
 
 def simple(lower: Parts, upper: Parts) -> bool:
     """Whether all parts of two planes go on from the one to the other, and no hole ends: then no third plane bears on what lies between."""
@@ -36,9 +39,11 @@ def meeting(some: Parts, others: Parts) -> Booleans:
     """(len(some), len(others)) which overlap."""
     if not some or not others:
         return np.zeros((len(some), len(others)), dtype=np.bool_)
-    met: Booleans = shapely.intersects(
-        np.asarray(some, dtype=object)[:, None], np.asarray(others, dtype=object)[None, :]
-    )
+    key = (*some, *others)
+    met = _met.get(key, len(some))
+    if met is None:
+        met = shapely.intersects(np.asarray(some, dtype=object)[:, None], np.asarray(others, dtype=object)[None, :])
+        _met.put(key, met, len(key) + met.size, len(some))
     return met
 
 
