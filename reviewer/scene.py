@@ -6,7 +6,7 @@ Views compare the new scene with the one that they drew and touch only what diff
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -352,6 +352,17 @@ def resolve(case: Case, view: View) -> Scene:
         against,
         map_layer,
     )
+
+
+def drawn_on(scene: Scene, stroke: Structure | None) -> Scene | None:
+    """The scene with a stroke that has moved on, all else the very same objects; None where it has to be resolved anew."""
+    if stroke is None or stroke.empty or scene.compared is not None:
+        return None
+    before = next((drawn for drawn in scene.drawn if drawn.structure.id == stroke.id), None)
+    if before is None or before.structure.grid is not stroke.grid:
+        return None
+    after = replace(before, structure=stroke)
+    return replace(scene, drawn=tuple(after if drawn is before else drawn for drawn in scene.drawn))
 
 
 def _compared(case: Case, view: View, tie_to: Callable[[str], Matrix | None]) -> tuple[Compared | None, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from reviewer.changes import (
 from reviewer.dosimetry.recipe import MADE, REMOVED, document
 from reviewer.edit import Edit, History, Swap, approved_refusal, edit_refusal, merged, swapped
 from reviewer.errors import InputError, NotRegisteredError
-from reviewer.scene import Point, Scene, View, resolve
+from reviewer.scene import Point, Scene, View, drawn_on, resolve
 from reviewer.view_state import judging
 
 
@@ -120,10 +120,11 @@ class Session:
         if base is not None and base.id != self._view.base and "point_mm" not in wishes:
             wishes = {"point_mm": self._point_on(base), "cameras": MappingProxyType({}), **wishes}
         after = replace(self._view, **wishes)
-        different = frozenset(f.name for f in fields(View) if getattr(after, f.name) != getattr(self._view, f.name))
+        different = frozenset(name for name in wishes if getattr(after, name) != getattr(self._view, name))
         if not different:
             return
-        self._view, self._scene = after, None
+        stroked = self._scene is not None and different == {"stroke"}
+        self._view, self._scene = after, drawn_on(self._scene, after.stroke) if stroked and self._scene else None
         self.changed.emit(ViewChanged(different))
 
     @property

@@ -85,14 +85,27 @@ def _crossed(regions: list[Region], across: _Across) -> list[Floats]:
         return []
     parts, region_of_part = shapely.get_parts(regions, return_index=True)
     rings, part_of_ring = shapely.get_rings(parts, return_index=True)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    same = ring[1:] == ring[:-1]
-    segments = np.hstack([points[:-1][same], points[1:][same]])
-    region = region_of_part[part_of_ring[ring[:-1][same]]]
-    starts = np.searchsorted(region, np.arange(len(regions) + 1))
-    boxes = np.tile(np.hstack([points.min(axis=0), points.max(axis=0)]), (len(segments) // EDGES_TO_A_BOX + 1, 1))
-    places, first = _crossings(starts, segments, np.arange(len(segments)), boxes, across.n, across.c)
-    return [places[a:b].copy() for a, b in pairwise(first.tolist())]
+    points, ring_of_point = shapely.get_coordinates(rings, return_index=True)
+    places, first = _met(points, ring_of_point, region_of_part[part_of_ring], len(regions), across.n, across.c)
+    return [places[a:b] for a, b in pairwise(first.tolist())]
+
+
+@njit(cache=True, nogil=True)
+def _met(points, ring_of_point, region_of_ring, count, n, c):  # type: ignore[no-untyped-def]
+    """As `_crossings`, of regions whose rings are (m, 2) points in a row."""
+    found = np.empty(len(points))
+    first = np.zeros(count + 1, dtype=np.int64)
+    i = 0
+    for k in range(count):
+        m = first[k]
+        while i < len(points) and region_of_ring[ring_of_point[i]] == k:
+            if i > 0 and ring_of_point[i] == ring_of_point[i - 1]:
+                m = _add_crossing(
+                    points[i - 1, 0], points[i - 1, 1], points[i, 0], points[i, 1], n[0], n[1], c, found, first[k], m
+                )
+            i += 1
+        first[k + 1] = _paired(found, first[k], m)
+    return found, first
 
 
 def _rings(found: Region | list[Floats] | None) -> list[Floats]:
@@ -292,7 +305,7 @@ def _crossings(starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-
     first = np.zeros(count + 1, dtype=np.int64)
     nu, nv = n[0], n[1]
     for k in range(count):
-        kept = m = first[k]
+        m = first[k]
         j = starts[k]
         while j < starts[k + 1]:
             b = j // EDGES_TO_A_BOX
@@ -304,26 +317,42 @@ def _crossings(starts, segments, rows, boxes, n, c):  # type: ignore[no-untyped-
             while m + EDGES_TO_A_BOX > len(found):
                 found = np.concatenate((found, np.empty(len(found))))
             while j < end:
-                u0, v0, u1, v1 = segments[rows[j], 0], segments[rows[j], 1], segments[rows[j], 2], segments[rows[j], 3]
-                g0, g1 = nu * u0 + nv * v0 - c, nu * u1 + nv * v1 - c
-                if (g0 > 0.0) != (g1 > 0.0):
-                    if g0 > g1:  # an edge is crossed at the very same place whichever way it runs
-                        u0, v0, g0, u1, v1, g1 = u1, v1, g1, u0, v0, g0
-                    t = g0 / (g0 - g1)
-                    s = nu * (v0 + t * (v1 - v0)) - nv * (u0 + t * (u1 - u0))
-                    i = m
-                    while i > kept and found[i - 1] > s:
-                        found[i] = found[i - 1]
-                        i -= 1
-                    found[i] = s
-                    m += 1
+                r = rows[j]
+                m = _add_crossing(
+                    segments[r, 0], segments[r, 1], segments[r, 2], segments[r, 3], nu, nv, c, found, first[k], m
+                )
                 j += 1
-        for i in range(kept, m - 1, 2):
-            if found[i + 1] - found[i] > 1e-6:
-                found[kept], found[kept + 1] = found[i], found[i + 1]
-                kept += 2
-        first[k + 1] = kept
+        first[k + 1] = _paired(found, first[k], m)
     return found, first
+
+
+@njit(cache=True, nogil=True)
+def _add_crossing(u0, v0, u1, v1, nu, nv, c, found, begin, m):  # type: ignore[no-untyped-def]
+    """Sort the place where an edge crosses the line in among those found from `begin` to `m`; where they end now."""
+    g0, g1 = nu * u0 + nv * v0 - c, nu * u1 + nv * v1 - c
+    if (g0 > 0.0) == (g1 > 0.0):
+        return m
+    if g0 > g1:  # an edge is crossed at the very same place whichever way it runs
+        u0, v0, g0, u1, v1, g1 = u1, v1, g1, u0, v0, g0
+    t = g0 / (g0 - g1)
+    s = nu * (v0 + t * (v1 - v0)) - nv * (u0 + t * (u1 - u0))
+    i = m
+    while i > begin and found[i - 1] > s:
+        found[i] = found[i - 1]
+        i -= 1
+    found[i] = s
+    return m + 1
+
+
+@njit(cache=True, nogil=True)
+def _paired(found, begin, end):  # type: ignore[no-untyped-def]
+    """Without intervals of no length; where they end now."""
+    kept = begin
+    for i in range(begin, end - 1, 2):
+        if found[i + 1] - found[i] > 1e-6:
+            found[kept], found[kept + 1] = found[i], found[i + 1]
+            kept += 2
+    return kept
 
 
 @njit(cache=True, nogil=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from reviewer.case import Structure
 from reviewer.edit.tools.tool import Floats, GuideKind, Pane, Pen
@@ -19,10 +19,17 @@ from .interaction import Touch
 from .paths import path_of
 from .repaint import Mark, around
 from .viewport import Pair, Slices, Viewport
+from .words import Words
 
 GRIP_PIXELS = 3.5
 LABEL_GAP = 10.0
 SENTENCE_PIXELS = 280.0
+
+RING_PIXELS = 256.0
+"""A larger ring is drawn anew at each move: so large a stamp would take more memory than it saves time."""
+
+RING_STEPS = 16
+"""To so many parts of a pixel the corners of a ring are rounded."""
 
 
 @dataclass
@@ -60,7 +67,7 @@ def pane_of(scene: Scene, slices: Slices, port: Viewport) -> Pane | None:
     return Pane(port.plane.right, port.plane.down, port.origin_mm, frame, thickness)
 
 
-def drawing_marks(port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None, font: QFont) -> Iterator[Mark]:
+def drawing_marks(port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None, words: Words) -> Iterator[Mark]:
     """Guides in the colour of the active structure, its name beside the hand, and why nothing can be drawn."""
     active = drawing.active
     colour = QColor(*active.colour) if active is not None else QColor(theme().canvas_text)
@@ -68,16 +75,43 @@ def drawing_marks(port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair |
     for n, guide in enumerate(drawing.guides(easel)):
         if len(guide.points_mm):
             pixels = port.pixels(guide.points_mm)
-            yield _guide(n, guide.kind, guide.closed, pixels, colour, drawing.erasing)
+            dashed = guide.kind == "ghost" or (guide.kind == "cursor" and drawing.erasing)
             if guide.kind == "cursor":
                 right = float(pixels[:, 0].max())
+                yield _ring(n, pixels, colour, dashed, port.ratio, words)
+            else:
+                yield _guide(n, guide.kind, guide.closed, pixels, colour, dashed)
     if cursor is not None:
-        yield _name(port, active, colour, drawing.refused, drawing.erasing, cursor, right, font)
+        yield _name(port, active, colour, drawing.refused, drawing.erasing, cursor, right, words)
 
 
-def _guide(n: int, kind: GuideKind, closed: bool, pixels: Floats, colour: QColor, erasing: bool) -> Mark:
-    dashed = kind == "ghost" or (kind == "cursor" and erasing)
+def _ring(n: int, pixels: Floats, colour: QColor, dashed: bool, ratio: float, words: Words) -> Mark:
+    """The outline of the tool. It moves by whole pixels with the hand and is the same picture at each: put down as a stamp."""
+    reach = 2 * GRIP_PIXELS
+    corner = np.floor((pixels.min(axis=0) - reach) * ratio) / ratio
+    shape = np.round((pixels - corner) * ratio * RING_STEPS).astype(np.int32)
+    size = shape.max(axis=0) / (ratio * RING_STEPS) + reach
+    if size.max() > RING_PIXELS:
+        return _guide(n, "cursor", True, pixels, colour, dashed)
+    key = "ring", shape.tobytes(), colour.rgba(), dashed, ratio
+    within = shape / (ratio * RING_STEPS)
+    (x, y), (width, height) = corner.tolist(), size.tolist()
+    return words.stamp(
+        ("guide", n), key, x, y, (width, height), lambda stamp: _stroke(stamp, within, True, "cursor", colour, dashed)
+    )
 
+
+def _stroke(painter: QPainter, pixels: Floats, closed: bool, kind: GuideKind, colour: QColor, dashed: bool) -> None:
+    path = path_of([pixels], closed=closed)
+    shadow = QPen(QColor(0, 0, 0, 170), 3.4 if kind != "ghost" else 2.4)
+    line = QPen(colour, 1.6 if kind != "ghost" else 1.0)
+    if dashed:
+        line.setDashPattern([4.0, 3.0])
+    for pen in (shadow, line):
+        painter.strokePath(path, pen)
+
+
+def _guide(n: int, kind: GuideKind, closed: bool, pixels: Floats, colour: QColor, dashed: bool) -> Mark:
     def draw(painter: QPainter, _: QRect) -> None:
         if kind in ("handle", "marked"):
             marked = kind == "marked"
@@ -88,13 +122,7 @@ def _guide(n: int, kind: GuideKind, closed: bool, pixels: Floats, colour: QColor
                 painter.drawRect(QRectF(x - size, y - size, 2 * size, 2 * size))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             return
-        path = path_of([pixels], closed=closed)
-        shadow = QPen(QColor(0, 0, 0, 170), 3.4 if kind != "ghost" else 2.4)
-        line = QPen(colour, 1.6 if kind != "ghost" else 1.0)
-        if dashed:
-            line.setDashPattern([4.0, 3.0])
-        for pen in (shadow, line):
-            painter.strokePath(path, pen)
+        _stroke(painter, pixels, closed, kind, colour, dashed)
 
     (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
     look = kind, closed, dashed, pixels.tobytes(), colour.rgba()
@@ -109,21 +137,14 @@ def _name(
     erasing: bool,
     cursor: Pair,
     right: float | None,
-    font: QFont,
+    words: Words,
 ) -> Mark:
     """Beside the ring, or at the pointer: the structure that the stroke would change, − where it takes away; a sentence where it can't."""
-    metrics = QFontMetricsF(font)
     text = (
         refused if refused else f"− {active.name}" if erasing and active is not None else active.name if active else ""
     )
-    width = min(metrics.horizontalAdvance(text) + 12 + (0 if refused else 14), min(port.size[0] * 0.7, SENTENCE_PIXELS))
-    room = QRectF(0, 0, max(width - 12, 1.0), 1000)
-    lines = (
-        1
-        if not refused
-        else round(metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, text).height() / metrics.height())
-    )
-    height = lines * metrics.height() + 4
+    width = min(words.width(text) + 12 + (0 if refused else 14), min(port.size[0] * 0.7, SENTENCE_PIXELS))
+    height = (words.lines(text, max(width - 12, 1.0)) if refused else 1) * words.line + 4
     x = (right if right is not None else cursor[0]) + LABEL_GAP
     y = cursor[1] + (LABEL_GAP if right is None else -height / 2)
     if x + width > port.size[0] - 4:
@@ -131,22 +152,20 @@ def _name(
     y = min(max(y, 4.0), port.size[1] - height - 4)
     colours = theme()
 
-    def draw(painter: QPainter, _: QRect) -> None:
-        box = QRectF(x, y, width, height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 165))
-        painter.drawRoundedRect(box, 4, 4)
+    def paint(stamp: QPainter) -> None:
+        box = QRectF(0, 0, width, height)
+        stamp.setPen(Qt.PenStyle.NoPen)
+        stamp.setBrush(QColor(0, 0, 0, 165))
+        stamp.drawRoundedRect(box, 4, 4)
         flags = Qt.AlignmentFlag.AlignVCenter
         if refused:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QColor(colours.canvas_accent))
-            painter.drawText(box.adjusted(6, 2, -6, -2), flags | Qt.TextFlag.TextWordWrap, refused)
+            stamp.setPen(QColor(colours.canvas_accent))
+            stamp.drawText(box.adjusted(6, 2, -6, -2), flags | Qt.TextFlag.TextWordWrap, refused)
             return
-        painter.setBrush(colour)
-        painter.drawEllipse(QPointF(x + 9, y + height / 2), 4, 4)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QColor(colours.canvas_text))
-        painter.drawText(box.adjusted(18, 0, -4, 0), flags, text)
+        stamp.setBrush(colour)
+        stamp.drawEllipse(QPointF(9, height / 2), 4, 4)
+        stamp.setPen(QColor(colours.canvas_text))
+        stamp.drawText(box.adjusted(18, 0, -4, 0), flags, text)
 
-    look = text, bool(refused), x, y, width, height, colour.rgba(), colours.name
-    return Mark("name", look, around(x, y, x + width, y + height), draw)
+    key = "name", text, bool(refused), width, height, colour.rgba(), colours.name
+    return words.stamp("name", key, x, y, (width, height), paint)

@@ -41,7 +41,8 @@ class Framing:
     def viewport(self, size: Pair, ratio: float) -> Viewport | None:
         """Where things are in a view of so many logical pixels; None without an image. Where nothing has moved it is the same object."""
         scene, before = self._session.scene, self._viewport
-        if before is None or before[0] is not scene or before[1:3] != (size, ratio):
+        # a stroke that moved on leaves the layers of the scene as they are
+        if before is None or before[0].base is not scene.base or before[1:3] != (size, ratio):
             port = self._seen(scene, size, ratio)
             self._viewport = scene, size, ratio, before[3] if before is not None and before[3] == port else port
         assert self._viewport is not None

@@ -5,9 +5,9 @@ A `Plan` is made before anything is painted: compared with the one before it tel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QRegion
@@ -29,7 +29,7 @@ from .map_wash import Wash, paint_wash, wash
 from .marks import crosshair, distance_marks, focus, style_marks
 from .paths import Outlines
 from .pointed import Pointed
-from .repaint import Mark, differing
+from .repaint import Mark, differing, merged
 from .sheet import Sheet, draw
 from .viewport import Pair, Slices, Viewport
 from .words import Words
@@ -45,28 +45,38 @@ class Touched:
     held: bool
     focus: bool
 
+    @property
+    def named(self) -> tuple[tuple[str, ...], Pair] | None:
+        """The names that stand beside the cursor, and where that is."""
+        if self.pointed is None or not self.pointed.structures or self.cursor is None or self.held:
+            return None
+        return self.pointed.structures, self.cursor
+
+    @property
+    def told(self) -> object:
+        """What the words of a view say of the hand."""
+        return self.pointed and self.pointed.text, self.named
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be seen of a view, from the bottom up: the picture, what rests upon it, and what is above that."""
+    """What is to be seen of a view, from the bottom up: the picture, what rests upon it, outlines that live, words, what the hand draws with.
+
+    Each part has marks of its own; one that is as it was is the very same tuple.
+    """
 
     under: tuple[Mark, ...]
-    resting: tuple[Mark, ...]
-    above: tuple[Mark, ...]
-
-    @property
-    def marks(self) -> Iterator[Mark]:
-        return chain(self.under, self.resting, self.above)
+    resting: tuple[Mark, ...] = ()
+    lively: tuple[Mark, ...] = ()
+    said: tuple[Mark, ...] = ()
+    hand: tuple[Mark, ...] = ()
 
     def unlike(self, before: Plan) -> list[QRect]:
         """Boxes around all that is not as it was."""
-        if [mark.look for mark in self.under] != [mark.look for mark in before.under]:
+        if self.under is not before.under and [m.look for m in self.under] != [m.look for m in before.under]:
             return [self.under[0].box]  # another picture, and that is everywhere
-        return differing(before.marks, self.marks)
-
-    def beneath(self, marks: Iterable[Mark]) -> Plan:
-        """The same with more above it."""
-        return replace(self, above=(*self.above, *marks))
+        ours, theirs = ((p.resting, p.lively, p.said, p.hand) for p in (self, before))
+        return merged([box for a, b in zip(theirs, ours, strict=True) if a is not b for box in differing(a, b)])
 
 
 class Painting:
@@ -85,7 +95,7 @@ class Painting:
         self._ahead = Ahead(self._prepare)
         self.heard = self._strokeless = 0
         self._steady: tuple[object, tuple[Mark, ...], tuple[Mark, ...], tuple[Lines, ...]] | None = None
-        self._said: tuple[Touched, tuple[Mark, ...]] | None = None
+        self._said: tuple[object, tuple[Mark, ...]] | None = None
         session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
 
     def hear(self, message: Change) -> None:
@@ -136,7 +146,7 @@ class Painting:
         scene = self._session.scene
         slices = self._framing.slices(scene)
         if port is None or slices is None:
-            return Plan((_no_image(size),), (), ())
+            return Plan((_no_image(size),))
         loaded = late.ready()
         complete = loaded and not late.building()
         # while a stroke is drawn nothing else differs from move to move, but what is under the hand
@@ -148,10 +158,11 @@ class Painting:
             self._steady = key, *self._resting(scene, slices, port, size, touched, loaded)
             self._said = None
         _, under, resting, lines = self._steady
-        if self._said is None or self._said[0] != touched:
-            self._said = touched, tuple(self._above(scene, slices, port, size, touched, lines, complete))
+        told = lens, touched.told, touched.distances, touched.focus
+        if self._said is None or self._said[0] != told:
+            self._said = told, tuple(self._above(scene, slices, port, size, touched, lines, complete))
         lively = self._contours.lively(scene, port, loaded)
-        return Plan(under, resting, (*structures(lively, scene.preview, port), *self._said[1]))
+        return Plan(under, resting, structures(lively, scene.preview, port), self._said[1])
 
     def _resting(
         self, scene: Scene, slices: Slices, port: Viewport, size: QRect, touched: Touched, loaded: bool
@@ -195,8 +206,8 @@ class Painting:
         yield from words.isodose_legend(scene.dose, self._session.view.reference_gy, room)
         yield from words.isodose_labels(lines, port, room)
         yield from words.facts()
-        if pointed and pointed.structures and touched.cursor is not None and not touched.held:
-            yield words.hover(pointed.structures, touched.cursor, port.size)
+        if touched.named is not None:
+            yield words.hover(*touched.named, port.size)
         if touched.focus:
             yield focus(port.size)
 
@@ -208,11 +219,13 @@ class Painting:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if port is not None:
             self._sheet.prepare(plan.resting, port)
+        above = plan.lively, plan.said, plan.hand
         for box in boxes:
             painter.setClipRect(box)
             draw(painter, plan.under, box)
             self._sheet.paint(painter, box)
-            draw(painter, plan.above, box)
+            for marks in above:
+                draw(painter, marks, box)
         slices = self._framing.slices(self._session.scene)
         if port is not None and slices is not None:
             self._ahead.painted(slices, port, lens)
@@ -246,23 +259,24 @@ def _picture(picture: Picture | None, port: Viewport, size: QRect) -> Mark:
     """The picture, and the canvas around it."""
     black = QColor(theme().canvas)
 
+    @cache
+    def placed() -> tuple[QImage | None, list[QRect]]:
+        """The picture as Qt takes it, which waits until it is made, and what lies around it."""
+        if picture is None:
+            return None, [size]
+        pixels = picture.pixels
+        image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(port.ratio)
+        if port.ratio != 1:  # the border may be a fraction of a logical pixel
+            return image, [size]
+        return image, list(QRegion(size) - QRegion(QRect(*picture.lattice.corner, *picture.lattice.size)))
+
     def draw(painter: QPainter, _: QRect) -> None:
-        _paint_picture(painter, picture, port, size, black)
+        image, around = placed()
+        for rect in around:
+            painter.fillRect(rect, black)
+        if picture is not None and image is not None:
+            x, y = picture.lattice.corner
+            painter.drawImage(QPointF(x / port.ratio, y / port.ratio), image)
 
     return Mark("picture", (picture, port, black.rgba()), size, draw)
-
-
-def _paint_picture(painter: QPainter, picture: Picture | None, port: Viewport, size: QRect, black: QColor) -> None:
-    if picture is None:
-        painter.fillRect(size, black)
-        return
-    pixels = picture.pixels
-    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], QImage.Format.Format_RGB32)
-    image.setDevicePixelRatio(port.ratio)
-    x, y = picture.lattice.corner
-    if port.ratio == 1:
-        for rect in QRegion(size) - QRegion(QRect(x, y, *picture.lattice.size)):
-            painter.fillRect(rect, black)
-    else:  # the border may be a fraction of a logical pixel
-        painter.fillRect(size, black)
-    painter.drawImage(QPointF(x / port.ratio, y / port.ratio), image)

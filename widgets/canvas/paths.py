@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from reviewer.geometry.region import Region, region_of_rings, rings_of
 from reviewer.scene import Drawn, Matrix, Point
 
 from . import late
-from .viewport import Viewport
+from .viewport import Pair, Viewport
 
 KEPT_OUTLINES = 4000
 
@@ -27,6 +28,9 @@ FEW_PLANES = 3
 """A structure of no more has its solid in a moment."""
 
 SAME_FRAME: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+MIXED = np.array([0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9, 0x14D049BB133111EB, 0x2545F4914F6CDD1D], dtype=np.int64)
+"""Four large odd numbers."""
 
 T = TypeVar("T", bound=np.generic)
 
@@ -91,33 +95,33 @@ class Outline:
     def unlike(self, other: Outline) -> Bounds | None:
         """What holds all edges that only one of the two has, and where only one of the two begins, for there a line looks a little different;
         None where nothing is."""
-        ours, theirs = self._edges, other._edges
-        apart = np.concatenate([ours[~_known(ours, theirs)], theirs[~_known(theirs, ours)]])
-        if not self.same(other):
-            begun = {tuple(ring[0].tolist()) for ring in self._rings} ^ {
-                tuple(ring[0].tolist()) for ring in other._rings
-            }
-            apart = np.concatenate([apart.reshape(-1, 2), np.array(list(begun)).reshape(-1, 2)])
-        return _bounds(apart.reshape(-1, 2)) if len(apart) else None
+        apart = [a._edges[~a._shared(b)].reshape(-1, 2) for a, b in ((self, other), (other, self))]
+        begun = self._beginnings ^ other._beginnings
+        if begun:
+            apart.append(np.array(list(begun)))
+        points = np.concatenate(apart)
+        return _bounds(points) if len(points) else None
 
     def near(self, x0: float, y0: float, x1: float, y1: float, reach_mm: float) -> QPainterPath:
         """The path, but without what lies further than a reach from a box: where lines are as broad as that, it looks the same in the box."""
         lines: list[NDArray[np.float64]] = []
         whole: list[NDArray[np.float64]] = []
-        low, high = np.array([x0, y0]) - reach_mm, np.array([x1, y1]) + reach_mm
-        for ring in self._rings:
-            after = _turned(ring, 1)
-            met = ((np.maximum(ring, after) >= low) & (np.minimum(ring, after) <= high)).all(axis=1)
-            met = (
-                met | _turned(met, -1) | _turned(met, 1)
-            )  # and the edges beside these, for the corners that they share
-            if met.all():
+        box = np.array([x1 + reach_mm, y1 + reach_mm, reach_mm - x0, reach_mm - y0])
+        met = np.flatnonzero((self._least <= box).all(axis=1))
+        ends = self._ends
+        runs = np.split(met, np.searchsorted(met, ends[:-1])) if len(ends) > 1 else [met]
+        for ring, end, edges in zip(self._rings, ends, runs, strict=True):
+            if len(edges) == 0:
+                continue
+            count = len(ring)
+            edges = edges - (end - count)
+            # one edge more to either side, for the corners that they share
+            broken = np.flatnonzero(np.diff(edges, append=edges[0] + count) > 3)
+            if len(broken) == 0:
                 whole.append(ring)
-            elif met.any():
-                first = int(met.argmin())  # from an edge that is far
-                met, points = _turned(met, first), (first + np.arange(len(ring) + 1)) % len(ring)
-                borders = np.flatnonzero(np.diff(met, prepend=False, append=False))
-                lines += [ring[points[a : b + 1]] for a, b in borders.reshape(-1, 2).tolist()]
+            for n, last in enumerate(broken.tolist()):
+                begin, stop = int(edges[(broken[n - 1] + 1) % len(edges)]) - 1, int(edges[last]) + 3
+                lines.append(ring.take(np.arange(begin, stop if stop > begin else stop + count), axis=0, mode="wrap"))
         path = path_of(whole, closed=True)
         path.addPath(path_of(lines, closed=False))
         return path
@@ -126,6 +130,39 @@ class Outline:
     def _edges(self) -> NDArray[np.float64]:
         """(n, 4) start and end of each edge."""
         return np.concatenate([np.hstack([ring, _turned(ring, 1)]) for ring in self._rings])
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Of each ring the number of the edge after its last."""
+        return list(accumulate(map(len, self._rings)))
+
+    @cached_property
+    def _least(self) -> NDArray[np.float64]:
+        """(n, 4) of each edge the least x and y, and the negative of the greatest: no more than those of a box where it may reach into it."""
+        start, end = self._edges[:, :2], self._edges[:, 2:]
+        return np.hstack([np.minimum(start, end), -np.maximum(start, end)])
+
+    def _shared(self, other: Outline) -> NDArray[np.bool_]:
+        """Which edges are among those of another: looked up by a number that is as good as their own, and compared."""
+        ordered, order = other._ordered
+        place = order.take(np.searchsorted(ordered, self._numbers), mode="clip")
+        return np.asarray((self._edges == other._edges.take(place, axis=0)).all(axis=1))
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        """(n,) a number for each edge, of all its bits; in integers, which run over but are never rounded."""
+        bits = self._edges.view(np.int64)
+        return np.asarray((bits ^ (bits >> 29)) @ MIXED)
+
+    @cached_property
+    def _ordered(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """The numbers rising, and the edges that they belong to."""
+        order = np.argsort(self._numbers)
+        return self._numbers[order], order
+
+    @cached_property
+    def _beginnings(self) -> frozenset[Pair]:
+        return frozenset((float(ring[0, 0]), float(ring[0, 1])) for ring in self._rings)
 
 
 def _turned(ring: NDArray[T], first: int) -> NDArray[T]:
@@ -136,19 +173,6 @@ def _turned(ring: NDArray[T], first: int) -> NDArray[T]:
 def _bounds(points: NDArray[np.float64]) -> Bounds:
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return x0, y0, x1, y1
-
-
-def _known(edges: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which edges are among others: looked up by a number that is as good as their own, and compared."""
-    ours, theirs = _number(edges), _number(others)
-    order = np.argsort(theirs)
-    place = np.minimum(np.searchsorted(theirs, ours, sorter=order), len(theirs) - 1)
-    return np.asarray((edges == others[order[place]]).all(axis=1))
-
-
-def _number(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    x0, y0, x1, y1 = edges.T  # not by @, whose last bit depends on the row
-    return np.asarray(x0 + 1.4142 * y0 + 1.7321 * x1 + 2.2361 * y1)
 
 
 class Outlines:

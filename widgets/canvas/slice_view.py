@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -59,6 +60,9 @@ WHEEL_STEP = 120
 REST_MS = 200
 """After so long without a move of the hand, what is sketched of its stroke is cut from the solid."""
 
+READING_MS = 100
+"""While a hand draws, the values under it are told so often: nobody reads faster."""
+
 
 class SliceView(QWidget):
     """A painted slice of the case in one orientation."""
@@ -113,6 +117,10 @@ class SliceView(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._see_stroke_in_full)
+        self._reading = QTimer(self)
+        self._reading.setSingleShot(True)
+        self._reading.setInterval(READING_MS)
+        self._reading.timeout.connect(self._read)
         self._late = QTimer(self)
         self._late.setInterval(30)
         self._late.timeout.connect(self._see_whether_loaded)
@@ -346,7 +354,11 @@ class SliceView(QWidget):
             self._hover(touch)
         elif "shift" in touch.keys and not event.buttons():
             self.point_to(touch.point_mm)
-        self._look_under(touch.pixel)
+        self._cursor = touch.pixel
+        if not isinstance(self._interaction.held, DrawingHand):
+            self._look_under(touch.pixel)
+        elif not self._reading.isActive():
+            self._reading.start()
         self._set_cursor()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -493,6 +505,10 @@ class SliceView(QWidget):
 
     # -- what is under the cursor ---------------------------------------------------------------------------------------
 
+    def _read(self) -> None:
+        if self._cursor is not None:
+            self._look_under(self._cursor)
+
     def _look_under(self, pixel: Pair) -> None:
         self._cursor = pixel
         port, scene = self.viewport_now, self._session.scene
@@ -549,8 +565,8 @@ class SliceView(QWidget):
         if self._plan is None or self._plan[0] != key or self._seeing:
             plan = self._painting.plan(port, self.rect(), self._touched)
             if port is not None and self._drawing is not None and self._drawn_in:
-                font = self._painting.words.font
-                plan = plan.beneath(drawing_marks(port, self._drawing, self, self._cursor, font))
+                words = self._painting.words
+                plan = replace(plan, hand=tuple(drawing_marks(port, self._drawing, self, self._cursor, words)))
             self._plan = key, plan
         return self._plan[1]
 

@@ -41,9 +41,9 @@ class Words:
         self.font = QFont()
         self.font.setFamilies(list(FAMILIES))
         self.font.setPixelSize(12)
-        metrics = QFontMetricsF(self.font)
-        self._line, self._ascent = metrics.height(), metrics.ascent()
-        self._width: Callable[[str], float] = lru_cache(KEPT_STAMPS)(metrics.horizontalAdvance)
+        self._metrics = metrics = QFontMetricsF(self.font)
+        self.line, self._ascent = metrics.height(), metrics.ascent()
+        self.width: Callable[[str], float] = lru_cache(KEPT_STAMPS)(metrics.horizontalAdvance)
         self._stamps: OrderedDict[Hashable, QPixmap] = OrderedDict()
         self.placed: list[Placed] = []
 
@@ -54,7 +54,7 @@ class Words:
     def place(self, facts: tuple[Fact, ...], port: Viewport, room: Room) -> None:
         """Find a place for each fact, beside the scale bar."""
         room.take(self._scale_box(port))
-        self.placed = placed(facts, room, self._width, self._line)
+        self.placed = placed(facts, room, self.width, self.line)
 
     def facts(self) -> Iterator[Mark]:
         for item in self.placed:
@@ -69,6 +69,11 @@ class Words:
                 look = box[1], box[3], colour.rgba()
                 yield Mark(("bar", item.fact.name), look, around(2, box[1], 3, box[1] + box[3]), bar)
 
+    def lines(self, text: str, room: float) -> int:
+        """How many lines a text takes where each has so many pixels."""
+        height = self._metrics.boundingRect(QRectF(0, 0, room, 1000), Qt.TextFlag.TextWordWrap, text).height()
+        return round(height / self.line)
+
     def _line_of(self, name: Hashable, box: Box, text: str, colour: QColor) -> Mark:
         """One line of text on its ground."""
         size = int(box[2]) + 7, int(box[3]) + 1
@@ -77,7 +82,7 @@ class Words:
             stamp.fillRect(QRectF(0, 0, *size), TEXT_GROUND)
             self._paint_text(stamp, 3, 0, text, colour)
 
-        return self._stamp(name, ("line", text, size, colour.rgba()), int(box[0]) - 3, int(box[1]), size, paint)
+        return self.stamp(name, ("line", text, size, colour.rgba()), int(box[0]) - 3, int(box[1]), size, paint)
 
     def _paint_text(self, painter: QPainter, x: float, y: float, text: str, colour: QColor) -> None:
         baseline = QPointF(x, y + self._ascent)
@@ -86,7 +91,7 @@ class Words:
         painter.setPen(colour)
         painter.drawText(baseline, text)
 
-    def _stamp(
+    def stamp(
         self,
         name: Hashable,
         key: Hashable,
@@ -129,7 +134,7 @@ class Words:
 
     def near(self, name: Hashable, text: str, pixel: Pair, size: Pair, colour: QColor) -> Mark:
         """One line of text right above a pixel, moved so far that it stays in the view."""
-        width, height = self._width(text), self._line
+        width, height = self.width(text), self.line
         x = min(max(pixel[0] + 8, EDGE), size[0] - width - EDGE)
         y = min(max(pixel[1] - height - 2, EDGE), size[1] - height - EDGE)
         return self._line_of(name, (x, y, width, height), text, colour)
@@ -137,8 +142,8 @@ class Words:
     def _scale_box(self, port: Viewport) -> Box:
         """The place of the scale bar and, above it, its label."""
         length, label = _scale_of(port)
-        width = max(length, self._width(label)) + 1
-        height = self._line + SCALE_RISE
+        width = max(length, self.width(label)) + 1
+        height = self.line + SCALE_RISE
         return port.size[0] - EDGE - width, port.size[1] - EDGE - height, width, height
 
     def scale(self, port: Viewport) -> Iterator[Mark]:
@@ -155,10 +160,10 @@ class Words:
                 stamp.drawLine(QPointF(right, bottom - 4), QPointF(right, bottom))
 
         size = width + 8, height + 4
-        yield self._stamp("scale", ("scale", length, label, theme().canvas_text), x - 4, y, size, paint)
-        wide = self._width(label)
+        yield self.stamp("scale", ("scale", length, label, theme().canvas_text), x - 4, y, size, paint)
+        wide = self.width(label)
         middle = x + width - length / 2 - wide / 2
-        box = min(middle, x + width - wide), y, wide, self._line
+        box = min(middle, x + width - wide), y, wide, self.line
         yield self._line_of("scale label", box, label, QColor(theme().canvas_text))
 
     def isodose_legend(self, dose: DoseLayer | None, reference_gy: float | None, room: Room) -> Iterator[Mark]:
@@ -167,8 +172,8 @@ class Words:
             return
         levels = sorted(dose.isodoses, key=lambda level: -level.gy)
         texts = [level_text(level, reference_gy) for level in levels]
-        width = max(self._width(t) for t in texts) + 20
-        line = self._line
+        width = max(self.width(t) for t in texts) + 20
+        line = self.line
         height = line * len(levels)
         if height > room.size[1] * 0.42 or width > room.size[0] * 0.3:
             return
@@ -187,21 +192,21 @@ class Words:
                 self._paint_text(stamp, 22, y, text, ink)
 
         key = ("isodoses", tuple(levels), tuple(texts), ink.rgba())
-        yield self._stamp("isodose legend", key, box[0] - 2, box[1], (width + 8, height + 1), paint)
+        yield self.stamp("isodose legend", key, box[0] - 2, box[1], (width + 8, height + 1), paint)
 
     def map_legend(self, shown: DoseMap, room: Room) -> Iterator[Mark]:
         """The colours of a map with their values, where there is room; the unit stands above."""
         signed = shown.stops[0][0] < 0
         texts = [f"{tick:+g}".replace("-", "−") if signed and tick else f"{tick:g}" for tick in shown.ticks]
         unit = shown.unit or "gamma"
-        width = max(self._width(t) for t in (*texts, unit)) + 6
-        box = legend_box(shown, width, self._line, room)
+        width = max(self.width(t) for t in (*texts, unit)) + 6
+        box = legend_box(shown, width, self.line, room)
         if box is None:
             return
         ink = QColor(theme().canvas_text)
         low, high = shown.stops[0][0], shown.stops[-1][0]
-        x, y = box[0] + width, box[1] + self._line
-        place = box[0] + box[2] - self._width(unit) - 6, box[1], self._width(unit), self._line
+        x, y = box[0] + width, box[1] + self.line
+        place = box[0] + box[2] - self.width(unit) - 6, box[1], self.width(unit), self.line
         yield self._line_of("map unit", place, unit, ink)
 
         def bar(painter: QPainter, _: QRect) -> None:
@@ -213,15 +218,15 @@ class Words:
 
         for tick, text in zip(shown.ticks, texts, strict=True):
             at = y + 2 + (high - tick) / (high - low) * BAR_PX
-            top = min(max(at - self._line / 2, y - 2), y + 2 + BAR_PX - self._line / 2)
-            place = x - 6 - self._width(text), top, self._width(text), self._line
+            top = min(max(at - self.line / 2, y - 2), y + 2 + BAR_PX - self.line / 2)
+            place = x - 6 - self.width(text), top, self.width(text), self.line
             yield self._line_of(("map tick", tick), place, text, ink)
         yield Mark("map bar", (shown, x, y, ink.rgba()), around(x - 2, y, x + BAR_WIDTH, y + 4 + BAR_PX), bar)
 
     def compared_legend(self, compared: Compared, room: Room) -> Iterator[Mark]:
         """What is A and what is B, where there is room to say it."""
-        rows, line = legend_lines(compared), self._line
-        width = max(self._width(row[0]) for row in rows)
+        rows, line = legend_lines(compared), self.line
+        width = max(self.width(row[0]) for row in rows)
         box = place_for_legend(width, line, len(rows), room)
         if box is None:
             return
@@ -238,13 +243,13 @@ class Words:
 
     def isodose_labels(self, lines: tuple[Lines, ...], port: Viewport, room: Room) -> Iterator[Mark]:
         """Each level's name on its longest line, at the first place that is free; neighbours start at different sides."""
-        line_height = self._line
+        line_height = self.line
         for turn, line in enumerate(lines):
             if not line.pieces:
                 continue
             places, extent = line.label_places
             text = f"{line.gy:g} Gy"
-            width = self._width(text) + 6
+            width = self.width(text) + 6
             if extent / port.mm_per_pixel < 2 * width:
                 continue  # the label would hide what the line is about
             for n in range(len(places)):
@@ -262,12 +267,12 @@ class Words:
             stamp.setPen(colour)
             stamp.drawText(QPointF(3, self._ascent), text)
 
-        return self._stamp(name, ("label", text, colour.rgba()), box[0], box[1], (box[2], box[3]), paint)
+        return self.stamp(name, ("label", text, colour.rgba()), box[0], box[1], (box[2], box[3]), paint)
 
     def hover(self, names: tuple[str, ...], cursor: Pair, size: Pair) -> Mark:
         """The names of the outlines under the cursor, beside it."""
         text = ", ".join(names[:3])
-        width, height = self._width(text) + 12, self._line + 6
+        width, height = self.width(text) + 12, self.line + 6
         x = min(cursor[0] + 14, size[0] - width - 4)
         y = cursor[1] + 16
         if y + height > size[1] - 4:
