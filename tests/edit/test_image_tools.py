@@ -162,6 +162,26 @@ def test_a_click_fills_the_body():
     assert edit_of(stroke, case_of(BARE)).label == f"Smart fill on bare, {named}"
 
 
+def test_a_fill_that_came_to_a_bound_of_the_tool_and_not_to_an_edge_says_so():
+    """A rod of 12 mm radius through all 21 slices of 3 mm."""
+    rod = image_on(GRID, lambda u, v, w: np.where(np.hypot(u, v) < 12, 100.0, 0.0))
+    tool = replace(PLAIN, depth_mm=10.0)
+    stroke = clicked(tool.begin(on(BARE, image=rod)), (0.0, 0.0))
+    assert set(stroke.draft) == {7, 8, 9, 10, 11, 12, 13}
+    assert "its depth" in stroke.note
+    assert "its reach" not in stroke.note
+    single = replace(tool, slices=False)
+    for stroke, told in (
+        (clicked(single.begin(on(BARE, image=rod)), (0.0, 0.0)), False),
+        (clicked(replace(single, reach_mm=10.0).begin(on(BARE, image=rod)), (0.0, 0.0)), True),
+        (drawn(single.begin(on(BARE, image=rod)), (0.0, 0.0), (8.0, 8.0)), False),
+        (clicked(replace(PLAIN, depth_mm=60.0).begin(on(BARE, image=rod)), (0.0, 0.0)), False),
+        (clicked(SmartFill().begin(on(BARE, image=BALL)), (0.0, 0.0)), False),
+    ):
+        assert stroke.draft
+        assert ("its reach on 1 slice:" in stroke.note) == bool(stroke.note) == told
+
+
 def test_a_stroke_through_the_slices_tells_how_far_it_is_and_can_be_stopped():
     stroke = SmartFill().begin(on(BARE, image=BALL))
     pen = Pen((0.0, 0.0))

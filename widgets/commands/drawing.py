@@ -476,6 +476,8 @@ class Drawing(QObject):
             shown = drafted(self._stroke) if self._stroke is not None and draft else None
             if shown is not None or self._session.view.stroke is not None:
                 self._session.look(stroke=shown)
+        if self._held and self._stroke is not None:
+            self._say(self._stroke.note)
         self.moved.emit()
 
     def _settle(self) -> None:
@@ -520,9 +522,9 @@ class Drawing(QObject):
     def _apply(self, stroke: Stroke) -> None:
         """The finished stroke into the case; and another one begins where the hand is."""
         easel, pen = self._easel, self._pen
-        self._say(stroke.note)
         try:
             edit = edit_of(stroke, self._session.case)
+            self._say(stroke.note)  # what a stroke has to say may come of its draft
             if edit is not None:
                 self._session.apply(edit)
         except ReviewerError as error:

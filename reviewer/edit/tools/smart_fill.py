@@ -21,7 +21,7 @@ from reviewer.geometry.region import Region, region_of
 @dataclass(frozen=True)
 class SmartFill:
     """Press on what is to be filled; dragging away from there draws the box around the press that holds it on this slice. Shift at the press takes it
-    away instead. On the other slices it is followed as far as it goes on; in a pane across the slices, to the ends of the box.
+    away instead. On the other slices it is followed as far as it goes on, by the depth at most; in a pane across the slices, to the ends of the box.
     """
 
     slices: bool = setting(True, "All slices", "Follow the body from slice to slice, as far as it goes on")
@@ -35,6 +35,9 @@ class SmartFill:
     reach_mm: float = setting(
         40.0, "Reach", "How far from a click the area may reach on its slice; a box says it where one is drawn", unit="mm",
         least=5.0, most=150.0, step=5.0,
+    )  # fmt: skip
+    depth_mm: float = setting(
+        60.0, "Depth", "How far from the click it is followed to other slices", unit="mm", least=5.0, most=300.0, step=5.0
     )  # fmt: skip
     step_mm: float = setting(
         5.0, "Step", "How far the outline may move from one slice to the next", unit="mm", least=1.0, most=20.0, step=0.5
@@ -97,7 +100,28 @@ class SmartFillStroke(PulledStroke):
             limit = self._ground.allowed(dict.fromkeys(planes, everywhere))
         box = (u - reach[0], v - reach[1], u + reach[0], v + reach[1])
         found = fill(image, target.to_image, grid, seed, box, planes, tool.like, limit=limit, report=report)
+        self.note = self._doubt(found, seed)
         return painted(target.structure, self._smoothed(found, limit), erase=self.erasing)
+
+    def _doubt(self, found: Mapping[int, Region], seed: Seed) -> str:
+        """Where it ended at a bound of the tool and not at an edge of the image it may have leaked; one that a hand has drawn is meant."""
+        if self._pulled:
+            return ""
+        inner = shapely.box(*seed.around(self._tool.reach_mm - _BESIDE_MM))
+        beyond = sum(not shapely.covers(inner, region) for region in found.values())
+        along = np.abs(self.target.structure.grid.positions_mm - self.target.structure.grid.positions_mm[seed.plane])
+        deep = (
+            self.finished
+            and self.slow
+            and any(
+                max(along[k - 1 : k + 2]) > self._tool.depth_mm
+                for k in (min(found), max(found))
+                if 0 < k < len(along) - 1
+            )
+        )
+        bounds = [f"its reach on {beyond} {'slice' if beyond == 1 else 'slices'}"] * bool(beyond) + ["its depth"] * deep
+        way_out = "Undo takes it back" if self.finished else "Esc drops it"
+        return f"the fill came to {' and '.join(bounds)}: a leak, or the organ goes on; {way_out}" if bounds else ""
 
     def _smoothed(self, found: Mapping[int, Region], limit: Mapping[int, Region] | None) -> dict[int, Region]:
         """Regions with plain outlines, still where they may lie."""
@@ -110,15 +134,18 @@ class SmartFillStroke(PulledStroke):
         return {k: region for k, region in kept.items() if region is not None}
 
     def _reach(self) -> Floats:
-        """Half the size of the box along u, v, w; without limit where nothing says how deep it is."""
+        """Half the size of the box along u, v, w."""
         if not self._pulled:
-            return np.array([self._tool.reach_mm, self._tool.reach_mm, np.inf])
+            return np.array([self._tool.reach_mm, self._tool.reach_mm, self._tool.depth_mm])
         turn = self.target.structure.grid.axes @ self.target.to_structure[:3, :3]
         sides = np.abs(np.subtract(self._hand, self._start or self._hand))
         right, down = (np.abs(turn @ np.asarray(axis)) for axis in (self.target.pane.right, self.target.pane.down))
         across = np.abs(np.cross(turn @ np.asarray(self.target.pane.right), turn @ np.asarray(self.target.pane.down)))
         reach = np.maximum(sides[0] * right + sides[1] * down + float(sides.max()) * across, CLICK_MM)
-        return np.array([*reach[:2], np.inf if isinstance(self.target.lie, Along) else reach[2]])
+        return np.array([*reach[:2], self._tool.depth_mm if isinstance(self.target.lie, Along) else reach[2]])
 
 
 _FAR_MM = 1000.0
+
+_BESIDE_MM = 2.0
+"""An outline so near to the end of the reach has come to it."""
