@@ -61,7 +61,7 @@ class Desk:
         touched = [s for s in self.structures if not s.same_shape(self.shown[s.id])]
         for s in touched:
             self.volumes[s.id] = volume_cc(s)
-            self.curves[s.id] = dvh(s, self.dose, earlier=self.curves[s.id])
+            self.curves[s.id] = dvh(s, self.dose)
             self.shown[s.id] = s
         return len(touched)
 

@@ -320,9 +320,7 @@ def _compute(
 ) -> Dvh:
     # In the job's thread: what numba compiles is loaded with the first DVH.
     dvh = load("reviewer.dosimetry.dvh").dvh
-    return curves.once(
-        structure, dose, to_dose, lambda earlier: dvh(structure, dose, to_dose, earlier, progress.cancelled)
-    )
+    return curves.once(structure, dose, to_dose, lambda: dvh(structure, dose, to_dose, progress.cancelled))
 
 
 def _shape(structure: Structure) -> Hashable:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from reviewer.case import Dose, Structure
@@ -17,11 +16,8 @@ from reviewer.geometry.memo import Memo
 if TYPE_CHECKING:  # importing it for good would load numba
     from reviewer.dosimetry.dvh import Dvh
 
-CAPACITY = 32_000_000
-"""Numbers of 8 bytes that are kept: 256 MB, some hundred states of a stomach."""
-
-_PER_CORNER = 16
-"""Numbers that a DVH keeps for each corner of the contours: four for each edge of about three prisms a plane, and the rest."""
+CAPACITY = 8_000_000
+"""Numbers of 8 bytes that are kept: 64 MB, some thousand curves."""
 
 
 class DvhCache:
@@ -33,7 +29,6 @@ class DvhCache:
     def __init__(self) -> None:
         # Grid and dose are kept with the DVH, so that no other object can take on their identity.
         self._known: Memo[tuple[Dvh, Grid, Dose]] = Memo(CAPACITY)
-        self._latest: dict[tuple[str, str], Dvh] = {}
         self._turns: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -44,16 +39,10 @@ class DvhCache:
 
     def put(self, structure: Structure, dose: Dose, to_dose: ArrayLike, dvh: Dvh) -> None:
         regions = tuple(structure.planes.values())
-        weight = 2 * len(dvh.dose_gy) + _PER_CORNER * int(shapely.get_num_coordinates(regions).sum())
-        self._known.put(regions, (dvh, structure.grid, dose), weight, _rest(structure, dose, to_dose))
-        self._latest[structure.id, dose.id] = dvh
+        self._known.put(regions, (dvh, structure.grid, dose), 1 + 2 * len(dvh.dose_gy), _rest(structure, dose, to_dose))
 
-    def latest(self, structure: Structure, dose: Dose) -> Dvh | None:
-        """The DVH that was computed last of this structure, whatever its shape was then: the next one can go on from there."""
-        return self._latest.get((structure.id, dose.id))
-
-    def once(self, structure: Structure, dose: Dose, to_dose: ArrayLike, compute: Callable[[Dvh | None], Dvh]) -> Dvh:
-        """The DVH that is known, else the one that `compute` makes from the latest; threads that ask for it meanwhile wait for it.
+    def once(self, structure: Structure, dose: Dose, to_dose: ArrayLike, compute: Callable[[], Dvh]) -> Dvh:
+        """The DVH that is known, else the one that `compute` makes; threads that ask for it meanwhile wait for it.
 
         Raises what `compute` raises.
         """
@@ -64,7 +53,7 @@ class DvhCache:
             with turn:
                 found = self.get(structure, dose, to_dose)
                 if found is None:
-                    found = compute(self.latest(structure, dose))
+                    found = compute()
                     self.put(structure, dose, to_dose, found)
         finally:
             with self._lock:

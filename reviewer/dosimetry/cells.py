@@ -17,7 +17,7 @@ from reviewer.geometry.coverage import affine
 from reviewer.geometry.edges import Floats
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.pieces import room_for
-from reviewer.geometry.solid import Solid, prisms_between
+from reviewer.geometry.solid import Solid
 
 CELLS = 6_000
 """About how many cells a structure has at least: where its dose voxels are fewer, they are divided."""
@@ -91,9 +91,9 @@ class Voxels:
         ends = self._between[[first, min(first + self._layers, len(self._between) - 1)]].tolist()
         return min(ends), max(ends)
 
-    def share(self, block: int, lowest: float, width: float) -> Share:
-        """lowest, width: of the levels, in Gy."""
-        room, prisms = _room(self._shape), prisms_between(self._body, *self.between_mm(block))
+    def share(self, block: int, prisms: slice, lowest: float, width: float) -> Share:
+        """prisms: those of the solid that reach into the block; lowest, width: of the levels, in Gy."""
+        room = _room(self._shape)
         first = block * self._layers
         sums = in_voxels(
             room.slopes,
@@ -141,9 +141,9 @@ class Cubes:
         thickness = self._layers * self._step
         return block * thickness, (block + 1) * thickness
 
-    def share(self, block: int, lowest: float, width: float) -> Share:
-        """lowest, width: of the levels, in Gy."""
-        room, prisms, grid = _room(self._shape), prisms_between(self._body, *self.between_mm(block)), self._dose.grid
+    def share(self, block: int, prisms: slice, lowest: float, width: float) -> Share:
+        """prisms: those of the solid that reach into the block; lowest, width: of the levels, in Gy."""
+        room, grid = _room(self._shape), self._dose.grid
         sums = in_cubes(
             room.slopes,
             lowest,

@@ -1,13 +1,14 @@
 """Dose-volume histograms.
 
-A DVH is a sum over layers of cells. It keeps the share of every few layers, so that after an edit only those that the edit reaches are added
-up again (`dvh`, `earlier`).
+A DVH is a sum over layers of cells. The share of every few layers is kept with the prisms that it comes from, so that after an edit only those
+that the edit reaches are added up again, and a PTVopt of which nothing was taken there has them from its PTV.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +19,8 @@ from reviewer.dosimetry.levels import LEVELS, scale_of
 from reviewer.errors import CancelledError
 from reviewer.geometry.coverage import PARALLEL_TOLERANCE, plane_transform
 from reviewer.geometry.edges import Floats
-from reviewer.geometry.solid import Solid, solid, unlike
+from reviewer.geometry.memo import Memo
+from reviewer.geometry.solid import prisms_between, solid
 from reviewer.threads import shared
 
 SHARED = 5_000
@@ -51,7 +53,6 @@ class Dvh:
     min_gy: float | None
     mean_gy: float | None
     max_gy: float | None
-    _sum: _Sum | None = field(default=None, repr=False)
 
     @property
     def known_cc(self) -> float:
@@ -73,32 +74,19 @@ class Dvh:
         return float(np.interp(-volume_cc, -self.cumulative_cc, self.dose_gy))
 
 
-@dataclass(frozen=True, eq=False)
-class _Sum:
-    """The shares of a structure's layers, and all that they depend on.
-
-    scale: lowest level and width of a level (Gy), and what else the cells follow from.
-    """
-
-    dose: Dose
-    to_dose: Floats
-    scale: tuple[object, ...]
-    body: Solid
-    shares: dict[int, Share]
+_shares: WeakKeyDictionary[Dose, Memo[Share]] = WeakKeyDictionary()
+"""Of each dose the shares by the edges of their prisms; the weight counts numbers of 8 bytes: 32 MB, some dozens of states of a stomach."""
 
 
 def dvh(
     structure: Structure,
     dose: Dose,
     to_dose: ArrayLike | None = None,
-    earlier: Dvh | None = None,
     cancelled: Callable[[], bool] = NEVER,
 ) -> Dvh:
     """The DVH of the structure's solid.
 
     to_dose:   (4, 4) rigid map of patient points (mm) of the structure's frame to the dose's; None where the frames are the same.
-    earlier:   a DVH of the same structure before an edit: the share of the layers that the edit left alone is taken from it. The result is
-               exactly that of adding up all of them.
     cancelled: asked now and then, in any thread; raises CancelledError once it says so.
 
     The solid is cut into cells: where its planes are parallel to those of the dose, dose voxels, those of small structures divided into an odd
@@ -132,39 +120,29 @@ def dvh(
         cells = Voxels(body, dose, box, turn, shift, everywhere)
     else:
         cells = Cubes(body, dose, turn, shift)
-    total = _Sum(dose, matrix, (lowest, width, *cells.setting), body, {})
-    shares = _known(total, earlier._sum if earlier else None, cells)
+    known = _shares.setdefault(dose, Memo(4_000_000))
+    scale = (lowest, width, turn.tobytes(), shift.tobytes(), type(cells), cells.setting)
 
     def share(block: int) -> Share:
-        if cancelled():
-            raise CancelledError("the DVH is not wanted any more")
-        return cells.share(block, lowest, width)
+        prisms = prisms_between(body, *cells.between_mm(block))
 
-    missing = [n for n in cells.blocks if n not in shares]
+        def add_up() -> tuple[Share, int]:
+            if cancelled():
+                raise CancelledError("the DVH is not wanted any more")
+            found = cells.share(block, prisms, lowest, width)
+            return found, len(found.slopes) + 4 * int(body.starts[prisms.stop] - body.starts[prisms.start])
+
+        setting = (block, body.borders_mm[prisms].tobytes(), *scale)
+        return known.once(tuple(body.edges[prisms]), setting, add_up)
+
     at_once = len(body.segments) + reach.size < SHARED
-    shares.update(zip(missing, map(share, missing) if at_once else shared(share, missing), strict=True))
-    total.shares.update((n, shares[n]) for n in cells.blocks)
-    return _curve(structure.name, volume, total, lowest, width) or empty
+    shares = [share(n) for n in cells.blocks] if at_once else shared(share, cells.blocks)
+    return _curve(structure.name, volume, shares, lowest, width) or empty
 
 
-def _known(total: _Sum, earlier: _Sum | None, cells: Voxels | Cubes) -> dict[int, Share]:
-    """The shares of an earlier sum that hold for this one too."""
-    if earlier is None or earlier.dose is not total.dose or earlier.scale != total.scale:
-        return {}
-    if not np.array_equal(earlier.to_dose, total.to_dose):
-        return {}
-    low, high = unlike(earlier.body, total.body) or (np.inf, -np.inf)
-
-    def untouched(block: int) -> bool:
-        bottom, top = cells.between_mm(block)
-        return top <= low or bottom >= high
-
-    return {n: earlier.shares[n] for n in cells.blocks if n in earlier.shares and untouched(n)}
-
-
-def _curve(name: str, volume: float, total: _Sum, lowest: float, width: float) -> Dvh | None:
+def _curve(name: str, volume: float, found: Sequence[Share], lowest: float, width: float) -> Dvh | None:
     """The histogram of all shares; None where no dose is known."""
-    shares = [share for share in total.shares.values() if len(share.slopes)]
+    shares = [share for share in found if len(share.slopes)]
     known = sum(share.known for share in shares)
     if known <= 0.0:
         return None
@@ -200,5 +178,4 @@ def _curve(name: str, volume: float, total: _Sum, lowest: float, width: float) -
         float(minimum),
         float(min(max(mean, minimum), maximum)),
         float(maximum),
-        total,
     )

@@ -247,7 +247,7 @@ class _Work:
                 needed[structure.id] = structure, matrix
 
         def curve_of(structure: Structure, matrix: NDArray[np.float64]) -> Dvh:
-            return dvh(structure, delivery.dose, matrix, self._cache.latest(structure, delivery.dose), cancelled)
+            return dvh(structure, delivery.dose, matrix, cancelled)
 
         # The largest first, so that both threads come to their end together.
         tasks = sorted(needed.values(), key=lambda each: -len(each[0].planes))

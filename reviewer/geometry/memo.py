@@ -8,27 +8,26 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from reviewer.geometry.region import Region
-
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
 class Memo(Generic[Value]):
-    """Values by the identity of regions, which an edit leaves alone on the planes that it does not touch; the longest unused go first.
+    """Values by the identity of regions, or of what was made from them, which an edit leaves alone on the planes that it does not touch; the
+    longest unused go first.
 
-    It holds the regions themselves, so that no other object can take on their identity. Safe for several threads.
+    It holds these objects themselves, so that no other object can take on their identity. Safe for several threads.
     """
 
     def __init__(self, capacity: int) -> None:
         """capacity: the sum of the weights of the values that are kept."""
         self._capacity = capacity
         self._total = 0
-        self._entries: OrderedDict[Hashable, tuple[Value, int, tuple[Region | None, ...]]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[Value, int, tuple[object, ...]]] = OrderedDict()
         self._turns: weakref.WeakValueDictionary[Hashable, threading.Lock] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def once(self, regions: tuple[Region | None, ...], rest: Hashable, make: Callable[[], tuple[Value, int]]) -> Value:
+    def once(self, regions: tuple[object, ...], rest: Hashable, make: Callable[[], tuple[Value, int]]) -> Value:
         """The value that is known, else the one that `make` returns with its weight; threads that ask for it meanwhile wait for it.
 
         Raises what `make` raises.
@@ -45,7 +44,7 @@ class Memo(Generic[Value]):
             found = self.get(regions, rest)
             return self.put(regions, *make(), rest) if found is None else found
 
-    def get(self, regions: tuple[Region | None, ...], rest: Hashable = None) -> Value | None:
+    def get(self, regions: tuple[object, ...], rest: Hashable = None) -> Value | None:
         key = (tuple(map(id, regions)), rest)
         with self._lock:
             entry = self._entries.get(key)
@@ -54,7 +53,7 @@ class Memo(Generic[Value]):
             self._entries.move_to_end(key)
             return entry[0]
 
-    def put(self, regions: tuple[Region | None, ...], value: Value, weight: int = 1, rest: Hashable = None) -> Value:
+    def put(self, regions: tuple[object, ...], value: Value, weight: int = 1, rest: Hashable = None) -> Value:
         key = (tuple(map(id, regions)), rest)
         with self._lock:
             if key not in self._entries:

@@ -202,6 +202,6 @@ def _curve(
         return None
     known = cache.get(structure, dose, tie)
     if known is None:
-        known = dvh(structure, dose, tie, cache.latest(structure, dose), cancelled)
+        known = dvh(structure, dose, tie, cancelled)
         cache.put(structure, dose, tie, known)
     return known
