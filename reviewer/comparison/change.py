@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reviewer.case import Structure
-from reviewer.comparison.overlap import common_mm3
+from reviewer.comparison.overlap import common_and_unlike
 from reviewer.comparison.surface import Surface, cell_for, drawn
-from reviewer.geometry.solid import Solid, prisms_between, solid, unlike
+from reviewer.geometry.solid import Solid, solid
 from reviewer.threads import shared
 
 Floats = NDArray[np.float64]
@@ -44,67 +44,46 @@ def change(before: Structure, after: Structure) -> Change:
     empty = [not len(body.borders_mm) for body in (one, other)]
     if any(empty):
         return Change(volumes, None if all(empty) else 0.0, None)
-    moved = unlike(one, other)
+    common, moved = common_and_unlike(one, other)
     if moved is None:
         return Change(volumes, 1.0, 0.0)
-    low, high = moved
-    some, others = (_part(body, low, high) for body in (one, other))
-    common = one.volume_mm3 - some.volume_mm3 + common_mm3(some, others)
     dice = min(2 * common / (one.volume_mm3 + other.volume_mm3), 1.0)
-    return Change(volumes, dice, _hd95(one, other, low, high))
+    return Change(volumes, dice, _hd95(one, other, *moved))
 
 
-def _part(body: Solid, low: float, high: float) -> Solid:
-    """The prisms that reach into low to high, w mm."""
-    chosen = prisms_between(body, low, high)
-    starts = body.starts[chosen.start : chosen.stop + 1]
-    return Solid(body.borders_mm[chosen], starts - starts[0], body.segments[starts[0] : starts[-1]], {})
-
-
-_areas: WeakKeyDictionary[Solid, float] = WeakKeyDictionary()
-
-
-def _area_mm2(body: Solid, cell: float) -> float:
-    """Of the whole surface, once for each solid."""
-    if body not in _areas:
-        _areas[body] = float(drawn(body, cell).areas_mm2.sum())
-    return _areas[body]
+_whole: WeakKeyDictionary[Solid, Surface] = WeakKeyDictionary()
 
 
 def _hd95(one: Solid, other: Solid, low: float, high: float) -> float:
     """The larger of both directions. Beyond low to high the surfaces are the same."""
     cell = max(CELL_MM, cell_for(one))
     layer = 1.25 * cell
-    whole = _area_mm2(one, cell)
-    bottom = min(float(body.borders_mm[0, 0]) for body in (one, other))
-    top = max(float(body.borders_mm[-1, 1]) for body in (one, other))
+    before = _whole.get(one)
+    if before is None:
+        before = _whole[one] = drawn(one, cell)
+    looked_at = low - layer, high + layer
+    points, areas = _between(before, *looked_at)
+    whole = float(before.areas_mm2.sum())
     near = NEAR_MM
     while True:
-        ends = max(low - layer - near, bottom), min(high + layer + near, top)
-        parts = [_part(body, *ends) for body in (one, other)]
-        if not all(len(part.borders_mm) for part in parts):
-            near *= 2
-            continue
-        surfaces = shared(lambda part: _with_tree(part, cell), parts)
-        looked_at = [_within(s.vertices_mm[:, 2], low - layer, high + layer) for s in surfaces]
-        pairs = [(surfaces[0], looked_at[0], surfaces[1]), (surfaces[1], looked_at[1], surfaces[0])]
-        away = shared(lambda pair: pair[2].tree.distances(pair[0].vertices_mm[pair[1]]), pairs)
-        areas = [s.areas_mm2[seen] for s, seen in zip(surfaces, looked_at, strict=True)]
-        wholes = whole, whole - float(areas[0].sum()) + float(areas[1].sum())
-        found = max(_percentile(d, a, total) for d, a, total in zip(away, areas, wholes, strict=True))
-        if found <= near or ends == (bottom, top):
+        ends = looked_at[0] - near, looked_at[1] + near
+        after = drawn(other, cell, *ends)
+        others, their_areas = _between(after, *looked_at)
+        away = shared(lambda pair: pair[0].tree.distances(pair[1]), [(after, points), (before, others)])
+        found = max(
+            _percentile(away[0], areas, whole),
+            _percentile(away[1], their_areas, whole - float(areas.sum()) + float(their_areas.sum())),
+        )
+        if found <= near or (ends[0] <= other.borders_mm[0, 0] and ends[1] >= other.borders_mm[-1, 1]):
             return found
         near = 1.01 * found  # what lies beyond the part that was drawn may be nearer, but not nearer than its ends
 
 
-def _with_tree(part: Solid, cell: float) -> Surface:
-    surface = drawn(part, cell)
-    _ = surface.tree  # grown here, so that both grow at the same time
-    return surface
-
-
-def _within(heights: Floats, low: float, high: float) -> NDArray[np.bool_]:
-    return np.asarray((heights >= low) & (heights <= high))
+def _between(surface: Surface, low: float, high: float) -> tuple[Floats, Floats]:
+    """Vertices from low to high, w mm, and the areas that they stand for."""
+    heights = surface.vertices_mm[:, 2]
+    within = (heights >= low) & (heights <= high)
+    return surface.vertices_mm[within], surface.areas_mm2[within]
 
 
 def _percentile(away: Floats, areas: Floats, whole: float) -> float:

@@ -15,6 +15,9 @@ from reviewer.geometry.solid import Solid
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+SAME_MM = 1e-4
+"""By so much edges differ by rounding, where the box in which a solid was drawn has moved. Areas are exact to its square."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pile:
@@ -47,9 +50,15 @@ def sliced(surface: Surface, vertices_mm: Floats, borders_mm: Floats) -> Pile:
 
 def common_mm3(some: Solid | Pile, others: Solid | Pile) -> float:
     """Volume that two piles have in common: the area that floors have in common, times the height that prisms have in common."""
-    return float(
-        _common(some.borders_mm, some.starts, some.segments, others.borders_mm, others.starts, others.segments)
+    return common_and_unlike(some, others)[0]
+
+
+def common_and_unlike(some: Solid | Pile, others: Solid | Pile) -> tuple[float, tuple[float, float] | None]:
+    """`common_mm3`, and the lowest and highest w (mm) of the prisms that are not the same in both but for rounding; None where all are."""
+    volume, low, high = _common(
+        some.borders_mm, some.starts, some.segments, others.borders_mm, others.starts, others.segments
     )
+    return float(volume), (float(low), float(high)) if low < high else None
 
 
 def common_mm2(some: Floats, others: Floats) -> float:
@@ -59,118 +68,166 @@ def common_mm2(some: Floats, others: Floats) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _common(a_borders, a_starts, a_segments, b_borders, b_starts, b_segments):  # type: ignore[no-untyped-def]
-    volume = 0.0
+    """Volume in common, and lowest and highest w of what is unlike."""
+    volume, lowest, highest = 0.0, np.inf, -np.inf
     n = m = 0
-    while n < len(a_borders) and m < len(b_borders):
+    while n < len(a_borders) or m < len(b_borders):
+        if n == len(a_borders) or m == len(b_borders):
+            rest = b_borders[m:] if n == len(a_borders) else a_borders[n:]
+            lowest, highest = min(lowest, rest[0, 0]), max(highest, rest[-1, 1])
+            break
         low, high = max(a_borders[n, 0], b_borders[m, 0]), min(a_borders[n, 1], b_borders[m, 1])
+        beside = abs(a_borders[n, 0] - b_borders[m, 0]) <= SAME_MM and abs(a_borders[n, 1] - b_borders[m, 1]) <= SAME_MM
+        some, others = a_segments[a_starts[n] : a_starts[n + 1]], b_segments[b_starts[m] : b_starts[m + 1]]
+        area = _same(some, others)
+        if not (beside and area >= 0):
+            lowest = min(lowest, a_borders[n, 0], b_borders[m, 0])
+            highest = max(highest, a_borders[n, 1], b_borders[m, 1])
         if high - low > 1e-9:
-            area = _shared(a_segments[a_starts[n] : a_starts[n + 1]], b_segments[b_starts[m] : b_starts[m + 1]])
-            volume += area * (high - low)
-        if a_borders[n, 1] < b_borders[m, 1]:
+            volume += (area if area >= 0 else _shared(some, others)) * (high - low)
+        if beside:
+            n += 1
+            m += 1
+        elif a_borders[n, 1] < b_borders[m, 1]:
             n += 1
         else:
             m += 1
-    return volume
+    return volume, lowest, highest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _same(some, others):  # type: ignore[no-untyped-def]
+    """Area that two sets of edges have in common where each edge lies within SAME_MM of its counterpart, else -1.
+
+    Half of what both have in all, less what is in one of them only: beside each edge a strip as wide as the edge has moved to its side.
+    """
+    if len(some) != len(others):
+        return -1.0
+    doubled = apart = 0.0
+    for m in range(len(some)):
+        x0, y0, x1, y1 = some[m]
+        u0, v0, u1, v1 = others[m]
+        if max(abs(u0 - x0), abs(v0 - y0), abs(u1 - x1), abs(v1 - y1)) > SAME_MM:
+            return -1.0
+        doubled += x0 * y1 - x1 * y0 + u0 * v1 - u1 * v0
+        # How far the ends have moved across the edge, times its length.
+        start = (x1 - x0) * (v0 - y0) - (y1 - y0) * (u0 - x0)
+        end = (x1 - x0) * (v1 - y1) - (y1 - y0) * (u1 - x1)
+        if start * end >= 0:
+            apart += abs(start + end) / 2
+        else:
+            apart += (start * start + end * end) / (2 * abs(start - end))
+    return max((abs(doubled) / 2 - apart) / 2, 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _shared(some, others):  # type: ignore[no-untyped-def]
     """Strip by strip between all heights at which an edge starts or ends: there all edges are straight, and the length in common is linear
-    between the points in which they cross."""
+    between the points in which they cross. Edges of one set do not cross each other."""
+    bottom, top = _overlap(some, others)
     count = len(some) + len(others)
+    # Of each edge that rises: its lower end, its upper height, and how far it leans.
     edges = np.empty((count, 4))
     first = np.empty(count, dtype=np.bool_)
     heights = np.empty(2 * count)
+    rising = marks = 0
     for m in range(count):
         own = m < len(some)
-        first[m] = own
-        given, i = (some, m) if own else (others, m - len(some))
-        lower = 0 if given[i, 1] <= given[i, 3] else 2
-        edges[m, 0], edges[m, 1] = given[i, lower], given[i, lower + 1]
-        edges[m, 2], edges[m, 3] = given[i, 2 - lower], given[i, 3 - lower]
-        heights[2 * m], heights[2 * m + 1] = edges[m, 1], edges[m, 3]
+        x0, y0, x1, y1 = some[m] if own else others[m - len(some)]
+        if y0 > y1:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        if y1 <= bottom or y0 >= top or y0 == y1:
+            continue
+        edges[rising, 0], edges[rising, 1], edges[rising, 2], edges[rising, 3] = x0, y0, y1, (x1 - x0) / (y1 - y0)
+        first[rising] = own
+        rising += 1
+        heights[marks], heights[marks + 1] = max(y0, bottom), min(y1, top)
+        marks += 2
+    heights = heights[:marks]
     heights.sort()
-    order = np.argsort(edges[:, 1])
-    active = np.empty(count, dtype=np.int64)
-    begins, ends = np.empty(count), np.empty(count)
-    a, b = np.empty(count), np.empty(count)
+    order = np.argsort(edges[:rising, 1])
+    active = np.empty((2, rising), dtype=np.int64)
+    begins, ends = np.empty((2, rising)), np.empty((2, rising))
+    number = np.zeros(2, dtype=np.int64)
     cuts = np.empty(count * 4 + 2)
-    number = entered = 0
+    entered = 0
     total = 0.0
-    for h in range(len(heights) - 1):
+    for h in range(marks - 1):
         low, high = heights[h], heights[h + 1]
         if high - low < 1e-12:
             continue
-        kept = 0
-        for i in range(number):
-            if edges[active[i], 3] >= high:
-                active[kept] = active[i]
-                kept += 1
-        number = kept
-        while entered < count and edges[order[entered], 1] <= low:
-            if edges[order[entered], 3] >= high:
-                active[number] = order[entered]
-                number += 1
+        for side in range(2):
+            kept = 0
+            for i in range(number[side]):
+                if edges[active[side, i], 2] >= high:
+                    active[side, kept] = active[side, i]
+                    kept += 1
+            number[side] = kept
+        while entered < rising and edges[order[entered], 1] <= low:
+            e = order[entered]
+            if edges[e, 2] >= high:
+                side = 0 if first[e] else 1
+                active[side, number[side]] = e
+                number[side] += 1
             entered += 1
-        mine = 0
-        for i in range(number):
-            mine += first[active[i]]
-            e = active[i]
-            x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
-            begins[i] = x0 + (low - y0) / (y1 - y0) * (x1 - x0)
-            ends[i] = x0 + (high - y0) / (y1 - y0) * (x1 - x0)
-        if mine == 0 or mine == number:
+        if number[0] == 0 or number[1] == 0:
             continue
-        cuts[0], cuts[1] = 0.0, 1.0
-        marks = 2
-        for i in range(number):
-            for j in range(number):
-                if first[active[i]] and not first[active[j]]:
-                    before, after = begins[i] - begins[j], ends[i] - ends[j]
-                    if before * after < 0 and marks < len(cuts):
-                        cuts[marks] = before / (before - after)
-                        marks += 1
-        cuts[:marks].sort()
-        for c in range(marks - 1):
-            t = (cuts[c] + cuts[c + 1]) / 2
-            na = nb = 0
-            for i in range(number):
-                x = begins[i] + t * (ends[i] - begins[i])
-                if first[active[i]]:
-                    a[na] = x
-                    na += 1
-                else:
-                    b[nb] = x
-                    nb += 1
-            total += _length(a[:na], b[:nb]) * (cuts[c + 1] - cuts[c]) * (high - low)
+        for side in range(2):
+            for i in range(number[side]):
+                e = active[side, i]
+                begin = edges[e, 0] + (low - edges[e, 1]) * edges[e, 3]
+                end = edges[e, 0] + (high - edges[e, 1]) * edges[e, 3]
+                # From left to right, as in the strip below but for what has entered.
+                j = i - 1
+                while j >= 0 and begins[side, j] + ends[side, j] > begin + end:
+                    active[side, j + 1] = active[side, j]
+                    begins[side, j + 1], ends[side, j + 1] = begins[side, j], ends[side, j]
+                    j -= 1
+                active[side, j + 1], begins[side, j + 1], ends[side, j + 1] = e, begin, end
+        cuts[0], found = 0.0, 1
+        for i in range(number[0]):
+            for j in range(number[1]):
+                before, after = begins[0, i] - begins[1, j], ends[0, i] - ends[1, j]
+                if before * after < 0 and found < len(cuts) - 1:
+                    cuts[found] = before / (before - after)
+                    found += 1
+        cuts[found] = 1.0
+        if found > 2:
+            cuts[1:found].sort()
+        for c in range(found):
+            length = _length(begins, ends, number, (cuts[c] + cuts[c + 1]) / 2)
+            total += length * (cuts[c + 1] - cuts[c]) * (high - low)
     return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _length(a, b):  # type: ignore[no-untyped-def]
-    """Length in common of the intervals between the first and second, third and fourth … of a, and those of b."""
-    _sort(a)
-    _sort(b)
+def _overlap(some, others):  # type: ignore[no-untyped-def]
+    """Between which heights there are edges of both."""
+    bottom, top = -np.inf, np.inf
+    for edges in (some, others):
+        low, high = np.inf, -np.inf
+        for m in range(len(edges)):
+            low, high = min(low, edges[m, 1], edges[m, 3]), max(high, edges[m, 1], edges[m, 3])
+        bottom, top = max(bottom, low), min(top, high)
+    return bottom, top
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _length(begins, ends, number, t):  # type: ignore[no-untyped-def]
+    """Length in common of the intervals between the first and second, third and fourth … edge of either set, at a part t of the strip."""
     length = 0.0
     i = j = 0
-    while i + 1 < len(a) and j + 1 < len(b):
-        length += max(0.0, min(a[i + 1], b[j + 1]) - max(a[i], b[j]))
-        if a[i + 1] < b[j + 1]:
+    while i + 1 < number[0] and j + 1 < number[1]:
+        a0 = begins[0, i] + t * (ends[0, i] - begins[0, i])
+        a1 = begins[0, i + 1] + t * (ends[0, i + 1] - begins[0, i + 1])
+        b0 = begins[1, j] + t * (ends[1, j] - begins[1, j])
+        b1 = begins[1, j + 1] + t * (ends[1, j + 1] - begins[1, j + 1])
+        length += max(0.0, min(a1, b1) - max(a0, b0))
+        if a1 < b1:
             i += 2
         else:
             j += 2
     return length
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sort(values):  # type: ignore[no-untyped-def]
-    """In place; a handful of values."""
-    for i in range(1, len(values)):
-        value, j = values[i], i - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -36,8 +36,8 @@ OFFSET = 0.382
 
 TOUCHING_MM = 1e-6
 
-NEAR = 3
-"""Cells around an edge in which distances from it are measured at once; those farther away are propagated."""
+NEAR, FAR = 3, 9
+"""Cells around an edge in which distances from it are measured, and in which those are that were not near any; from there on they are propagated."""
 
 LARGEST_CHANGE = 0.1
 """Of the area from one prism to the next, where none is left out."""
@@ -90,20 +90,30 @@ def cell_for(body: Solid) -> float:
     return float(np.clip(math.sqrt(2 * (x * y + y * z + z * x) / CELLS_ON_BOX), FINEST_MM, COARSEST_MM))
 
 
-def drawn(body: Solid, cell: float) -> Surface:
-    """The surface of a solid that is not empty, on a lattice of the given cell (mm)."""
-    low, high = body.bounds_mm
+def drawn(body: Solid, cell: float, low: float = -math.inf, high: float = math.inf) -> Surface:
+    """The surface of a solid that is not empty, on a lattice of the given cell (mm); of what lies from low to high (w, mm), and is open there.
+
+    Its vertices from low to high are those of the whole surface.
+    """
+    least, most = body.bounds_mm
     # The lattice starts at a multiple of the cell, so that a change elsewhere on a structure leaves the vertices here alone.
     # It is set off by a part of one: contours on round numbers would run along its lines.
-    first = np.floor(low[:2] / cell) - 2 + OFFSET
-    size = np.ceil(high[:2] / cell).astype(int) + 4 - np.floor(first).astype(int)
+    first = np.floor(least[:2] / cell) - 2 + OFFSET
+    size = np.ceil(most[:2] / cell).astype(int) + 4 - np.floor(first).astype(int)
     borders, middle, kept = _layers(body, cell)
     # An empty layer stands wherever the solid has an end or a gap.
     apart = np.flatnonzero(np.append(True, borders[1:, 0] - borders[:-1, 1] > TOUCHING_MM))
     layer = np.append(np.insert(np.arange(len(kept)), apart, -1), -1)
+    # What a vertex follows from are the layers below and above it, and one more to either side.
+    heights = middle[np.maximum(layer, 0)]
+    below, above = np.flatnonzero((layer >= 0) & (heights < low)), np.flatnonzero((layer >= 0) & (heights > high))
+    chosen = slice(max(below[-1] - 2, 0) if len(below) else 0, above[0] + 3 if len(above) else len(layer))
+    layer = layer[chosen]
     radius = np.sqrt(np.maximum(body.areas_mm2[kept], 0.0) / math.pi)
-    edges = body.segments / cell - np.tile(first, 2)
-    spans = np.column_stack([body.starts[kept], body.starts[kept + 1]])
+    used = kept[layer[layer >= 0]]
+    rows = slice(body.starts[used[0]], body.starts[used[-1] + 1])
+    edges = body.segments[rows] / cell - np.tile(first, 2)
+    spans = np.column_stack([body.starts[kept], body.starts[kept + 1]]) - rows.start
     vertices, triangles = _net(edges, spans, borders, middle, radius, layer, int(size[1]), int(size[0]), cell)
     vertices[:, :2] = (vertices[:, :2] + first) * cell
     return Surface(vertices, triangles, _areas(vertices, triangles), cell)
@@ -153,7 +163,7 @@ def _areas(vertices, triangles):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: ignore[no-untyped-def]
-    """(n, 3) vertices, columns and rows of the lattice and mm of height, and (m, 3) triangles."""
+    """(n, 3) vertices, columns and rows of the lattice and mm of height, and (m, 3) triangles; open where the first or last layer is not empty."""
     layers = len(prism)
     inside = np.zeros((layers, ny, nx), dtype=np.bool_)
     for k in range(layers):
@@ -162,13 +172,15 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
     away = np.empty((layers, ny, nx), dtype=np.float32)
     nearest = np.empty((ny, nx), dtype=np.int32)
     square = np.empty((ny, nx), dtype=np.float32)
+    wanted = np.empty((ny, nx), dtype=np.bool_)
     for k in range(layers):
         if prism[k] >= 0:
             some = edges[spans[prism[k], 0] : spans[prism[k], 1]]
-            _measure(away[k], nearest, square, some, inside, k, cell)
+            _measure(away[k], nearest, square, wanted, some, inside, k, cell)
         else:
             away[k] = np.inf
-    numbers = np.full((layers - 1, ny - 1, nx - 1), -1, dtype=np.int32)
+    # Of the cells below each layer, and above the last.
+    numbers = np.full((layers + 1, ny - 1, nx - 1), -1, dtype=np.int32)
     count, crossings = 0, 0
     for k in range(layers - 1):
         for y in range(ny - 1):
@@ -183,7 +195,7 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
                     and here == inside[k + 1, y + 1, x]
                     and here == inside[k + 1, y + 1, x + 1]
                 ):
-                    numbers[k, y, x] = count
+                    numbers[k + 1, y, x] = count
                     count += 1
     sums = np.zeros((count, 4))
     for k in range(layers):
@@ -193,13 +205,13 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
                 here = inside[k, y, x]
                 if here != inside[k, y, x + 1]:
                     t = _part(away[k, y, x], away[k, y, x + 1])
-                    for dk in range(-1, 1):
+                    for dk in range(2):
                         for dy in range(-1, 1):
                             _add(sums, numbers[k + dk, y + dy, x], x + t, y, height)
                     crossings += 1
                 if here != inside[k, y + 1, x]:
                     t = _part(away[k, y, x], away[k, y + 1, x])
-                    for dk in range(-1, 1):
+                    for dk in range(2):
                         for dx in range(-1, 1):
                             _add(sums, numbers[k + dk, y, x + dx], x, y + t, height)
                     crossings += 1
@@ -207,7 +219,7 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
                     w = _height(inside, away, borders, middle, radius, prism, k, y, x)
                     for dy in range(-1, 1):
                         for dx in range(-1, 1):
-                            _add(sums, numbers[k, y + dy, x + dx], x, y, w)
+                            _add(sums, numbers[k + 1, y + dy, x + dx], x, y, w)
                     crossings += 1
     vertices = np.empty((count, 3))
     for n in range(count):
@@ -222,19 +234,19 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
                 if here != inside[k, y, x + 1]:
                     m = _quad(
                         triangles, m, vertices, cell,
-                        numbers[k - 1, y - 1, x], numbers[k - 1, y, x], numbers[k, y, x], numbers[k, y - 1, x],
+                        numbers[k, y - 1, x], numbers[k, y, x], numbers[k + 1, y, x], numbers[k + 1, y - 1, x],
                     )  # fmt: skip
                 if here != inside[k, y + 1, x]:
                     m = _quad(
                         triangles, m, vertices, cell,
-                        numbers[k - 1, y, x - 1], numbers[k - 1, y, x], numbers[k, y, x], numbers[k, y, x - 1],
+                        numbers[k, y, x - 1], numbers[k, y, x], numbers[k + 1, y, x], numbers[k + 1, y, x - 1],
                     )  # fmt: skip
                 if k + 1 < layers and here != inside[k + 1, y, x]:
                     m = _quad(
                         triangles, m, vertices, cell,
-                        numbers[k, y - 1, x - 1], numbers[k, y - 1, x], numbers[k, y, x], numbers[k, y, x - 1],
+                        numbers[k + 1, y - 1, x - 1], numbers[k + 1, y - 1, x], numbers[k + 1, y, x], numbers[k + 1, y, x - 1],
                     )  # fmt: skip
-    return vertices, triangles
+    return vertices, triangles[:m]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -253,37 +265,37 @@ def _fill(inside, edges):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _measure(away, nearest, square, edges, inside, k, cell):  # type: ignore[no-untyped-def]
-    """Signed planar distance (mm) of layer k wherever a crossing may ask for it: next to the edges, and where neighbouring layers differ.
+def _measure(away, nearest, square, wanted, edges, inside, k, cell):  # type: ignore[no-untyped-def]
+    """Signed planar distance (mm) of layer k wherever a crossing may ask for it: where neighbouring points or layers differ.
 
-    Distances are propagated from the edges' neighbourhood, each point taking the nearest of its neighbours' edges (Danielsson, Comput Graph
-    Image Process 1980;14:227-248, with edges for points).
+    Only those points are looked at, unless some are far from all edges: then distances are propagated from all that is near, each point taking
+    the nearest of its neighbours' edges (Danielsson, Comput Graph Image Process 1980;14:227-248, with edges for points).
     """
     ny, nx = nearest.shape
+    here = inside[k]
+    wanted[:] = False
+    for j in range(max(k - 2, 0), min(k + 2, len(inside) - 1)):
+        for y in range(ny):
+            for x in range(nx):
+                wanted[y, x] |= inside[j, y, x] != inside[j + 1, y, x]
+    for y in range(ny):
+        for x in range(nx - 1):
+            if here[y, x] != here[y, x + 1]:
+                wanted[y, x] = wanted[y, x + 1] = True
+    for y in range(ny - 1):
+        for x in range(nx):
+            if here[y, x] != here[y + 1, x]:
+                wanted[y, x] = wanted[y + 1, x] = True
     nearest[:] = -1
     square[:] = np.float32(np.inf)
-    for m in range(len(edges)):
-        x0, y0, x1, y1 = edges[m]
-        for y in range(max(int(np.ceil(min(y0, y1))) - NEAR, 0), min(int(np.floor(max(y0, y1))) + NEAR + 1, ny)):
-            for x in range(max(int(np.ceil(min(x0, x1))) - NEAR, 0), min(int(np.floor(max(x0, x1))) + NEAR + 1, nx)):
-                s = square_distance(edges, m, x, y)
-                if s < square[y, x]:
-                    square[y, x] = s
-                    nearest[y, x] = m
-    wanting = False
-    left, right, top, bottom = nx, 0, ny, 0
-    low, high = max(k - 2, 0), min(k + 2, len(inside) - 1)
-    for y in range(ny):
-        for x in range(nx):
-            known = nearest[y, x] >= 0
-            wanted = False
-            if not known:
-                for j in range(low, high):
-                    wanted = wanted or inside[j, y, x] != inside[j + 1, y, x]
-                wanting = wanting or wanted
-            if known or wanted:
-                left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
-    if wanting:
+    _look_around(nearest, square, wanted, edges, NEAR)
+    if _still_wanted(wanted, nearest):
+        _look_around(nearest, square, wanted, edges, FAR)
+    if _still_wanted(wanted, nearest):
+        left, right, top, bottom = _box(wanted, nx, 0, ny, 0)
+        wanted[:] = True
+        _look_around(nearest, square, wanted, edges, NEAR)
+        left, right, top, bottom = _box(nearest >= 0, left, right, top, bottom)
         for sweep in range(2):
             for row in range(bottom - top + 1):
                 y = top + row if sweep == 0 else bottom - row
@@ -299,7 +311,44 @@ def _measure(away, nearest, square, edges, inside, k, cell):  # type: ignore[no-
     for y in range(ny):
         for x in range(nx):
             d = np.sqrt(square[y, x]) * cell
-            away[y, x] = -d if inside[k, y, x] else d
+            away[y, x] = -d if here[y, x] else d
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_around(nearest, square, wanted, edges, reach):  # type: ignore[no-untyped-def]
+    """The nearest edge, of those within so many cells, of each point that is wanted."""
+    ny, nx = nearest.shape
+    for m in range(len(edges)):
+        x0, y0, x1, y1 = edges[m]
+        left, right = max(int(np.ceil(min(x0, x1))) - reach, 0), min(int(np.floor(max(x0, x1))) + reach + 1, nx)
+        for y in range(max(int(np.ceil(min(y0, y1))) - reach, 0), min(int(np.floor(max(y0, y1))) + reach + 1, ny)):
+            for x in range(left, right):
+                if wanted[y, x]:
+                    s = square_distance(edges, m, x, y)
+                    if s < square[y, x]:
+                        square[y, x] = s
+                        nearest[y, x] = m
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _still_wanted(wanted, nearest):  # type: ignore[no-untyped-def]
+    """Leaves those that have no edge; whether there are some."""
+    some = False
+    for y in range(len(wanted)):
+        for x in range(wanted.shape[1]):
+            wanted[y, x] = wanted[y, x] and nearest[y, x] < 0
+            some = some or wanted[y, x]
+    return some
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _box(flags, left, right, top, bottom):  # type: ignore[no-untyped-def]
+    """A box that is widened to hold all points with a flag."""
+    for y in range(len(flags)):
+        for x in range(flags.shape[1]):
+            if flags[y, x]:
+                left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
+    return left, right, top, bottom
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -349,15 +398,18 @@ def _height(inside, away, borders, middle, radius, prism, k, y, x):  # type: ign
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add(sums, n, x, y, w):  # type: ignore[no-untyped-def]
-    sums[n, 0] += x
-    sums[n, 1] += y
-    sums[n, 2] += w
-    sums[n, 3] += 1.0
+    if n >= 0:
+        sums[n, 0] += x
+        sums[n, 1] += y
+        sums[n, 2] += w
+        sums[n, 3] += 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _quad(triangles, m, vertices, cell, a, b, c, d):  # type: ignore[no-untyped-def]
-    """Two triangles, divided along the shorter diagonal."""
+    """Two triangles, divided along the shorter diagonal; none where one of the cells lies beyond an open end."""
+    if min(a, b, c, d) < 0:
+        return m
     first = second = 0.0
     for i in range(3):
         scale = cell if i < 2 else 1.0
