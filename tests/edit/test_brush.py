@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import shapely
-from hands import BALL, BARE, GRID, SQUARE, axial, clicked, coronal, drawn, on
+from hands import BALL, BARE, GRID, SQUARE, axial, case_of, clicked, coronal, drawn, on
 from phantoms import planes_grid, rectangle, stack
 
 from reviewer.edit.tools.brush import Brush
@@ -161,6 +161,19 @@ def test_a_strip_between_two_slices_says_so():
 def test_a_hand_that_trembles_in_place_paints_the_disk():
     stroke = drawn(Brush(5.0).begin(on(BARE)), (0.0, 0.0), (0.001, 0.0), (0.0, 0.001))
     assert stroke.draft[10].area == pytest.approx(math.pi * 25)
+
+
+@pytest.mark.parametrize("shift", [False, True], ids=["painted", "erased"])
+def test_the_same_stroke_again_met_at_other_places_of_its_way_is_no_edit(shift):
+    """Sampled anew the outline moves by less than 0.01 mm; half a millimetre farther it is an edit."""
+    way = [(40 * math.cos(t) - 20, 15 * math.sin(2 * t)) for t in np.linspace(0, 2.5, 400)]
+    first = drawn(Brush(radius_mm=8.0).begin(on(SQUARE)), *way, shift=shift)
+    once = drafted(first)
+    assert once is not SQUARE
+    again = drawn(Brush(radius_mm=8.0).begin(on(once)), *way[:1], *way[1:-1:2], *way[-1:], shift=shift)
+    assert edit_of(again, case_of(once)) is None
+    wider = drawn(Brush(radius_mm=8.5).begin(on(once)), *way, shift=shift)
+    assert edit_of(wider, case_of(once)) is not None
 
 
 def test_a_capsule_is_convex_and_holds_both_ends():

@@ -110,7 +110,16 @@ class Painting:
 
     def finished(self, areas: dict[int, Region]) -> Draft:
         """What it comes to in the end. areas: all that was covered; what was added before is a part of it."""
-        return painted(self._structure, areas, erase=self._erase)
+        draft = painted(self._structure, areas, erase=self._erase)
+        return {k: region for k, region in draft.items() if self._seen(k, region, areas[k])}
+
+    def _seen(self, plane: int, region: Region | None, area: Region) -> bool:
+        """Whether the region of a plane differs anywhere by more than outlines are straightened. The same stroke again, met at other places
+        of its way, does not."""
+        before = self._structure.planes.get(plane)
+        if before is None or region is None or abs(region.area - before.area) > 2 * STRAIGHT_MM * area.length:
+            return True
+        return not shapely.buffer(shapely.symmetric_difference(before, region), -STRAIGHT_MM, quad_segs=1).is_empty
 
     def finish(self, draft: Draft) -> None:
         self._draft, self._new = draft, {}
