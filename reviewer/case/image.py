@@ -26,7 +26,8 @@ class Image:
     voxels:    (z, y, x) as stored, int16, uint16 or float32; a value is ``slope * stored + intercept``.
                While a series is still being read, planes that have not arrived are zero: see `pending`.
     pending:   (z,) bool, shared with the reader: planes whose voxels have not arrived yet; None when complete from the start.
-    sop_instance_uids: UID of each plane's DICOM image, in plane order; empty for volumes that are not DICOM or one multi-frame object.
+    sop_instance_uids: UID of each plane's DICOM object, in plane order; empty for volumes that are not DICOM.
+    frame_numbers: of each plane in its object, from 1; empty where each plane is an object of its own.
     window:    as the file suggests it, or None.
     """
 
@@ -40,6 +41,7 @@ class Image:
     window: Window | None = None
     sop_instance_uids: tuple[str, ...] = ()
     sop_class_uid: str = ""
+    frame_numbers: tuple[int, ...] = ()
     study_uid: str = ""
     patient_position: str = ""
     date: str = ""

@@ -149,7 +149,11 @@ def _frames(ds: Dataset, pixels: Pixels, images: Sequence[Image]) -> list[_Frame
     if "TotalPixelMatrixColumns" in ds:
         raise InputError("it is of a slide, not of a patient's planes")
     mapped = text(ds, "SegmentationType").upper() == "LABELMAP"
-    slices = {uid: (image, k) for image in images for k, uid in enumerate(image.sop_instance_uids)}
+    slices = {
+        (uid, image.frame_numbers[k] if image.frame_numbers else None): (image, k)
+        for image in images
+        for k, uid in enumerate(image.sop_instance_uids)
+    }
     frames = []
     for index, group in enumerate(groups):
 
@@ -181,13 +185,19 @@ def _frames(ds: Dataset, pixels: Pixels, images: Sequence[Image]) -> list[_Frame
 
 
 def _on_slice(
-    index: int, segment: int | None, derivation: Dataset, slices: Mapping[str, tuple[Image, int]], pixels: Pixels
+    index: int,
+    segment: int | None,
+    derivation: Dataset,
+    slices: Mapping[tuple[str, int | None], tuple[Image, int]],
+    pixels: Pixels,
 ) -> _Frame:
     """A frame that only names the image that it was drawn on."""
-    uid = text(item(derivation, "SourceImageSequence"), "ReferencedSOPInstanceUID")
-    if uid not in slices:
+    source = item(derivation, "SourceImageSequence")
+    uid = text(source, "ReferencedSOPInstanceUID")
+    place = slices.get((uid, integer(source, "ReferencedFrameNumber"))) or slices.get((uid, None))
+    if place is None:
         raise InputError("its frames do not say where they lie, and the images that they were drawn on are not there")
-    image, k = slices[uid]
+    image, k = place
     if image.grid.size_uv != (pixels.columns, pixels.rows):
         raise InputError("its frames do not say where they lie, and have other pixels than the image that they name")
     origin = image.grid.point_of_index_mm((k, 0, 0))

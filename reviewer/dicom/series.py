@@ -471,7 +471,8 @@ def _image(head: Head, image_id: str, stack: Sequence[Plane], report: Report) ->
         if dtype.kind != "f":
             limits = np.iinfo(np.int16 if dtype.kind == "i" else np.uint16)
             fill = float(np.clip(np.rint(fill), limits.min, limits.max))
-    classic = len({plane.sop_uid for plane in stack}) == len(stack)
+    told_apart = len({(plane.sop_uid, plane.frame) for plane in stack}) == len(stack)
+    frames = any(plane.pixels.frames > 1 for plane in stack)
     image = Image(
         id=image_id,
         modality=head.modality,
@@ -481,8 +482,9 @@ def _image(head: Head, image_id: str, stack: Sequence[Plane], report: Report) ->
         slope=slope,
         intercept=intercept,
         window=head.window,
-        sop_instance_uids=tuple(plane.sop_uid for plane in stack) if classic else (),
+        sop_instance_uids=tuple(plane.sop_uid for plane in stack) if told_apart else (),
         sop_class_uid=head.sop_class_uid,
+        frame_numbers=tuple(plane.frame + 1 for plane in stack) if told_apart and frames else (),
         study_uid=head.study_uid,
         patient_position=head.patient_position,
         date=head.date,

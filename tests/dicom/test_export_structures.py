@@ -242,6 +242,47 @@ def test_new_contours_stay_in_the_place_of_the_old_and_new_planes_come_last(case
     assert at(case, 0) not in again.planes
 
 
+def test_contours_on_a_multi_frame_image_refer_to_its_frames(tmp_path):
+    """Frames stored out of order: those of z = 0, 3 … 12 mm are number 3, 1, 5, 2 and 4."""
+    place = [3.0, 9.0, 0.0, 12.0, 6.0]
+    values = np.stack([np.full((20, 30), z, np.int16) for z in place])
+    frames = samples.pixels(samples.base(samples.ENHANCED_MR, "MR", samples.SERIES), values)
+    frames.SharedFunctionalGroupsSequence = [
+        item(
+            PixelMeasuresSequence=[item(PixelSpacing=[2.0, 2.0], SliceThickness=3)],
+            PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+        )
+    ]
+    frames.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[-10.0, -10.0, z])]) for z in place
+    ]
+    samples.save(frames, tmp_path / "frames.dcm")
+    case = open_case([tmp_path])
+    (image,) = case.images
+    drawn = Structure("new", "GTV", image.grid, {k: shapely.box(0, 0, 12, 12) for k in (1, 2, 3)}, image_id=image.id)
+    group = StructureSet("set", "Day 1", (drawn,), image.id, image.grid.frame_of_reference_uid)
+    case = replace(case, structure_sets=(group,))
+    ds, _ = exported(case, group, tmp_path / "out")
+    referred = [c.ContourImageSequence[0] for c in ds.ROIContourSequence[0].ContourSequence]
+    assert [(i.ReferencedSOPInstanceUID, i.ReferencedFrameNumber) for i in referred] == [
+        (frames.SOPInstanceUID, number) for number in (1, 5, 2)
+    ]
+    (study,) = ds.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+    (whole,) = study.RTReferencedSeriesSequence[0].ContourImageSequence
+    assert whole.ReferencedSOPInstanceUID == frames.SOPInstanceUID
+    assert sorted(whole.ReferencedFrameNumber) == [1, 2, 3, 4, 5]
+    # An anonymised case is written plane by plane: its structures refer to these.
+    done = export(case, [group], tmp_path / "anonymous", Formats(anonymise=True))
+    files = [pydicom.dcmread(file.path) for file in done.files]
+    slices = {f.SOPInstanceUID: float(f.ImagePositionPatient[2]) for f in files if f.Modality == "MR"}
+    assert len(slices) == 5
+    sets = [f for f in files if f.Modality == "RTSTRUCT"]
+    for contour in (c for f in sets for c in f.ROIContourSequence[0].ContourSequence):
+        (reference,) = contour.ContourImageSequence
+        assert slices[reference.ReferencedSOPInstanceUID] == float(contour.ContourData[2])
+        assert "ReferencedFrameNumber" not in reference
+
+
 def test_a_hole_among_xor_contours_is_xor_too(case, tmp_path):
     (group,) = case.structure_sets
     rind = with_plane(group.structures[1], at(case, 0), HOLED)

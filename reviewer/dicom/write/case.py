@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from reviewer.case import Case, Image
 from reviewer.dicom.write.dose import dose_image, write_dose
 from reviewer.dicom.write.header import image_of_frame, study_uid
-from reviewer.dicom.write.image import write_cine, write_image
+from reviewer.dicom.write.image import one_object_each, write_cine, write_image
 from reviewer.dicom.write.plan import planning_image, write_plan
 from reviewer.dicom.write.registration import write_registration
 from reviewer.dicom.write.structures import image_of, write_structure_set
@@ -35,6 +35,7 @@ def write_case(case: Case, folder: Path, progress: Callable[[float, str], None] 
     The ids of the case become the UIDs where they are UIDs. The same case gives the same bytes.
     progress: told the share done, 0 to 1, and what is being written.
     """
+    case = replace(case, images=tuple(map(one_object_each, case.images)))
     everything = list(_series_of(case))
     total = sum(s.files for s in everything)
     studies: dict[str, str] = {}

@@ -173,15 +173,29 @@ def reference(sop_class: str, sop_instance: str) -> Dataset:
 
 
 def plane_references(image: Image) -> list[Dataset]:
-    """References to the DICOM image of each plane; none for images that are not classic CT or MR (multi-frame, NIfTI label maps)."""
-    found = (plane_reference(image, k) for k in range(len(image.grid.positions_mm)))
-    return [item for item in found if item is not None]
+    """References to the DICOM objects that hold the planes, a multi-frame one once with all its frames; none for volumes that are not DICOM."""
+    found: dict[str, Dataset] = {}
+    frames: dict[str, list[int]] = {}
+    for k in range(len(image.grid.positions_mm)):
+        item = plane_reference(image, k)
+        if item is not None:
+            uid = item.ReferencedSOPInstanceUID
+            found.setdefault(uid, item)
+            if image.frame_numbers:
+                frames.setdefault(uid, []).append(image.frame_numbers[k])
+                found[uid].ReferencedFrameNumber = frames[uid]
+    return list(found.values())
 
 
 def plane_reference(image: Image, k: int) -> Dataset | None:
-    """Reference to the DICOM image of one plane, see `plane_references`."""
+    """Reference to the DICOM object, and its frame, of one plane, see `plane_references`."""
     sop_class = image.sop_class_uid or STORAGE_CLASS.get(image.modality, "")
-    return reference(sop_class, _plane_uid(image, k)) if sop_class in STORAGE_CLASS.values() else None
+    if sop_class not in STORAGE_CLASS.values() and not image.sop_instance_uids:
+        return None
+    item = reference(sop_class, _plane_uid(image, k))
+    if image.frame_numbers:
+        item.ReferencedFrameNumber = image.frame_numbers[k]
+    return item
 
 
 def save(ds: Dataset, path: Path, transfer_syntax: UID = ExplicitVRLittleEndian) -> Path:

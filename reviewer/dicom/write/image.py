@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,13 @@ def refusal_of_image(image: Image) -> str:
     if image.voxels.dtype.kind not in "iu" or image.voxels.dtype.itemsize != 2:
         return f"voxels of type {image.voxels.dtype} are not written, only 16-bit integers"
     return ""
+
+
+def one_object_each(image: Image) -> Image:
+    """The image as `write_image` writes it: planes that were frames of one object become objects of their own."""
+    if not image.frame_numbers:
+        return image
+    return replace(image, sop_instance_uids=(), frame_numbers=(), sop_class_uid=STORAGE_CLASS.get(image.modality, ""))
 
 
 def write_image(image: Image, case: Case, folder: Path) -> list[Path]:
