@@ -126,7 +126,12 @@ def test_move(window, view_name, benchmark):
         mouse(view, QEvent.Type.MouseMove, next(places))
         turn()
 
-    benchmark.pedantic(move, rounds=180, warmup_rounds=5)
+    def painted():
+        """Every view had heard of the move before and has painted it."""
+        assert all(each._painting.outlines._stroke is window.session.view.stroke for each in window.views.values())
+        assert not any(each._follower._heard or each._seeing for each in window.views.values())
+
+    benchmark.pedantic(move, setup=painted, rounds=180, warmup_rounds=5)
     assert window.session.view.stroke is not None
     window.drawing.cancel()
     view._interaction.cancel()

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from reviewer.case import Window
-from reviewer.changes import CaseOpened, ViewChanged
+from reviewer.changes import CaseOpened
 from reviewer.edit.tools.tool import Pane
 from reviewer.scene import Camera, Layer, Orientation, Point
 from reviewer.session import Session
@@ -161,9 +161,6 @@ class SliceView(QWidget):
     def _refresh(self, changes: Changes) -> None:
         if changes.view("stroke"):
             self._rest.start() if self._session.view.stroke is not None else self._rest.stop()
-        if self._drawing is not None and self._only_a_stroke_elsewhere(self._drawing, changes):
-            self._drawing.turns.ask(self, self.see)
-            return
         if self._session.view.mode == "contour" and self._drawing is not None:
             late.load_tools()
         for message in changes.messages:
@@ -171,21 +168,14 @@ class SliceView(QWidget):
                 self._pointed = None
                 self._ruler.clear()
                 self._interaction.cancel()
-        if self._cursor is not None and self._interaction.held is None:
+        drawn = self._drawing is not None and self._drawing.held
+        if self._cursor is not None and self._interaction.held is None and not drawn:
             self._look_under(self._cursor)
         port = self.viewport_now
         if changes.edited and port is not None and self._painting.waits(port):
             self._late.start()  # one paint with all that the edit moves, instead of two
             return
         self.see()
-
-    def _only_a_stroke_elsewhere(self, drawing: Drawing, changes: Changes) -> bool:
-        """Whether a stroke in another view moved on, and nothing else: then this view follows in its turn, and the hand does not wait."""
-        return (
-            self._session.view.stroke is not None
-            and not drawing.in_hand_of(self)
-            and all(isinstance(m, ViewChanged) and m.fields == {"stroke"} for m in changes.messages)
-        )
 
     def _see_stroke_in_full(self) -> None:
         stroke = self._session.view.stroke

@@ -26,7 +26,6 @@ from ..actions import NOTHING_OPEN, Command, SessionCommands
 from ..binding import Changes, follow
 from ..jobs import Jobs, Progress
 from ..loading import load
-from ..turns import Turns
 from .tool_kinds import KINDS, Kind
 
 STROKE = "stroke"
@@ -68,7 +67,7 @@ class Proposal(Protocol):
 class Drawing(QObject):
     """One tool, one stroke. tell: shows a passing sentence; warn: shows one that must be read.
 
-    changed: another tool or other settings. moved: the stroke or its guides look different. turns: of the views that the hand is not in.
+    changed: another tool or other settings. moved: the stroke or its guides look different.
     resting: the hand rests in a stroke; emits the edit that this would become if it ended here.
     """
 
@@ -86,7 +85,6 @@ class Drawing(QObject):
     ) -> None:
         super().__init__(parent)
         self._session, self._jobs, self._tell, self._warn = session, jobs, tell, warn
-        self.turns = Turns(self)
         self.kind: Kind | None = None
         self._tools: dict[str, Tool] = {}
         self.within: str | None = None
