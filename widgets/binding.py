@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QObject, QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QSlider
 
 from reviewer.changes import (
@@ -60,17 +60,18 @@ class Follower(QObject):
         self._strokes = strokes
         self._session, self._refresh = session, refresh
         self._heard: list[Change] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.flush)
         session.changed.connect(self._hear)
 
     def flush(self) -> None:
         """Refresh now if anything was heard."""
-        self._timer.stop()
         heard, self._heard = tuple(self._heard), []
         if heard:
             self._refresh(Changes(heard))
+
+    def customEvent(self, _: QEvent) -> None:
+        self.flush()
+        # What the widget now wants to do later in this turn would else come behind the paint that others have asked for already.
+        QCoreApplication.sendPostedEvents(self.parent(), QEvent.Type.User)
 
     def _hear(self, change: Change) -> None:
         if not shiboken6.isValid(self):
@@ -78,9 +79,10 @@ class Follower(QObject):
             return
         if not self._strokes and isinstance(change, ViewChanged) and change.fields == {"stroke"}:
             return
+        if not self._heard:
+            # An event of this kind comes before the paint of the same turn, as a timer would not: all that follows is painted once.
+            QCoreApplication.postEvent(self, QEvent(QEvent.Type.User))
         self._heard.append(change)
-        if not self._timer.isActive():
-            self._timer.start(0)
 
 
 def follow(widget: QObject, session: Session, refresh: Callable[[Changes], None], strokes: bool = False) -> Follower:

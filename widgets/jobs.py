@@ -157,9 +157,10 @@ class Jobs(QObject):
                 result = work(job.progress)
             except Exception as e:
                 error = e
-        job._at_its_end.set()
         if not self._closed:
             self._finished.emit(job, result, error)
+        # After it: whoever waits keeps Python's lock once it goes on, and the result would come after all that it does then.
+        job._at_its_end.set()
 
     def _report(self) -> None:
         if not self._report_pending and not self._closed:
