@@ -1,23 +1,20 @@
-"""`SliceView`: one plane of the patient, painted. It shows `session.scene` and writes back through `session.look` only."""
+"""`SliceView`: one plane of the patient, painted, and what hands do on it. It writes back through `session.look` only."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QWidget
 
 from reviewer.case import Window
 from reviewer.changes import CaseOpened
@@ -27,11 +24,8 @@ from reviewer.session import Session
 
 from ..binding import Changes, Follower
 from ..commands.drawing import Drawing
-from ..theme import theme
 from . import late
 from .drawing import DrawingHand, drawing_marks, pane_of, pen_of
-from .facts import Placed
-from .framing import Framing
 from .interaction import (
     EDGE_PIXELS,
     Distance,
@@ -48,9 +42,10 @@ from .interaction import (
     Zoom,
     zoomed,
 )
-from .painting import Painting, Plan, Touched
+from .painted_slice import PaintedSlice
+from .painting import Touched
 from .pointed import Pointed, picked_at, pointed_at
-from .repaint import merged
+from .repaint import Mark
 from .touch import touch_of
 from .viewport import Pair, Viewport
 from .window_editor import WindowEditor
@@ -64,8 +59,8 @@ READING_MS = 100
 """While a hand draws, the values under it are told so often: nobody reads faster."""
 
 
-class SliceView(QWidget):
-    """A painted slice of the case in one orientation."""
+class SliceView(PaintedSlice):
+    """A painted slice of the case in one orientation, with hands on it."""
 
     maximise_requested = Signal()
     pointed = Signal(object)
@@ -76,17 +71,9 @@ class SliceView(QWidget):
     def __init__(
         self, session: Session, orientation: Orientation, drawing: Drawing | None = None, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self.setObjectName(f"{orientation}_view")
+        super().__init__(session, orientation, parent)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.WheelFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(f"{orientation} slice")
-        self._session = session
-        self._orientation: Orientation = orientation
-        self._framing = Framing(session, orientation)
-        self._painting = Painting(session, self._framing)
         self._cursor: Pair | None = None
         self._pointed: Pointed | None = None
         self._space = False
@@ -95,9 +82,7 @@ class SliceView(QWidget):
         self._ruler = Ruler()
         self._editor: WindowEditor | None = None
         self._drawing = drawing
-        self._double = self._guided = self._seeing = False
-        self._plan: tuple[Any, Plan] | None = None
-        self._asked: Plan | None = None
+        self._double = self._guided = False
         if drawing is not None:
             drawing.moved.connect(self._drawing_moved)
         self._interaction = Interaction(
@@ -121,42 +106,8 @@ class SliceView(QWidget):
         self._reading.setSingleShot(True)
         self._reading.setInterval(READING_MS)
         self._reading.timeout.connect(self._read)
-        self._late = QTimer(self)
-        self._late.setInterval(30)
-        self._late.timeout.connect(self._see_whether_loaded)
 
     # -- what is shown --------------------------------------------------------------------------------------------------
-
-    @property
-    def orientation(self) -> Orientation:
-        return self._orientation
-
-    @property
-    def viewport_now(self) -> Viewport | None:
-        """Where things are at this moment; None without an image."""
-        return self._framing.viewport(self._size, self.devicePixelRatioF())
-
-    def settle(self) -> None:
-        """Come back when the next paint will be complete, cuts and oblique overlays included (screenshots, tests)."""
-        self._painting.settle()
-        self._plan = None
-        self.see()
-
-    @property
-    def complete(self) -> bool:
-        """Whether the next paint will be complete, as far as the last one knew what it takes."""
-        return late.ready() and not late.building()
-
-    @property
-    def facts(self) -> tuple[Placed, ...]:
-        """The words of the last paint, and where they stand."""
-        return tuple(self._painting.words.placed)
-
-    def sizeHint(self) -> QSize:
-        return QSize(480, 400)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, 100)
 
     def _refresh(self, changes: Changes) -> None:
         if changes.view("stroke"):
@@ -181,15 +132,6 @@ class SliceView(QWidget):
         stroke = self._session.view.stroke
         if stroke is not None and self._painting.outlines.sketches and not late.solid_known(stroke):
             self._late.start()
-
-    def _see_whether_loaded(self) -> None:
-        if self.complete:
-            self._late.stop()
-            self.see()
-
-    @property
-    def _size(self) -> Pair:
-        return float(max(self.width(), 1)), float(max(self.height(), 1))
 
     # -- the desk that hands work on ------------------------------------------------------------------------------------
 
@@ -449,7 +391,6 @@ class SliceView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._asked = None  # all of it is painted anyway
         self._close_editor()
 
     def _set_cursor(self) -> None:
@@ -521,62 +462,14 @@ class SliceView(QWidget):
             return None
         return picked_at(port.plane_mm(self._cursor), self._session.scene, port, self._painting.outlines, late.ready())
 
-    # -- painting -------------------------------------------------------------------------------------------------------
-
-    def see(self) -> None:
-        """Paint anew, before long, where what is to be seen differs from what is."""
-        if not self._seeing:
-            self._seeing = True
-            QCoreApplication.postEvent(self, QEvent(QEvent.Type.User))
-
-    def customEvent(self, event: QEvent) -> None:
-        self._seeing = False
-        if not self.isVisible():
-            self._asked = None
-            return
-        self._plan = None
-        if self._asked is None:
-            self.update()
-        finished = late.finished()
-        self._ask(self._planned())
-        self._come_again(finished)
-
-    def _ask(self, plan: Plan) -> None:
-        """Have painted what differs from what has been asked for before."""
-        if self._asked is not None and plan is not self._asked:
-            for box in plan.unlike(self._asked):
-                self.update(box)
-        self._asked = plan
-
-    def _planned(self) -> Plan:
-        """What is to be seen now; the plan before, as long as nothing has been heard of."""
-        port = self.viewport_now
-        key = self._painting.heard, port, self._touched, self.complete, late.finished(), theme().name
-        if self._plan is None or self._plan[0] != key or self._seeing:
-            plan = self._painting.plan(port, self.rect(), self._touched)
-            if port is not None and self._drawing is not None and self._drawn_in:
-                words = self._painting.words
-                plan = replace(plan, hand=tuple(drawing_marks(port, self._drawing, self, self._cursor, words)))
-            self._plan = key, plan
-        return self._plan[1]
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        finished = late.finished()
-        painter = QPainter(self)
-        try:
-            plan = self._planned()
-            self._painting.paint(painter, plan, self.viewport_now, merged([*event.region()]), self._cursor)
-        finally:
-            painter.end()
-        self._ask(plan)  # something may differ that nobody has told of, or that was seen in a picture of the view only
-        self._come_again(finished)
-
-    def _come_again(self, finished: int) -> None:
-        """A plan begun when so many solids were finished may lack some: it is made anew when they are there."""
-        if (not self.complete or late.finished() != finished) and not self._late.isActive():
-            self._late.start()
+    # -- what hands add to the picture ----------------------------------------------------------------------------------
 
     @property
     def _touched(self) -> Touched:
         held = self._interaction.held is not None or self._drawn_in
         return Touched(self._cursor, self._pointed, self._ruler.shown, held, self.hasFocus())
+
+    def _hand_marks(self, port: Viewport) -> tuple[Mark, ...]:
+        if self._drawing is None or not self._drawn_in:
+            return ()
+        return tuple(drawing_marks(port, self._drawing, self, self._cursor, self._painting.words))
