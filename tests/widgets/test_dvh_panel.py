@@ -218,13 +218,33 @@ def test_an_edit_redraws_that_curve_and_no_other(shown, jobs):
     session.apply(Edit.of("Move", session.case, GUT, moved))
     settle(panel, jobs)
     assert drawn == ["Duodenum"]
-    assert panel.plot.data("Duodenum")[0][0] == pytest.approx(15.0, abs=0.3)
+    assert panel.plot.data("Duodenum")[0][:2] == pytest.approx([0.0, 15.0], abs=0.3)
     drawn.clear()
     pen = panel.plot._lines["Duodenum", "D"].opts["pen"].color().name()
     session.apply(Edit.of("Recolour", session.case, moved, replace(moved, colour=(9, 9, 200))))
     settle(panel, jobs)
     assert drawn == []
     assert panel.plot._lines["Duodenum", "D"].opts["pen"].color().name() != pen
+
+
+def test_a_cell_is_painted_anew_where_it_says_something_else_than_when_it_was_painted(shown, jobs):
+    session = Session(case(PTV, GUT))
+    panel = shown(session)
+    model, told = panel._table.rows, []
+    said = {k: model.index(1, k).data() for k in range(5)}
+    model.dataChanged.connect(lambda first, last: told.append((first.row(), first.column(), last.column())))
+    moved = replace(GUT, planes={k: shapely.box(-40, -10, -32, 11) for k in GUT.planes})
+    session.apply(Edit.of("Grow", session.case, GUT, moved))
+    settle(panel, jobs)
+    assert [model.index(1, k).data() == said[k] for k in range(5)] == [True, False, True, True, True]
+    assert told == [(1, 1, 1)]
+    told.clear()
+    model.outdate({"Duodenum": GUT})
+    assert model.index(1, 2).data() == "…"  # somebody painted it before the numbers were there
+    session.apply(Edit.of("Shrink", session.case, moved, GUT))
+    settle(panel, jobs)
+    assert {k: model.index(1, k).data() for k in range(5)} == said
+    assert told == [(1, 1, 2)]
 
 
 def test_the_cache_keeps_to_shape_dose_and_tie():
@@ -253,7 +273,12 @@ def test_a_structure_partly_outside_the_dose_grid_is_marked(shown, qtbot):
     assert "42 % outside the dose grid" in model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert not model.index(1, 0).data().startswith("⚠")
     assert panel.plot._tails["Lung", "D"].opts["pen"].dashPattern()
-    assert not panel.plot._tails["PTV", "D"].opts["pen"].dashPattern()
+    assert ("PTV", "D") not in panel.plot._tails
+    assert not panel.plot._lines["PTV", "D"].opts["pen"].dashPattern()
+    whole = replace(lung, planes={k: r for k, r in lung.planes.items() if k < 2})
+    session.apply(Edit.of("Crop", session.case, lung, whole))
+    settle(panel, panel._jobs)
+    assert ("Lung", "D") not in panel.plot._tails
 
 
 def test_the_table_says_what_the_engine_says_and_copies_as_tsv(shown):

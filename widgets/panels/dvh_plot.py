@@ -127,8 +127,7 @@ class DvhPlot(pg.PlotWidget):
         self._axes = axes
         for gone in [i for i in self._curves if i not in wanted]:
             self.removeItem(self._lines.pop(gone))
-            if gone in self._tails:
-                self.removeItem(self._tails.pop(gone))
+            self._take_tail_away(gone)
             del self._curves[gone]
         before, self._curves = self._curves, wanted
         if self._scale() or turned:
@@ -207,19 +206,27 @@ class DvhPlot(pg.PlotWidget):
             self._size[0] * float(axes.dose(1.0)) / right,
             self._size[1] * float(axes.volume(1.0, dvh)) / top,
         )
+        if dvh.outside_fraction > 0:
+            self._draw_tail(curve, float(gy[0]))
+        else:
+            self._take_tail_away(curve.key)
+            gy, cc = np.append(0.0, gy), np.append(dvh.known_cc, cc)
         line.setData(axes.dose(gy), axes.volume(cc, dvh))
-        self._draw_tail(curve, float(gy[0]))
         self._pen(curve)
 
+    def _take_tail_away(self, key: Key) -> None:
+        if key in self._tails:
+            self.removeItem(self._tails.pop(key))
+
     def _draw_tail(self, curve: Curve, first_gy: float) -> None:
-        """From zero dose to the lowest known one nothing is measured; where part of the structure lies outside the grid, dashed."""
+        """From zero dose to the lowest known one nothing is measured: where part of the structure lies outside the grid, dashed."""
         dvh, axes = curve.dvh, self._axes
         tail = self._tails.get(curve.key)
         if tail is None:
             tail = self._tails[curve.key] = pg.PlotCurveItem(antialias=True)
             tail.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             self.addItem(tail)
-        start = 0.0 if dvh.outside_fraction == 0.0 or axes.relative_volume else dvh.volume_cc
+        start = 0.0 if axes.relative_volume else dvh.volume_cc
         gy = np.array([0.0, 0.0, first_gy]) if start else np.array([0.0, first_gy])
         cc = np.array([start, dvh.known_cc, dvh.known_cc]) if start else np.array([dvh.known_cc, dvh.known_cc])
         tail.setData(axes.dose(gy), axes.volume(cc, dvh))
@@ -231,13 +238,12 @@ class DvhPlot(pg.PlotWidget):
         pen.setWidthF(3.0 if bold else 1.9 if curve.type in TARGETS else 1.25)
         if curve.other:
             pen.setDashPattern(DASHES[min(curve.other, len(DASHES)) - 1])
-        tail = QPen(pen)
-        if curve.dvh.outside_fraction > 0:
-            tail.setDashPattern([4.0, 4.0])
-        line, end = self._lines[curve.key], self._tails[curve.key]
-        for item, its_pen in ((line, pen), (end, tail)):
-            item.setPen(its_pen)
-            item.setZValue(20 if bold else 10 if curve.type in TARGETS else 0)
+        dashed = QPen(pen)
+        dashed.setDashPattern([4.0, 4.0])
+        for item, its_pen in ((self._lines[curve.key], pen), (self._tails.get(curve.key), dashed)):
+            if item is not None:
+                item.setPen(its_pen)
+                item.setZValue(20 if bold else 10 if curve.type in TARGETS else 0)
 
     def _dress(self, t: Theme) -> None:
         self.setBackground(t.panel)
@@ -269,7 +275,9 @@ class DvhPlot(pg.PlotWidget):
         for key, line in self._lines.items():
             if self._curves[key].other:  # the readout speaks of the dose that is shown
                 continue
-            x, y = (np.concatenate(pair) for pair in zip(self._tails[key].getData(), line.getData(), strict=True))
+            x, y = line.getData()
+            if key in self._tails:
+                x, y = (np.concatenate(pair) for pair in zip(self._tails[key].getData(), (x, y), strict=True))
             px, py = _to_pixels(x, y, box.viewRange(), area)
             distance, at = _nearest_on(px, py, scene.x(), scene.y())
             if distance <= NEAR_PX:

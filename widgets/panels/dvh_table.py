@@ -147,6 +147,8 @@ class _Rows(QAbstractTableModel):
         super().__init__(parent)
         self.rows: list[Row] = []
         self._highlighted: str | None = None
+        self._read: dict[tuple[int, int], tuple[str, Any]] = {}
+        """What each cell that somebody has read said then: where it says the same, it is not painted anew."""
 
     def show(self, rows: Sequence[Row], highlighted: str | None) -> None:
         """Rows of the same structures are updated in place, so that a selection survives an edit."""
@@ -154,13 +156,17 @@ class _Rows(QAbstractTableModel):
         if [r.structure.id for r in rows] != [r.structure.id for r in self.rows]:
             self.beginResetModel()
             self.rows = list(rows)
+            self._read.clear()
             self.endResetModel()
             return
         before, self.rows = self.rows, list(rows)
-        for n, (new, old) in enumerate(zip(rows, before, strict=True)):
-            turned = was != highlighted and new.structure.id in (was, highlighted)
-            if new != old or turned:
+        for n, (row, old) in enumerate(zip(rows, before, strict=True)):
+            if was != highlighted and row.structure.id in (was, highlighted):
                 self.dataChanged.emit(self.index(n, 0), self.index(n, len(_COLUMNS) - 1))
+            elif row != old:
+                others = [k for k in range(len(_COLUMNS)) if self._read.get((n, k)) not in (None, self._says(row, k))]
+                if others:
+                    self.dataChanged.emit(self.index(n, others[0]), self.index(n, others[-1]))
 
     def outdate(self, now: Mapping[str, Structure]) -> None:
         """What is known of structures that are others now does not hold. It is not painted at once, for mostly the next numbers are near."""
@@ -201,8 +207,8 @@ class _Rows(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            warned = column == 0 and (row.trouble or (row.dvh is not None and row.dvh.outside_fraction > 0))
-            return f"⚠ {self.text(row, column)}" if warned else self.text(row, column)
+            said = self._read[index.row(), column] = self._says(row, column)
+            return said[0]
         if role == ID_ROLE:
             return row.structure.id
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -216,6 +222,12 @@ class _Rows(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row, column)
         return None
+
+    def _says(self, row: Row, column: int) -> tuple[str, Any]:
+        """Text and colour."""
+        warned = column == 0 and (row.trouble or (row.dvh is not None and row.dvh.outside_fraction > 0))
+        text = self.text(row, column)
+        return f"⚠ {text}" if warned else text, row.structure.colour if column == 0 else None
 
     def _tip(self, row: Row, column: int) -> str:
         if row.dvh is None:
