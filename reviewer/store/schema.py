@@ -12,6 +12,9 @@ from reviewer.errors import InputError
 
 SUFFIX = ".reviewer"
 
+LOG = "-wal"
+"""Behind the name of a workspace: the log beside it, of what is not in the file itself yet."""
+
 APPLICATION_ID = 0x52565752
 """"RVWR" in the header of the file, so that it is not taken for another program's database."""
 
@@ -83,15 +86,15 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     Raises InputError where it is no workspace or cannot be read.
     """
     try:
-        return _in_memory(path, path, "ro")
+        return _undisturbed(path) or _in_memory(path, path, "mode=ro")
     except sqlite3.OperationalError:
         # What a crash left in the log beside the file can only be read where SQLite may write: in a copy.
         try:
             with TemporaryDirectory(prefix="reviewer.") as folder:
-                for part in ("", "-wal"):
+                for part in ("", LOG):
                     if path.with_name(path.name + part).exists():
                         copyfile(path.with_name(path.name + part), Path(folder, path.name + part))
-                return _in_memory(Path(folder, path.name), path, "rw")
+                return _in_memory(Path(folder, path.name), path, "mode=rw")
         except OSError as error:
             raise InputError(f"it cannot be read ({error.strerror})", where=str(path)) from error
         except sqlite3.DatabaseError as error:
@@ -100,11 +103,31 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise _refused(path, error) from error
 
 
-def _in_memory(file: Path, path: Path, mode: str) -> sqlite3.Connection:
-    """path: as errors name it."""
+def _undisturbed(path: Path) -> sqlite3.Connection | None:
+    """Of a file without a log, which SQLite would make and leave behind. None where there is one, or somebody began to write meanwhile."""
+
+    def at_rest() -> tuple[int, int] | None:
+        found = path.stat()
+        return None if path.with_name(path.name + LOG).exists() else (found.st_mtime_ns, found.st_size)
+
+    try:
+        before = at_rest()
+        if before is None:
+            return None
+        memory = _in_memory(path, path, "mode=ro&immutable=1")
+        if at_rest() == before:
+            return memory
+        memory.close()
+    except (OSError, sqlite3.DatabaseError):
+        pass  # the usual way finds out why
+    return None
+
+
+def _in_memory(file: Path, path: Path, how: str) -> sqlite3.Connection:
+    """path: as errors name it. how: parameters of SQLite's URI."""
     memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     try:
-        with closing(_connect(f"{file.absolute().as_uri()}?mode={mode}")) as connection:
+        with closing(_connect(f"{file.absolute().as_uri()}?{how}")) as connection:
             version = _version(connection, path)
             connection.backup(memory)
         for option in OPTIONS:
@@ -118,7 +141,18 @@ def _in_memory(file: Path, path: Path, mode: str) -> sqlite3.Connection:
 
 def connect_to_look(path: Path) -> sqlite3.Connection:
     """For a quick look at the entries and sources of a workspace of any version. Raises InputError and sqlite3.Error."""
-    connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
+    if not path.with_name(path.name + LOG).exists():
+        return connect_without_log(path)
+    return _checked(path, "mode=ro")
+
+
+def connect_without_log(path: Path) -> sqlite3.Connection:
+    """The file alone, as it is, whatever lies beside it. Raises InputError and sqlite3.Error."""
+    return _checked(path, "mode=ro&immutable=1")
+
+
+def _checked(path: Path, how: str) -> sqlite3.Connection:
+    connection = _connect(f"{path.absolute().as_uri()}?{how}")
     try:
         _version(connection, path)
     except BaseException:

@@ -20,6 +20,7 @@ from reviewer.store.codec import Key, encoded, keys_of, renaming
 from reviewer.store.folder import automatic_folder
 from reviewer.store.followed import fingerprints
 from reviewer.store.lock import HeldError, Lock, clock
+from reviewer.store.put_back import keep_what_was_put_back
 from reviewer.store.replay import JOURNAL, Replay, replay
 from reviewer.store.schema import SUFFIX, create, open_to_read, open_to_write
 from reviewer.store.sources import Source, changed, relative_to
@@ -97,7 +98,7 @@ class Workspace:
         """
         if not path.is_file():
             raise InputError("there is no such workspace", where=str(path))
-        lock, held, refusal = None, "", "" if hold else "it was opened to be read"
+        lock, held, refusal, put_back = None, "", "" if hold else "it was opened to be read", ""
         if hold:
             try:
                 lock = Lock(path)
@@ -109,6 +110,7 @@ class Workspace:
         connection: sqlite3.Connection | None = None
         try:
             if lock is not None:
+                put_back = keep_what_was_put_back(path)
                 try:
                     connection = open_to_write(path)
                 except InputError as error:
@@ -125,6 +127,9 @@ class Workspace:
                 lock.release()
             raise
         workspace._path, workspace._held = path, held
+        if put_back:
+            workspace.doubts += (put_back,)
+            workspace.told += (put_back,)
         if refusal or workspace._refusal:
             connection.close()
             if lock is not None:
@@ -488,6 +493,8 @@ class Workspace:
 
     def _failed(self, error: Exception) -> None:
         self._refusal = _reason(error)
+        if isinstance(error, sqlite3.OperationalError) and self._path is not None and _names(self._path) > 1:
+            self._refusal = "the file has another name (a hard link), by which it is written too"
         self._let_go()
 
     def _let_go(self) -> None:
@@ -540,6 +547,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _names(path: Path) -> int:
+    try:
+        return os.stat(path).st_nlink
+    except OSError:
+        return 0
 
 
 def _sync_folder(folder: Path) -> None:

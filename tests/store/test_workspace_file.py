@@ -487,6 +487,64 @@ def test_two_names_of_one_file_have_one_lock(tmp_path):
     second.close()
 
 
+def test_two_hard_links_of_one_file_are_told(tmp_path):
+    begun(tmp_path / "x.reviewer", 1)[1].close()
+    os.link(tmp_path / "x.reviewer", tmp_path / "y.reviewer")
+    first, one = as_left(tmp_path / "x.reviewer")
+    second, other = as_left(tmp_path / "y.reviewer")
+    first.apply(stroke(first.case, 1))
+    second.apply(stroke(second.case, 1))
+    assert other.keeping.refusal == "the file has another name (a hard link), by which it is written too"
+    one.close()
+    other.close()
+
+
+def test_reading_leaves_nothing_beside_the_file(tmp_path):
+    path = tmp_path / "x.reviewer"
+    begun(path, 2)[1].close()
+    content = path.read_bytes()
+    same_contents(as_left(path, hold=False)[0].case, after(2).case)
+    with closing(schema.connect_to_look(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM entry").fetchone() == (2,)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.reviewer"]
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("put_back", ["earlier", "of another", "the same"])
+def test_a_back_up_put_beside_the_log_of_a_crash_is_kept_and_told(tmp_path, put_back):
+    """A crash left five strokes, two of them in the log alone; then the file is replaced by its state after one or by another workspace."""
+    path, crashed = tmp_path / "x.reviewer", tmp_path / "crashed" / "x.reviewer"
+    crashed.parent.mkdir()
+    session, workspace = begun(path, 1)
+    workspace.checkpoint()
+    back_up = path.read_bytes()
+    for n in range(1, 5):
+        session.apply(stroke(session.case, n))
+        if n == 2:
+            workspace.checkpoint()
+    as_it_was = path.read_bytes()
+    for part in ("", schema.LOG):
+        crashed.with_name(path.name + part).write_bytes(path.with_name(path.name + part).read_bytes())
+    workspace.close()
+    begun(tmp_path / "z.reviewer", 3)[1].close()
+    found = {"earlier": back_up, "of another": (tmp_path / "z.reviewer").read_bytes(), "the same": as_it_was}[put_back]
+    if put_back != "the same":
+        crashed.write_bytes(found)
+        os.utime(crashed.with_name(crashed.name + schema.LOG), (0, 0))  # written long before
+    session, workspace = as_left(crashed)
+    workspace.close()
+    kept = [p for p in crashed.parent.iterdir() if "found" in p.name]
+    if put_back == "the same":
+        same_contents(session.case, after(5).case)
+        assert not kept
+        assert not workspace.told
+        return
+    assert kept[0].read_bytes() == found
+    assert kept[0].name in workspace.told[0]
+    assert workspace.doubts[0] == workspace.told[0]
+    same_contents(as_left(kept[0])[0].case, after(1 if put_back == "earlier" else 3).case)
+
+
 def test_a_lock_whose_file_cannot_be_removed_is_free_all_the_same(tmp_path, monkeypatch):
     """As on a disk that has become read-only: when it is writable again, the program must not be held up by itself."""
     lock = Lock(tmp_path / "x.reviewer")
