@@ -32,25 +32,30 @@ def level_edges(field, level):  # type: ignore[no-untyped-def]
     Returns (m, 4) x, y of start and end, and (m, 2) the numbers of the lattice edges that start and end lie on.
     """
     ny, nx = field.shape
-    count = 0
-    for y in range(ny - 1):
-        for x in range(nx - 1):
-            a, b = field[y, x] > level, field[y, x + 1] > level
-            c, d = field[y + 1, x + 1] > level, field[y + 1, x] > level
-            if not (a == b and b == c and c == d):
-                count += 2 if (a == c and b == d) else 1
-    segments = np.empty((count, 4))
-    ends = np.empty((count, 2), dtype=np.int64)
+    segments = np.empty((4 * (ny + nx), 4))
+    ends = np.empty((len(segments), 2), dtype=np.int64)
     at = np.empty((4, 2))
     number = np.empty(4, dtype=np.int64)
     way = np.empty(4, dtype=np.int64)
+    # Most cells are passed over by rows of bytes: which samples are above the level, and where those of a cell differ.
+    lower, upper, mixed = np.empty(nx, dtype=np.uint8), np.empty(nx, dtype=np.uint8), np.empty(nx, dtype=np.uint8)
     n = 0
     for y in range(ny - 1):
+        if y == 0:
+            _above(lower, field[y], level)
+        _above(upper, field[y + 1], level)
+        _differ(mixed, lower, upper)
+        lower, upper = upper, lower
+        if n + 2 * nx > len(segments):
+            segments, ends = (
+                np.concatenate((segments, np.empty_like(segments))),
+                np.concatenate((ends, np.empty_like(ends))),
+            )
         for x in range(nx - 1):
+            if mixed[x] == 0:
+                continue
             f0, f1, f2, f3 = field[y, x], field[y, x + 1], field[y + 1, x + 1], field[y + 1, x]
             i0, i1, i2, i3 = f0 > level, f1 > level, f2 > level, f3 > level
-            if i0 == i1 and i1 == i2 and i2 == i3:
-                continue
             # Sides anticlockwise from the lower one; way: +1 leaves the inside, -1 enters it, 0 no crossing.
             way[0], way[1], way[2], way[3] = int(i0) - int(i1), int(i1) - int(i2), int(i2) - int(i3), int(i3) - int(i0)
             if way[0] != 0:
@@ -72,7 +77,21 @@ def level_edges(field, level):  # type: ignore[no-untyped-def]
                 segments[n, 2], segments[n, 3] = at[other, 0], at[other, 1]
                 ends[n, 0], ends[n, 1] = number[side], number[other]
                 n += 1
-    return segments, ends
+    return segments[:n].copy(), ends[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _above(flags, row, level):  # type: ignore[no-untyped-def]
+    """1 where a sample is above the level."""
+    for x in range(len(row)):
+        flags[x] = row[x] > level
+
+
+@njit(cache=True, nogil=True)
+def _differ(mixed, lower, upper):  # type: ignore[no-untyped-def]
+    """Not 0 where some but not all four samples of a cell are above."""
+    for x in range(len(lower) - 1):
+        mixed[x] = (lower[x] + lower[x + 1] + upper[x] + upper[x + 1]) & 3
 
 
 @njit(cache=True, nogil=True)

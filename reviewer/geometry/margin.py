@@ -25,6 +25,7 @@ from reviewer.errors import GeometryError
 from reviewer.geometry import overlay
 from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
 from reviewer.geometry.level import level_rings
+from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region, region_of, region_of_rings
 from reviewer.geometry.solid import solid
 from reviewer.geometry.stack import Stack
@@ -54,6 +55,9 @@ LARGE = 200_000
 
 KEPT = 16_000_000
 """Lattice points whose memory a thread keeps for its next margin: fresh pages cost as much as the work on them."""
+
+SMALL = 2_000_000
+"""Lattice points up to which the distances of each prism are kept for the next margin: an edit of one plane leaves most as they are."""
 
 DEEP = 2.0
 """Cells inside its own plane's region from which on a point needs no further look."""
@@ -173,6 +177,10 @@ def _along_axes(grid: Grid, sides: Sides) -> Floats:
     return np.array(lengths)
 
 
+_fields: Memo[tuple[NDArray[np.float32], NDArray[np.int64]]] = Memo(8_000_000)
+"""What `_measure` finds, by the edges of the prism; the weight is the number of points, of 4 bytes each: 32 MB."""
+
+
 def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64], sign: float) -> dict[int, Region]:
     """Regions of the solid (sign 1) or of its complement (sign -1, and turned back) grown by `lengths` (6,) mm."""
     body = solid(stack)
@@ -222,10 +230,24 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     band = reach / cell
     rows = starts - starts[0]
 
-    def measure(some: slice) -> None:
-        _measure(fields[some], spans[some], edges, rows[some.start : some.stop + 1], axes, equal, band, sign)
+    own = body.edges[first : last + 1]
+    setting = (cell, corner.tobytes(), shape.tobytes(), axes.tobytes(), equal, band, sign)
+    new = []
+    for n in range(prisms):
+        known = _fields.get((own[n],), setting)
+        if known is None:
+            new.append(n)
+        else:
+            fields[n], spans[n] = known
+    numbers = np.array(new, dtype=np.int64)
 
-    _shared(measure, prisms, prisms * points)
+    def measure(some: slice) -> None:
+        _measure(fields, spans, numbers[some], edges, rows, axes, equal, band, sign)
+
+    _shared(measure, len(new), len(new) * points)
+    if prisms * points <= SMALL:
+        for n in new:
+            _fields.put((own[n],), (fields[n].copy(), spans[n].copy()), points, setting)
     # From here all lengths count in cells; a field of unequal sides is scaled so that the level sits at `reach` of the longest side.
     borders = body.borders_mm[first : last + 1] / cell
     whole = (first == 0, last == len(near) - 1)
@@ -280,20 +302,22 @@ def _shared(work: Callable[[slice], None], count: int, points: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _measure(fields, spans, edges, starts, axes, equal, band, sign):  # type: ignore[no-untyped-def]
-    """Signed planar distance to the region of each prism (negative inside, turned around for sign -1), in cells.
+def _measure(fields, spans, numbers, edges, starts, axes, equal, band, sign):  # type: ignore[no-untyped-def]
+    """Signed planar distance to the region of some prisms (negative inside, turned around for sign -1), in cells.
+
+    fields: (prisms, ny, nx), of which those of the `numbers` are written; edges: (m, 4) in cells; starts: (prisms + 1,) first of each prism.
 
     equal: Euclidean; else the gauge of the four ellipse quarters with the semi-axes `axes` (-u, +u, -v, +v), times the longest of them.
     Beyond `band` (unequal sides: three cells beyond the shortest) the field is NOTHING outside and minus that inside.
     spans: (prisms, ny, 2) columns that hold all of a row that is not NOTHING.
     """
-    prisms, ny, nx = fields.shape
+    _, ny, nx = fields.shape
     longest = axes.max()
     left, right, back, front = band, band, band, band
     # In units of the longest side the way across a short one is long: two cells beyond it are needed, too.
     widest = np.float32(band if equal else max(band, longest * (1 + 3 / axes.min())))
     inside = np.empty((ny, nx), dtype=np.bool_)
-    for n in range(prisms):
+    for n in numbers:
         field = fields[n]
         field[:] = NOTHING * NOTHING
         inside[:] = False

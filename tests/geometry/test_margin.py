@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from phantoms import circle, planes_grid, rectangle, sphere, stack
-from shapely import union_all
+from shapely import box, from_wkb, to_wkb, union_all
 
 from reviewer.errors import GeometryError
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.margin import Layered, Sides, beyond_mm, margin
-from reviewer.geometry.region import rings_of
+from reviewer.geometry.region import region_of, rings_of
 from reviewer.geometry.volume import volume_cc
 
 SPACINGS = (1.0, 2.0, 2.5, 3.0, 5.0)
@@ -236,6 +236,25 @@ def test_some_planes_are_the_same_as_all() -> None:
         alone = margin(body, Sides.all_around(5.0), body.grid, [k])
         assert list(alone) == [k]
         assert alone[k].symmetric_difference(everything[k]).area < 0.01
+
+
+@pytest.mark.parametrize(
+    "sides", [Sides.all_around(4.0), Sides.all_around(-2.0), Sides(1, 2, 3, 4, 5, 0), Sides(-1, 2, 0, 1, -2, 3)]
+)
+def test_what_is_kept_from_one_edit_to_the_next_does_not_show(sides: Sides) -> None:
+    """A hollow body, dented, widened and with an island, and the same contours as other objects, of which nothing is known."""
+    body = stack(
+        planes_grid(positions(3.0, half=21.0)),
+        lambda w: [circle(14 - 0.02 * w**2, (w / 5, 0)), circle(5, (w / 5, 1))] if abs(w) < 17 else None,
+    )
+    margin(body, sides, body.grid)
+    for k, edit in ((6, box(8, -3, 20, 3)), (8, box(20, 0, 24, 4)), (6, box(-30, -1, -10, 2))):
+        planes = {**body.planes, k: region_of(body.planes[k].symmetric_difference(edit))}
+        body = replace(body, planes=planes)
+        anew = replace(body, planes={k: from_wkb(to_wkb(region)) for k, region in planes.items()})
+        kept, fresh = margin(body, sides, body.grid), margin(anew, sides, body.grid)
+        assert kept.keys() == fresh.keys()
+        assert all(to_wkb(kept[n]) == to_wkb(fresh[n]) for n in kept)
 
 
 def test_a_margin_beyond_the_image_is_told() -> None:
