@@ -279,7 +279,7 @@ def _style_sheet(t: Theme) -> str:
     QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
     QMainWindow, QWidget[role="ground"] {{ background: {t.window}; }}
     QWidget[role="panel"] {{ background: {t.panel}; }}
-    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; button-layout: 3; }}
     QSplitter::handle {{ background: {t.window}; }}
     QSplitter::handle:hover {{ background: {t.accent}; }}
     QScrollArea {{ border: 0; background: {t.panel}; }}
@@ -315,8 +315,10 @@ def _style_sheet(t: Theme) -> str:
     QToolButton[role="mode"] {{ background: transparent; border: 0; border-bottom: 2px solid transparent; border-radius: 0; padding: 4px 8px; }}
     QToolButton[role="mode"]:hover {{ background: {t.hover}; }}
     QToolButton[role="mode"]:checked {{ border-bottom: 2px solid {t.accent}; font-weight: 600; }}
-    QToolButton:focus, QPushButton:focus, QTableView:focus, QTreeView:focus {{ border-color: {t.accent}; }}
+    QToolButton:focus, QPushButton:focus, QTableView:focus, QTreeView:focus, QListView:focus {{ border-color: {t.accent}; }}
+    QToolButton:checked:focus, QPushButton:checked:focus, QPushButton[role="primary"]:focus {{ border-color: {t.text}; }}
     QToolButton[role="mode"]:focus {{ border-color: transparent; border-bottom-color: {t.accent}; }}
+    QToolButton[role="mode"]:checked:focus {{ border-color: transparent; border-bottom-color: {t.text}; }}
     QCheckBox::indicator, QRadioButton::indicator, QTableView::indicator, QTreeView::indicator, QListView::indicator {{
         width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 3px; background: {t.raised};
     }}
@@ -329,11 +331,13 @@ def _style_sheet(t: Theme) -> str:
     QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked, QListView::indicator:checked {{
         background: {t.accent}; border-color: {t.accent}; image: url("{_icon_path(t, "check")}");
     }}
+    QCheckBox::indicator:checked:focus, QRadioButton::indicator:checked:focus {{ border-color: {t.text}; }}
     QCheckBox::indicator:disabled {{ border-color: {t.line}; background: {t.panel}; }}
     QSlider::groove:horizontal {{ height: 4px; background: {t.line}; border-radius: 2px; }}
     QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 2px; }}
     QSlider::sub-page:horizontal:disabled {{ background: {t.line}; }}
     QSlider::handle:horizontal {{ width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; background: {t.text}; }}
+    QSlider::handle:horizontal:focus {{ background: {t.accent}; }}
     QSlider::handle:horizontal:disabled {{ background: {t.disabled}; }}
     QTableView, QTreeView, QListView {{ background: {t.panel}; border: 1px solid {t.line}; border-radius: 4px; gridline-color: {t.line};
         selection-background-color: {t.hover}; selection-color: {t.text}; outline: 0; }}

@@ -171,6 +171,9 @@ class ExportDialog(QDialog):
         self.bar.setObjectName("export.progress")
         self.bar.setRange(0, 100)
         self.bar.setTextVisible(False)
+        kept = self.bar.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # else the buttons take its room
+        self.bar.setSizePolicy(kept)
         self.bar.hide()
         leaves, does = ("export.cancel", "Cancel", self.reject), ("export.write", "Export", self._export)
         buttons = Foot(self, leaves, does, self.bar)

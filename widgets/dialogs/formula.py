@@ -21,7 +21,7 @@ from .frame import Foot, framed
 from .preview import Outcome, Preview
 from .targets_rows import sentence
 
-WIDTH = 512
+WIDTH = 560
 
 
 class FormulaDialog(QDialog):
