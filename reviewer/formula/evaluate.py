@@ -162,7 +162,10 @@ class Evaluation:
             case Boolean("&", left, right) if not all(below):
                 missed = self._felt_in(right, below[0], node) | self._felt_in(left, below[1], node)
             case _:
-                missed = {part: mm + _felt_mm(node) for side in below for part, mm in side.items()}
+                # A margin is built around a structure's own planes, none of which is cut off.
+                whole = [part for part in _made_of(node) if isinstance(part, Name)] if _own_reach_mm(node) else []
+                found = {part: mm for side in below for part, mm in side.items() if part not in whole}
+                missed = {part: mm + _felt_mm(node) for part, mm in found.items()}
         return missed | {node: 0.0} if node in self._warnings else missed
 
     def _felt_in(self, node: Node, missed: Mapping[Node, float], above: Node) -> dict[Node, float]:
@@ -367,18 +370,33 @@ class Evaluation:
                     excerpt = self.text[node.span.start : node.span.end]
                     self._warnings[node] = f"“{excerpt}” is cut off where the dose ends: what lies beyond is not known"
                 return
+            case Name():
+                worst = self._drawn_beyond_mm(self.sources.structure(node))
             case Margin(of, mm):
-                sides = Sides(**dict(mm))
+                worst = self._grown_beyond_mm(of, Sides(**dict(mm)))
             case Ring(of, _, outer):
-                sides = Sides.all_around(outer)
+                worst = self._grown_beyond_mm(of, Sides.all_around(outer))
             case _:
                 return
-        worst = max(mm for part in _united(of, sides) for mm in beyond_mm(self._stack(part), sides, self.grid))
         if worst > POSITION_TOLERANCE_MM:
             excerpt = self.text[node.span.start : node.span.end]
             self._warnings[node] = f"“{excerpt}” is cut off where the image ends: {worst:.1f} mm of it lie beyond"
         else:
             self._warnings.pop(node, None)
+
+    def _grown_beyond_mm(self, of: Node, sides: Sides) -> float:
+        return max(mm for part in _united(of, sides) for mm in beyond_mm(self._stack(part), sides, self.grid))
+
+    def _drawn_beyond_mm(self, structure: Structure) -> float:
+        """How far a structure that was drawn on other planes goes beyond these, 0 where it does not."""
+        own = structure.grid
+        if own is self.grid or structure.empty:
+            return 0.0
+        boxes = [(region.bounds, own.positions_mm[k]) for k, region in structure.planes.items()]
+        corners = [(u, v, w) for (u0, v0, u1, v1), w in boxes for u in (u0, u1) for v in (v0, v1)]
+        across = self.grid.uvw_mm(own.point_mm(corners))[:, 2]
+        low, high = self.grid.slab_borders_mm[[0, -1]]
+        return max(float(low - across.min()), float(across.max() - high), 0.0)
 
     @staticmethod
     def _combined(operator: str, left: Planes, right: Planes, planes: frozenset[int]) -> Planes:

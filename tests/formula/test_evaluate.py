@@ -198,6 +198,18 @@ def test_structures_on_other_slices_of_the_frame_are_cut_there() -> None:
     assert cc(result) * 1000 == pytest.approx(4 / 3 * math.pi * (20**3 - 12**3), rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("A | B", True), ("A ^ B", True), ("A & B", False), ("A - B", False), ("B | A", False), ("A - (B + 5 mm)", False)],
+)
+def test_what_is_drawn_beyond_the_planes_of_the_first_is_told(text: str, told: bool) -> None:
+    """A ends with its planes at 12 mm, B goes on to 39 mm."""
+    a = named(stack(planes_grid(np.arange(-10.5, 11, 3.0)), lambda w: [rectangle(-10, -10, 10, 10)]), "A")
+    case = case_of(a, block("B", 0, -10, 20, 10, -38, 38))
+    warnings = derive(case, case.structure_sets[0], "result", text).warnings
+    assert warnings == (("“B” is cut off where the image ends: 25.5 mm of it lie beyond",) if told else ())
+
+
 def test_a_margin_beyond_the_image_warns() -> None:
     case = case_of(named(sphere(GRID, 10.0, (0, 0, 36.0)), "GTV"))
     derived = derive(case, case.structure_sets[0], "PTV", "GTV + 5 mm")
