@@ -242,7 +242,8 @@ class MainWindow(QMainWindow):
         """opening: `reviewer.opening.Opening`."""
         self.banner.warn(opening.workspace.doubts if opening.workspace is not None else ())
         if self.views_loaded and self.focusWidget() in (None, self._menu_button):
-            self._slices()[0].setFocus(Qt.FocusReason.OtherFocusReason)  # keys mean the pictures, and no button looks pressed
+            # Keys mean the pictures, and no button looks pressed.
+            self._slices()[0].setFocus(Qt.FocusReason.OtherFocusReason)
         self.opened.emit()
 
     def tell_failure(self, label: str, error: Exception) -> None:
