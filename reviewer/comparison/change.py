@@ -19,7 +19,10 @@ Floats = NDArray[np.float64]
 CELL_MM = 2.0
 """Of the surfaces, where `compare` has finer cells: an outline with a radius of 10 mm is met within 0.05 mm."""
 
-NEAR_MM = 4.0
+SAME_MM = 0.001
+"""Vertices of two surfaces that are no farther apart are the same."""
+
+NEAR_MM = 6.0
 """So far beyond the planes that moved the surfaces are drawn, to begin with."""
 
 
@@ -63,20 +66,29 @@ def _hd95(one: Solid, other: Solid, low: float, high: float) -> float:
         before = _whole[one] = drawn(one, cell)
     looked_at = low - layer, high + layer
     points, areas = _between(before, *looked_at)
+    places = _places(points)
     whole = float(before.areas_mm2.sum())
     near = NEAR_MM
     while True:
         ends = looked_at[0] - near, looked_at[1] + near
         after = drawn(other, cell, *ends)
         others, their_areas = _between(after, *looked_at)
-        away = shared(lambda pair: pair[0].tree.distances(pair[1]), [(after, points), (before, others)])
-        found = max(
-            _percentile(away[0], areas, whole),
-            _percentile(away[1], their_areas, whole - float(areas.sum()) + float(their_areas.sum())),
-        )
+        their_places = _places(others)
+        gone, new = (~np.isin(p, q) for p, q in ((places, their_places), (their_places, places)))
+        now_whole = whole - float(areas.sum()) + float(their_areas.sum())
+        if areas[gone].sum() <= 0.05 * whole and their_areas[new].sum() <= 0.05 * now_whole:
+            return 0.0
+        away = shared(lambda pair: pair[0].tree.distances(pair[1]), [(after, points[gone]), (before, others[new])])
+        found = max(_percentile(away[0], areas[gone], whole), _percentile(away[1], their_areas[new], now_whole))
         if found <= near or (ends[0] <= other.borders_mm[0, 0] and ends[1] >= other.borders_mm[-1, 1]):
             return found
         near = 1.01 * found  # what lies beyond the part that was drawn may be nearer, but not nearer than its ends
+
+
+def _places(points: Floats) -> NDArray[np.int64]:
+    """(n,) one number for each place, the same for points within SAME_MM; two points less than 2 m apart along each axis never share one."""
+    u, v, w = np.rint(points / SAME_MM).astype(np.int64).T
+    return np.asarray((u << 42) + (v << 21) + w)
 
 
 def _between(surface: Surface, low: float, high: float) -> tuple[Floats, Floats]:

@@ -9,6 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from reviewer.errors import GeometryError
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -33,12 +35,10 @@ class Tree:
 
     @classmethod
     def of(cls, vertices: Floats, triangles: Integers) -> Tree:
-        """vertices: (n, 3); triangles: (m, 3), m at least 1. A triangle may be a segment or a point."""
-        corners = vertices[triangles].reshape(-1, 9)
-        middle = (corners[:, :3] + corners[:, 3:6] + corners[:, 6:]) / 3
-        order = _along_curve(middle)
-        filled = np.append(order, np.full(-len(order) % LEAF, order[-1]))
-        leaves = np.ascontiguousarray(corners[filled].reshape(-1, LEAF, 9).transpose(0, 2, 1))
+        """vertices: (n, 3); triangles: (m, 3). A triangle may be a segment or a point. Raises GeometryError where there are none."""
+        if not len(triangles):
+            raise GeometryError("a contour is too small for its surface to be measured")
+        leaves = _leaves(vertices, triangles, _along_curve(_middles(vertices, triangles)))
         return cls(leaves, _boxes(leaves, 1 << (len(leaves) - 1).bit_length()))
 
     def distances(self, points: Floats) -> Floats:
@@ -73,6 +73,29 @@ def _codes(points):  # type: ignore[no-untyped-def]
             cell = (cell | cell << 2) & 0x1249249249249249
             codes[n] |= cell << i
     return codes
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _middles(vertices, triangles):  # type: ignore[no-untyped-def]
+    """(m, 3) of the triangles."""
+    found = np.empty((len(triangles), 3))
+    for t in range(len(triangles)):
+        for i in range(3):
+            found[t, i] = (
+                vertices[triangles[t, 0], i] + vertices[triangles[t, 1], i] + vertices[triangles[t, 2], i]
+            ) / 3
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _leaves(vertices, triangles, order):  # type: ignore[no-untyped-def]
+    """The triangles in order; the last one as often as its leaf has room."""
+    leaves = np.empty((-(-len(order) // LEAF), 9, LEAF))
+    for n in range(len(leaves) * LEAF):
+        corners = triangles[order[min(n, len(order) - 1)]]
+        for i in range(9):
+            leaves[n // LEAF, i, n % LEAF] = vertices[corners[i // 3], i % 3]
+    return leaves
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -32,6 +32,9 @@ CELLS_ON_BOX = 40_000
 
 FINEST_MM, COARSEST_MM = 0.5, 3.0
 
+SMALLEST_MM = 0.1
+"""What is thinner than a lattice cell gets finer ones, down to about this."""
+
 OFFSET = 0.382
 
 TOUCHING_MM = 1e-6
@@ -91,8 +94,9 @@ def cell_for(body: Solid) -> float:
 
 
 def drawn(body: Solid, cell: float, low: float = -math.inf, high: float = math.inf) -> Surface:
-    """The surface of a solid that is not empty, on a lattice of the given cell (mm); of what lies from low to high (w, mm), and is open there.
+    """The surface of a solid that is not empty, on a lattice of the given cell (mm) or of a finer one that meets it.
 
+    low, high: of the part between these heights (w, mm) alone; it is open where the solid goes on.
     Its vertices from low to high are those of the whole surface.
     """
     least, most = body.bounds_mm
@@ -110,11 +114,11 @@ def drawn(body: Solid, cell: float, low: float = -math.inf, high: float = math.i
     chosen = slice(max(below[-1] - 2, 0) if len(below) else 0, above[0] + 3 if len(above) else len(layer))
     layer = layer[chosen]
     radius = np.sqrt(np.maximum(body.areas_mm2[kept], 0.0) / math.pi)
-    used = kept[layer[layer >= 0]]
-    rows = slice(body.starts[used[0]], body.starts[used[-1] + 1])
-    edges = body.segments[rows] / cell - np.tile(first, 2)
-    spans = np.column_stack([body.starts[kept], body.starts[kept + 1]]) - rows.start
-    vertices, triangles = _net(edges, spans, borders, middle, radius, layer, int(size[1]), int(size[0]), cell)
+    spans = np.column_stack([body.starts[kept], body.starts[kept + 1]])
+    nx, ny = int(size[0]), int(size[1])
+    vertices, triangles = _net(body.segments, spans, borders, middle, radius, layer, first, ny, nx, cell)
+    if not len(triangles) and cell > SMALLEST_MM:
+        return drawn(body, cell / 2, low, high)  # it lies between the points of the lattice
     vertices[:, :2] = (vertices[:, :2] + first) * cell
     return Surface(vertices, triangles, _areas(vertices, triangles), cell)
 
@@ -129,23 +133,30 @@ def _layers(body: Solid, cell: float) -> tuple[Floats, Floats, Integers]:
     place = np.arange(len(number)) - np.repeat(np.cumsum(parts) - parts, parts)
     low, high = body.borders_mm[number].T
     borders = low[:, None] + ((place[:, None] + (0, 1)) / parts[number, None]) * (high - low)[:, None]
-    areas, middle = body.areas_mm2[number], borders.mean(axis=1)
-    end = np.append(True, borders[1:, 0] - borders[:-1, 1] > TOUCHING_MM)
-    # Of each prism, whether something happens at its lower or upper border.
-    happens = np.append(end, True)
-    happens[1:-1] |= np.abs(np.diff(areas)) > LARGEST_CHANGE * areas[1:]
-    wanted = happens[:-1] | happens[1:]
-    wanted[1:] |= happens[:-2]
-    wanted[:-1] |= happens[2:]
-    kept = [0]
-    for n in range(1, len(borders)):
-        if wanted[n] or n + 1 == len(borders) or middle[n + 1] - middle[kept[-1]] > FARTHEST_LAYERS * cell:
-            kept.append(n)
-    chosen = np.array(kept)
-    borders = borders[chosen].copy()
+    middle = borders.mean(axis=1)
+    chosen = _kept(borders, middle, body.areas_mm2[number], cell)
+    borders = borders[chosen]
     skipped = np.flatnonzero(np.diff(chosen) > 1)
     borders[skipped, 1] = borders[skipped + 1, 0] = (middle[chosen[skipped]] + middle[chosen[skipped + 1]]) / 2
     return borders, middle[chosen], number[chosen]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _kept(borders, middle, areas, cell):  # type: ignore[no-untyped-def]
+    """Numbers of the prisms beside which something happens at a border, and so many of the others that no two are too far apart."""
+    count = len(borders)
+    happens = np.ones(count + 1, dtype=np.bool_)  # at the lower border of each prism, and above the last
+    for n in range(1, count):
+        gap = borders[n, 0] - borders[n - 1, 1] > TOUCHING_MM
+        happens[n] = gap or abs(areas[n] - areas[n - 1]) > LARGEST_CHANGE * areas[n]
+    chosen = np.empty(count, dtype=np.int64)
+    kept = 0
+    for n in range(count):
+        wanted = happens[max(n - 1, 0) : n + 3].any()
+        if wanted or n + 1 == count or middle[n + 1] - middle[chosen[kept - 1]] > FARTHEST_LAYERS * cell:
+            chosen[kept] = n
+            kept += 1
+    return chosen[:kept]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,20 +173,20 @@ def _areas(vertices, triangles):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: ignore[no-untyped-def]
+def _net(segments, spans, borders, middle, radius, prism, first, ny, nx, cell):  # type: ignore[no-untyped-def]
     """(n, 3) vertices, columns and rows of the lattice and mm of height, and (m, 3) triangles; open where the first or last layer is not empty."""
     layers = len(prism)
     inside = np.zeros((layers, ny, nx), dtype=np.bool_)
     for k in range(layers):
         if prism[k] >= 0:
-            _fill(inside[k], edges[spans[prism[k], 0] : spans[prism[k], 1]])
+            _fill(inside[k], _on_lattice(segments, spans[prism[k]], first, cell))
     away = np.empty((layers, ny, nx), dtype=np.float32)
     nearest = np.empty((ny, nx), dtype=np.int32)
     square = np.empty((ny, nx), dtype=np.float32)
     wanted = np.empty((ny, nx), dtype=np.bool_)
     for k in range(layers):
         if prism[k] >= 0:
-            some = edges[spans[prism[k], 0] : spans[prism[k], 1]]
+            some = _on_lattice(segments, spans[prism[k]], first, cell)
             _measure(away[k], nearest, square, wanted, some, inside, k, cell)
         else:
             away[k] = np.inf
@@ -250,6 +261,16 @@ def _net(edges, spans, borders, middle, radius, prism, ny, nx, cell):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _on_lattice(segments, span, first, cell):  # type: ignore[no-untyped-def]
+    """Edges in columns and rows of the lattice."""
+    edges = np.empty((span[1] - span[0], 4))
+    for m in range(len(edges)):
+        for i in range(4):
+            edges[m, i] = segments[span[0] + m, i] / cell - first[i % 2]
+    return edges
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill(inside, edges):  # type: ignore[no-untyped-def]
     """Which lattice points lie within the edges (even-odd)."""
     ny, nx = inside.shape
@@ -289,9 +310,9 @@ def _measure(away, nearest, square, wanted, edges, inside, k, cell):  # type: ig
     nearest[:] = -1
     square[:] = np.float32(np.inf)
     _look_around(nearest, square, wanted, edges, NEAR)
-    if _still_wanted(wanted, nearest):
+    if _beyond(wanted, square, NEAR):
         _look_around(nearest, square, wanted, edges, FAR)
-    if _still_wanted(wanted, nearest):
+    if _beyond(wanted, square, FAR):
         left, right, top, bottom = _box(wanted, nx, 0, ny, 0)
         wanted[:] = True
         _look_around(nearest, square, wanted, edges, NEAR)
@@ -331,12 +352,12 @@ def _look_around(nearest, square, wanted, edges, reach):  # type: ignore[no-unty
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _still_wanted(wanted, nearest):  # type: ignore[no-untyped-def]
-    """Leaves those that have no edge; whether there are some."""
+def _beyond(wanted, square, reach):  # type: ignore[no-untyped-def]
+    """Leaves those farther away than what was looked at; whether there are some."""
     some = False
     for y in range(len(wanted)):
         for x in range(wanted.shape[1]):
-            wanted[y, x] = wanted[y, x] and nearest[y, x] < 0
+            wanted[y, x] = wanted[y, x] and square[y, x] > reach * reach
             some = some or wanted[y, x]
     return some
 

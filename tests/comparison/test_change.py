@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reviewer.case import Structure
 from reviewer.comparison import change, compare
@@ -93,6 +95,64 @@ def test_a_cylinder_that_grows_all_over():
     a, b = (r**2 for r in (20, 23))
     assert found.dice == pytest.approx(2 * a / (a + b), abs=1e-6)
     assert found.hd95_mm == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_dot_that_lies_between_the_points_of_a_lattice():
+    """0.4 mm about the middle of a disc of 12 mm: the wall is 11.6 mm away, the larger part of the disc's surface is its ends."""
+    dot, disc = cylinder(0.4), cylinder(12.0)
+    assert change(dot, disc).hd95_mm == pytest.approx(11.5, abs=0.2)
+    assert change(dot, disc).hd95_mm == pytest.approx(change(disc, dot).hd95_mm, abs=0.1)
+
+
+def volume_in_common(one, other):
+    """Of two solids, by shapely."""
+    found = 0.0
+    for n, (low, high) in enumerate(one.borders_mm):
+        for m, (floor, top) in enumerate(other.borders_mm):
+            height = min(high, top) - max(low, floor)
+            if height > 1e-9:
+                found += one.floor(n).intersection(other.floor(m)).area * height
+    return found
+
+
+def fresh(structure):
+    """The same with regions of its own, of which nothing is known."""
+    return replace(structure, planes={k: shapely.from_wkb(shapely.to_wkb(r)) for k, r in structure.planes.items()})
+
+
+COARSE = Grid(np.eye(3), (-80.0, -80.0), (1.0, 1.0), (161, 161), (np.arange(12) - 6) * 5.0, "F")
+STROKES = st.tuples(
+    st.integers(2, 8),
+    st.tuples(*[st.floats(-28, 28)] * 4),
+    st.floats(1.5, 9.0),
+    st.sampled_from(["draw", "erase", "clear", "undo"]),
+)
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.lists(STROKES, min_size=1, max_size=3))
+def test_whatever_was_known_before_it_says_what_it_says_of_structures_that_are_new(strokes):
+    """A structure with a hole and a second part; strokes that draw, erase and empty slices, and go back."""
+    ring = shapely.Point(0, 0).buffer(18).difference(shapely.Point(3, 0).buffer(7))
+    island = shapely.Point(26, 5).buffer(4)
+    opened = Structure("s", "s", COARSE, {k: shapely.union(ring, island) if k > 4 else ring for k in range(2, 9)})
+    states = [opened]
+    for plane, (x0, y0, x1, y1), radius, what in strokes:
+        planes = dict(states[-1].planes)
+        path = shapely.LineString([(x0, y0), (x1, y1)]).buffer(radius)
+        was = planes.pop(plane, shapely.Polygon())
+        if what == "undo":
+            states.append(states[-2] if len(states) > 1 else opened)
+        else:
+            now = {"draw": was.union(path), "erase": was.difference(path), "clear": shapely.Polygon()}[what]
+            states.append(replace(opened, planes=planes if now.is_empty else {**planes, plane: now}))
+        found, anew = change(opened, states[-1]), change(fresh(opened), fresh(states[-1]))
+        assert found.volume_cc == pytest.approx(anew.volume_cc, rel=1e-12)
+        assert found.dice == pytest.approx(anew.dice, abs=1e-12)
+        assert found.hd95_mm == pytest.approx(anew.hd95_mm, abs=1e-9)
+        bodies = solid(opened), solid(states[-1])
+        common = volume_in_common(*bodies)
+        assert found.dice == pytest.approx(2 * common / sum(b.volume_mm3 for b in bodies), abs=1e-9)
 
 
 def test_what_is_empty():

@@ -9,7 +9,8 @@ from shapely import Point, Polygon, affinity, box
 
 from reviewer.comparison.nearest import Tree
 from reviewer.comparison.overlap import common_mm2
-from reviewer.comparison.surface import surface
+from reviewer.comparison.surface import drawn, surface
+from reviewer.errors import GeometryError
 from reviewer.geometry.edges import segments_of
 from reviewer.geometry.solid import solid
 
@@ -40,6 +41,11 @@ def test_nearest_is_the_nearest(kind: str) -> None:
     assert np.all(found <= expected + 1e-9), "no sample lies nearer than the triangles themselves"
     np.testing.assert_allclose(found, expected, atol=0.15)  # the samples lie 0.1 mm apart
     np.testing.assert_allclose(tree.distances(corners.reshape(-1, 3)), 0, atol=1e-9)
+
+
+def test_nothing_is_near_nothing() -> None:
+    with pytest.raises(GeometryError, match="too small"):
+        Tree.of(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
 
 
 def area_in_common(a, b) -> float:
@@ -92,6 +98,16 @@ def test_surface_of_a_box_and_of_its_hole(spacing: float) -> None:
     assert exact - (2 - math.sqrt(2)) * body.cell_mm * edges <= body.areas_mm2.sum() <= exact * (1 + 1e-9)
     assert np.abs(body.vertices_mm[:, 2]).max() == pytest.approx(half, abs=1e-6)
     np.testing.assert_allclose(np.abs(body.vertices_mm[:, :2]).max(axis=0), (12, 10), atol=0.05)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-6.0, 2.0), (-40.0, 0.0), (8.0, 40.0)])
+def test_a_part_of_a_surface_is_that_of_the_whole(low: float, high: float) -> None:
+    body = solid(sphere(planes_grid(np.arange(-12, 13) * 2.0), 20.0))
+    whole, part = drawn(body, 2.0), drawn(body, 2.0, low, high)
+    chosen = [(s.vertices_mm[:, 2] >= low) & (s.vertices_mm[:, 2] <= high) for s in (whole, part)]
+    assert len(part.vertices_mm) < len(whole.vertices_mm)
+    np.testing.assert_array_equal(part.vertices_mm[chosen[1]], whole.vertices_mm[chosen[0]])
+    np.testing.assert_allclose(part.areas_mm2[chosen[1]], whole.areas_mm2[chosen[0]], rtol=1e-12)
 
 
 def test_surface_is_closed() -> None:
