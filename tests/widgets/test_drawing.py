@@ -545,6 +545,14 @@ def test_the_pictures_stay_where_they_are_when_the_panels_need_a_scroll_bar(wind
     assert window.left.widget().width() == window.left.width(), "the panels keep their room, too"
 
 
+def test_the_tools_keep_their_size_in_the_smallest_window(window, qtbot):
+    take(window, qtbot, "fill")
+    window.resize(window.minimumSize())
+    button = window.findChild(QToolButton, "button.draw.fill")
+    qtbot.waitUntil(window.left.verticalScrollBar().isVisible)
+    assert button.height() == button.width()
+
+
 def test_enter_and_esc_mean_the_operation_though_a_button_had_the_keyboard(window, qtbot):
     button = window.findChild(QToolButton, "banner.menu")
     for key, left in ((Qt.Key.Key_Escape, DISK), (Qt.Key.Key_Return, 0.0)):

@@ -31,7 +31,8 @@ from .settings_form import BesideTheHand, SettingsForm, ValueField
 from .since_opened import SinceOpened
 from .taking import Taking
 
-COLUMNS = 7
+COLUMNS, BUTTON = 7, 26
+"""Of the tools: how many beside each other, and the side of each, pixels."""
 
 
 class ToolsPanel(BesideTheHand):
@@ -81,6 +82,8 @@ class ToolsPanel(BesideTheHand):
         for place, kind in enumerate(KINDS):
             grid.addWidget(_button(actions, f"draw.{kind.name}"), place // COLUMNS, place % COLUMNS)
         grid.setColumnStretch(COLUMNS, 1)
+        for row in range(grid.rowCount()):
+            grid.setRowMinimumHeight(row, BUTTON)  # a style sheet takes the least height of a button away
         self.form = SettingsForm("tools.settings", drawing.set)
 
         self._listed: dict[QComboBox, tuple[tuple[str, str, tuple[int, int, int]], ...]] = {}
@@ -236,6 +239,6 @@ def _button(actions: Actions, name: str) -> QToolButton:
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
     button.setProperty("role", "small")
     button.setIconSize(QSize(18, 18))
-    button.setFixedSize(26, 26)
+    button.setFixedSize(BUTTON, BUTTON)
     button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return button
