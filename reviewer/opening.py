@@ -309,7 +309,9 @@ def _begin(
             Problem(_folder(others), "note", f"{counted} not DICOM, NIfTI or MetaImage and {left} left alone: {names}")
         )
     if not (images or sets or found.doses or found.plans or found.registrations or cines):
-        raise _nothing_usable(paths, total, problems)
+        # What is wrong with another patient's files is no answer to somebody who chose one.
+        own = [p for p in problems if p.file in named] if patient_id is not None else []
+        raise _nothing_usable(paths, total, own or problems)
     say(1.0, "Opened")
     problems = _gathered(problems)
     case = Case(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from dicom_samples import CT, base, change, image, save, square, structure_set, write_stack
+from dicom_samples import CT, base, change, dose, image, save, square, structure_set, write_stack
 
 from reviewer.errors import CancelledError, InputError
 from reviewer.opening import DIRECTORY, SeveralPatientsError, begin, middle_out, open_case
@@ -92,6 +93,14 @@ def test_nothing_usable_is_one_sentence(tmp_path, fill):
         open_case([tmp_path])
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_nothing_usable_of_the_chosen_patient_tells_of_its_own_files(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 40)
+    relative = dose(np.ones((2, 2), np.uint16), None, PatientID="p2", DoseUnits="RELATIVE")
+    save(relative, tmp_path / "z.dcm")
+    with pytest.raises(InputError, match="RELATIVE"):
+        open_case([tmp_path], patient_id="p2")
 
 
 def test_a_path_that_does_not_exist_is_an_input_error(tmp_path):
