@@ -21,7 +21,9 @@ def segments_of(regions: Sequence[Region]) -> tuple[Floats, Integers]:
     Also (n + 1,) the first row of each region.
     """
     parts, region_of_part = shapely.get_parts(shapely.normalize(np.asarray(regions, dtype=object)), return_index=True)
-    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
+    rings, part_of_ring = parts, np.arange(len(parts))
+    if shapely.get_num_interior_rings(parts).any():  # else each part is its ring
+        rings, part_of_ring = shapely.get_rings(parts, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     # GEOS' normal form runs clockwise around the outside, so each edge is taken backwards.

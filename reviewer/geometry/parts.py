@@ -42,6 +42,9 @@ def meeting(some: Parts, others: Parts) -> Booleans:
     key = (*some, *others)
     met = _met.get(key, len(some))
     if met is None:
+        turned = _met.get((*others, *some), len(others))
+        if turned is not None:
+            return turned.T
         met = shapely.intersects(np.asarray(some, dtype=object)[:, None], np.asarray(others, dtype=object)[None, :])
         _met.put(key, met, len(key) + met.size, len(some))
     return met

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from reviewer.geometry.memo import Memo
-from reviewer.geometry.parts import Parts, thickness
+from reviewer.geometry.parts import Parts, hollow, thickness
 from reviewer.geometry.reach import FARTHEST_MM, REACH_STEP_MM
 
 Singles = NDArray[np.float32]
@@ -46,7 +46,10 @@ class Shape:
 
     @classmethod
     def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float, ending: bool) -> Shape:
-        rings, part_of_ring = shapely.get_rings(np.asarray(parts, dtype=object), return_index=True)
+        rings = np.asarray(parts, dtype=object)
+        part_of_ring = np.arange(len(parts))
+        if hollow(parts):  # else each part is its ring
+            rings, part_of_ring = shapely.get_rings(rings, return_index=True)
         points, ring = shapely.get_coordinates(rings, return_index=True)
         if ending:
             radius = np.array([thickness(part) for part in parts])[part_of_ring]
