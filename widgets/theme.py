@@ -300,7 +300,8 @@ def _style_sheet(t: Theme) -> str:
         background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; padding: 3px 8px; min-height: 18px;
     }}
     QToolButton {{ padding: 2px 6px; }}
-    QToolButton[role="small"], QToolButton[role="bare"] {{ padding: 0; min-height: 0; }}
+    QToolButton[role="small"] {{ padding: 0; min-height: 20px; }}
+    QToolButton[role="bare"] {{ padding: 0; min-height: 0; }}
     QDoubleSpinBox[role="cell"], QSpinBox[role="cell"] {{ min-height: 16px; padding: 1px 4px; }}
     QFrame[role="line"] {{ background: {t.line}; border: 0; }}
     QPushButton:hover, QToolButton:hover {{ background: {t.hover}; }}
