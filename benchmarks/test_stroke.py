@@ -30,6 +30,7 @@ from reviewer_widgets.theme import apply_theme
 from reviewer.case import Case, Plan, Prescription, StructureSet
 from reviewer.edit import Edit, Swap
 from reviewer.formula.derivations import derive
+from reviewer.scene import ORIENTATIONS
 from reviewer.store import Workspace
 
 MORE = {
@@ -128,8 +129,10 @@ def test_move(window, view_name, benchmark):
 
     def painted():
         """Every view had heard of the move before and has painted it."""
-        assert all(each._painting.outlines._stroke is window.session.view.stroke for each in window.views.values())
-        assert not any(each._follower._heard or each._seeing for each in window.views.values())
+        for each in (window.views[name] for name in ORIENTATIONS):
+            assert each._painting.outlines._stroke is window.session.view.stroke
+            assert not each._follower._heard
+            assert not each._seeing
 
     benchmark.pedantic(move, setup=painted, rounds=180, warmup_rounds=5)
     assert window.session.view.stroke is not None
