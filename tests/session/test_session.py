@@ -11,6 +11,7 @@ from reviewer.changes import CaseOpened, HistoryChanged, StructuresChanged, View
 from reviewer.edit import Edit, Swap
 from reviewer.errors import InputError
 from reviewer.geometry.grid import Grid
+from reviewer.scene import resolve
 from reviewer.session import Session, with_dose_as_image
 
 
@@ -201,3 +202,16 @@ def test_the_dose_of_a_beam_is_not_begun_with_though_it_is_newer(case: Case) -> 
     beam = replace(case.doses[1], id="beam", summation="BEAM", date="2031-01-01")
     assert Session(replace(case, doses=(*case.doses, beam))).view.dose != "beam"
     assert Session(replace(case, doses=(beam,))).view.dose == "beam"
+
+
+def test_a_stroke_that_moves_on_leaves_the_scene_as_it_would_be_resolved_anew(case: Case) -> None:
+    session = Session(case)
+    organ = case.structure_sets[1].structures[0]
+    base = session.scene.base
+    for size in (5, 9):
+        session.look(stroke=replace(organ, planes={4: box(0, 0, size, size)}))
+        assert session.scene == resolve(session.case, session.view)
+        assert session.scene.base is base
+    for wishes in ({"stroke": replace(organ, planes={})}, {"hidden": frozenset({organ.id})}, {"stroke": None}):
+        session.look(**wishes)
+        assert session.scene == resolve(session.case, session.view)
