@@ -157,10 +157,16 @@ class Desk:
 
     def window(self, title: str) -> str:
         """Wait for it, and let it have the keyboard: there is no window manager here."""
-        until(lambda: bool(self.screen.xdotool("search", "--onlyvisible", "--name", title)), f"no window {title}")
-        found = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()[-1]
-        self.screen.xdotool("windowfocus", "--sync", found)
-        return found
+        found: list[str] = []
+
+        def there() -> bool:
+            # One search, for the next may find nothing: a popup that goes meanwhile makes it fail.
+            found[:] = self.screen.xdotool("search", "--onlyvisible", "--name", title).splitlines()
+            return bool(found)
+
+        until(there, f"no window {title}")
+        self.screen.xdotool("windowfocus", "--sync", found[-1])
+        return found[-1]
 
     def gone(self, title: str) -> None:
         until(lambda: not self.screen.xdotool("search", "--onlyvisible", "--name", title), f"{title} stays")
