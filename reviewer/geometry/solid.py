@@ -145,20 +145,6 @@ def known(stack: Stack) -> bool:
     return _solids.get(stack) is not None
 
 
-def slabs(stack: Stack) -> Solid:
-    """Each plane's own region, as thick as its slab, and nothing between: what a solid is at first sight, made at once and not kept."""
-    occupied = sorted(stack.planes)
-    if not occupied:
-        return NOTHING
-    edges = _edges_of(stack.planes)
-    borders = stack.grid.slab_borders_mm.tolist()
-    return Solid.of(
-        [(borders[k], borders[k + 1]) for k in occupied],
-        [edges[k] for k in occupied],
-        {n: stack.planes[k] for n, k in enumerate(occupied)},
-    )
-
-
 def prisms_between(body: Solid, low: float, high: float) -> slice:
     """The prisms that reach into low to high, w mm."""
     first = int(np.searchsorted(body.borders_mm[:, 1], low, side="right"))

@@ -313,7 +313,7 @@ class Drawing(QObject):
             self._tell("The stroke lies on another slice: go back to it, Enter takes it, Esc drops it")
             return
         self._pen = pen
-        self.reveal()
+        revealed = self.reveal()
         self._ready(easel)
         if self._stroke is None:
             # Beside the cursor and in the panel, with its way out, it stands too: a strip that comes would move the picture under the hand.
@@ -324,13 +324,18 @@ class Drawing(QObject):
         self._held = self._begun = True
         self._stroke.press(pen)
         self._show()
+        if revealed:
+            self._tell(revealed)  # what the stroke has to say it says again as it goes on
 
-    def reveal(self) -> None:
-        """Show the active structure where it is hidden: nothing is changed unseen."""
+    def reveal(self) -> str:
+        """Show the active structure where it is hidden, and say so: nothing is changed unseen."""
         active = self.active
-        if active is not None and active.id in self._session.view.hidden:
-            self._session.look(hidden=self._session.view.hidden - {active.id})
-            self._tell(f"{active.name} was hidden: it is shown now")
+        if active is None or active.id not in self._session.view.hidden:
+            return ""
+        self._session.look(hidden=self._session.view.hidden - {active.id})
+        revealed = f"{active.name} was hidden: it is shown now"
+        self._tell(revealed)
+        return revealed
 
     def drag(self, pen: Pen) -> None:
         if self._held and self._stroke is not None:

@@ -26,7 +26,7 @@ from reviewer.edit.tools.tool import (
 )
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.nearby import combined
-from reviewer.geometry.overlay import united
+from reviewer.geometry.overlay import all_united, united
 from reviewer.geometry.region import Region, region_of
 
 ROUND_MM = 0.01
@@ -34,6 +34,9 @@ ROUND_MM = 0.01
 
 STRAIGHT_MM = 0.01
 """How far the outline of a finished stroke may be straightened. With ROUND_MM well below 0.05 mm from the true sweep."""
+
+TOGETHER = 8
+"""So many moves are put together before what they cover is united with the rest, which grows with every turn of the hand."""
 
 SLANTED = 33
 """The most disks that stand for the way of a ball through a slice."""
@@ -164,6 +167,7 @@ class SweepStroke(Stroke):
         self._ground = Ground(target)
         self._painting: Painting | None = None
         self._covered: dict[int, Region] = {}
+        self._lately: dict[int, list[Region]] = {}
         self._moved: set[int] = set()
         self._last: Place | None = None
         self._lifted: tuple[dict[int, Region], Draft, bool] | None = None
@@ -191,6 +195,8 @@ class SweepStroke(Stroke):
     def _ended(self, painting: Painting) -> tuple[dict[int, Region], Draft, bool]:
         """If it ended here: what it covers, with straight outlines, its draft, and whether it covers anything that may change."""
         if self._lifted is None:
+            for k in list(self._lately):
+                self._take_in(k)
             covered = {k: self._straight(k, area) for k, area in self._covered.items()}
             kept = {k: settled(area, self._ground.speck_mm2) for k, area in self._cut(covered).items()}
             areas = {k: area for k, area in kept.items() if area is not None}
@@ -234,8 +240,18 @@ class SweepStroke(Stroke):
                 self._covered[k], self._lifted = piece, None
             elif not shapely.covers(before, piece):
                 self._lifted = None
-                self._covered[k] = region_of(combined(united, before, piece)) or before
                 self._moved.add(k)
+                lately = self._lately.setdefault(k, [])
+                lately.append(piece)
+                if len(lately) == TOGETHER:
+                    self._take_in(k)
+
+    def _take_in(self, plane: int) -> None:
+        """What was covered lately into the rest of it."""
+        lately = self._lately.pop(plane, [])
+        if lately:
+            before = self._covered[plane]
+            self._covered[plane] = region_of(combined(united, before, all_united(lately))) or before
 
     def _straight(self, plane: int, area: Region) -> Region:
         """Without corners that the outline does not need, by STRAIGHT_MM; a single piece stays as it is."""
