@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSignalBlocker, Qt
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QSlider
+from PySide6.QtWidgets import QComboBox, QSlider
 
 from reviewer.changes import (
     ApprovalChanged,
@@ -154,25 +153,4 @@ def couple_slider(slider: QSlider, session: Session, field: str) -> None:
 
     follow(slider, session, refresh)
     slider.valueChanged.connect(slide)
-    show()
-
-
-def couple_toggle(button: QAbstractButton, session: Session, field: str, value: Any = True, off: Any = False) -> None:
-    """A checkable button that is down while the field has `value`; releasing it sets `off` (an exclusive group: off = value)."""
-    button.setCheckable(True)
-
-    def show() -> None:
-        with QSignalBlocker(button):
-            button.setChecked(getattr(session.view, field) == value)
-
-    def refresh(changes: Changes) -> None:
-        if changes.view(field):
-            show()
-
-    def click(down: bool) -> None:
-        session.look(**{field: value if down or off == value else off})
-        show()
-
-    follow(button, session, refresh)
-    button.clicked.connect(click)
     show()

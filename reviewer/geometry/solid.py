@@ -44,7 +44,7 @@ class Solid:
     starts: Integers
     segments: Floats
     drawn: Mapping[int, Region]
-    edges: Sequence[Floats] = ()
+    edges: Sequence[Floats]
 
     @classmethod
     def of(
@@ -103,7 +103,7 @@ class Solid:
 
 
 NO_EDGES: Floats = np.empty((0, 4))
-NOTHING = Solid(np.empty((0, 2)), np.zeros(1, dtype=np.int64), NO_EDGES, {})
+NOTHING = Solid(np.empty((0, 2)), np.zeros(1, dtype=np.int64), NO_EDGES, {}, ())
 
 _solids: Recent[Stack, Solid] = Recent(8_000_000)
 """Solids by their stacks; the weight is the number of edges, of 32 bytes each: 256 MB, a hundred livers. What the prisms themselves hold comes

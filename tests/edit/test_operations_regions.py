@@ -18,11 +18,8 @@ from reviewer.edit.operations.crop import crop
 from reviewer.edit.operations.outline import clean, cleaned, grow, simplified, simplify, smooth, smoothed
 from reviewer.edit.operations.parts import (
     connected,
-    delete_island,
     delete_islands,
-    fill_hole,
     fill_holes,
-    keep_island,
     keep_largest,
     keep_largest_solid,
 )
@@ -81,18 +78,6 @@ def test_islands_below_an_area_go_and_take_the_slice_with_them():
     assert delete_islands(BODY, 110.0) == {4: None, 5: None}
 
 
-def test_islands_by_a_click():
-    assert areas(delete_island(BODY, 4, (22, 2))) == {4: 101}
-    assert areas(keep_island(BODY, 4, (22, 2))) == {4: 16}
-    assert delete_island(BODY, 6, (45, 5)) == {6: None}
-    assert keep_island(BODY, 6, (45, 5)) == {}
-    for place in ((15, 2), (3, 3)):
-        with pytest.raises(InputError, match="no contour around this place of slice 6"):
-            delete_island(BODY, 5, place)
-    with pytest.raises(InputError, match="nothing is drawn on slice 3"):
-        keep_island(BODY, 2, (0, 0))
-
-
 def test_the_largest_body_is_the_one_with_the_largest_volume():
     """Slices of 100 + 95 mm2 beat the single one of 120 mm2, which is the largest of all slices. On uneven ones four of 100 mm2, 1 mm apart, are
     less than two of 81 mm2 that stand for 10 mm each."""
@@ -113,13 +98,10 @@ def test_parts_hang_together_over_a_chain_of_overlaps():
     assert sorted(sum(len(p) for p in g.values()) for g in groups) == [1, 2, 5]
 
 
-def test_holes_are_filled_all_or_below_an_area_or_by_a_click():
+def test_holes_are_filled_all_or_below_an_area():
     assert areas(fill_holes(BODY)) == {5: 116}
     assert areas(fill_holes(BODY, 2.0)) == {5: 112}
     assert fill_holes(BODY, 0.5) == {}
-    assert areas(fill_hole(BODY, 5, (3, 3))) == {5: 115}
-    with pytest.raises(InputError, match="no hole"):
-        fill_hole(BODY, 5, (1, 1))
 
 
 def test_an_island_in_a_filled_hole_is_taken_in():

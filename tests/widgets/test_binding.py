@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QSlider, QToolButton, QWidget
-from reviewer_widgets.binding import Choice, couple_combo, couple_slider, couple_toggle, follow
+from PySide6.QtWidgets import QComboBox, QSlider, QWidget
+from reviewer_widgets.binding import Choice, couple_combo, couple_slider, follow
 
 from reviewer.changes import ViewChanged
 from reviewer.session import Session
@@ -56,30 +56,6 @@ def test_slider_both_ways(qtbot, session):
     qtbot.waitUntil(lambda: slider.value() == 80)
     slider.setValue(10)
     assert session.view.wash_opacity == pytest.approx(0.1)
-
-
-def test_toggle_both_ways(qtbot, session):
-    button = QToolButton()
-    qtbot.addWidget(button)
-    couple_toggle(button, session, "crosshair")
-    assert button.isChecked()
-    button.click()
-    assert session.view.crosshair is False
-    session.look(crosshair=True)
-    qtbot.waitUntil(button.isChecked)
-
-
-def test_exclusive_toggles_stay_exclusive(qtbot, session):
-    styles = {name: QToolButton() for name in ("blend", "swipe")}
-    for name, button in styles.items():
-        qtbot.addWidget(button)
-        couple_toggle(button, session, "style", name, off=name)
-    styles["swipe"].click()
-    assert session.view.style == "swipe"
-    qtbot.waitUntil(lambda: not styles["blend"].isChecked())
-    styles["swipe"].click()
-    assert session.view.style == "swipe"
-    assert styles["swipe"].isChecked()
 
 
 def test_combo_shows_chooses_and_refuses(qtbot, session):

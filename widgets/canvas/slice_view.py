@@ -220,10 +220,6 @@ class SliceView(PaintedSlice):
     def distances(self) -> tuple[Distance, ...]:
         return self._ruler.shown
 
-    def clear_distances(self) -> None:
-        if self._ruler.clear():
-            self.see()
-
     def _on_edge(self, pixel: Pair) -> bool:
         scene = self._session.scene
         return (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import shapely
 from shapely import Polygon
 
-from reviewer.edit.operations.planes import Changes, differing, drawn, each, slice_name
-from reviewer.errors import InputError
-from reviewer.geometry.overlay import all_united, united
+from reviewer.edit.operations.planes import Changes, differing, each
+from reviewer.geometry.overlay import all_united
 from reviewer.geometry.region import Region, region_of
 from reviewer.geometry.stack import Stack
 
@@ -49,29 +48,9 @@ def delete_islands(stack: Stack, below_mm2: float, planes: Collection[int] | Non
     return each(stack, planes, kept)
 
 
-def delete_island(stack: Stack, plane: int, point: Point) -> Changes:
-    """Without the island under a click. Raises InputError where there is none."""
-    return _by_click(stack, plane, point, lambda hit: ~hit)
-
-
-def keep_island(stack: Stack, plane: int, point: Point) -> Changes:
-    """Only the island under a click. Raises InputError where there is none."""
-    return _by_click(stack, plane, point, lambda hit: hit)
-
-
 def fill_holes(stack: Stack, below_mm2: float = float("inf"), planes: Collection[int] | None = None) -> Changes:
     """Without the holes whose area is below a limit; all by default. An island in a filled hole is taken in."""
     return each(stack, planes, lambda region: filled(region, below_mm2))
-
-
-def fill_hole(stack: Stack, plane: int, point: Point) -> Changes:
-    """Without the hole under a click. Raises InputError where there is none."""
-    region = drawn(stack, plane)
-    holes = [h for h in holes_of(region) if h.intersects(shapely.Point(point))]
-    if not holes:
-        raise InputError(f"there is no hole at this place of {slice_name(stack, plane)}")
-    smallest = min(holes, key=lambda h: h.area)
-    return differing(stack.planes, {plane: region_of(united(region, smallest))})
 
 
 def filled(region: Region, below_mm2: float = float("inf")) -> Region | None:
@@ -109,15 +88,6 @@ def connected(parts: Mapping[int, Sequence[Polygon]]) -> list[dict[int, list[Pol
     for i, (k, part) in enumerate(flat):
         groups.setdefault(find(i), {}).setdefault(k, []).append(part)
     return list(groups.values())
-
-
-def _by_click(stack: Stack, plane: int, point: Point, choose: Callable[[np.ndarray], np.ndarray]) -> Changes:
-    parts = shapely.get_parts(drawn(stack, plane))
-    hit = shapely.intersects(parts, shapely.Point(point))
-    if not hit.any():
-        raise InputError(f"there is no contour around this place of {slice_name(stack, plane)}")
-    left = parts[choose(hit)]
-    return differing(stack.planes, {plane: region_of(_united(left)) if len(left) else None})
 
 
 def _united(parts: Sequence[Polygon] | np.ndarray) -> shapely.Geometry:

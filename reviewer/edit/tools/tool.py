@@ -22,7 +22,7 @@ Nothing is drawn beyond the border of the image that the structure lies on: stro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import hypot
@@ -509,7 +509,3 @@ def circle(centre_mm: Place, radius_mm: float, points: int = 64) -> Floats:
     """(points, 2) points on a circle, for guides."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
     return np.asarray(centre_mm) + radius_mm * np.column_stack([np.cos(angle), np.sin(angle)])
-
-
-def ring_guide(kind: GuideKind, points_mm: Sequence[Place] | Floats) -> Guide:
-    return Guide(kind, np.asarray(points_mm, dtype=np.float64).reshape(-1, 2), closed=True)
