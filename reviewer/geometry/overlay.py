@@ -20,10 +20,13 @@ LATTICE_MM = 1e-8
 AREA_TOLERANCE = 1e-9
 """Of the fit of areas, as a part of both areas."""
 
+SLIVER_MM2 = 1e-4
+"""Of parts below this area no point is looked at: it may lie on a border, but for rounding."""
+
 
 def united(a: Any, b: Any) -> Any:
     """A ∪ B of geometries or arrays of them, elementwise, as shapely gives it: lines and points left over included."""
-    return _checked(shapely.union, shapely.intersection, (1, 1, -1), a, b)
+    return _checked(shapely.union, np.logical_or, shapely.intersection, (1, 1, -1), a, b)
 
 
 def all_united(parts: Any) -> Any:
@@ -37,21 +40,24 @@ def all_united(parts: Any) -> Any:
 
 def shared(a: Any, b: Any) -> Any:
     """A ∩ B, see `united`."""
-    return _checked(shapely.intersection, shapely.union, (1, 1, -1), a, b)
+    return _checked(shapely.intersection, np.logical_and, shapely.union, (1, 1, -1), a, b)
 
 
 def without(a: Any, b: Any) -> Any:
     """A − B, see `united`."""
-    return _checked(shapely.difference, shapely.intersection, (1, 0, -1), a, b)
+    return _checked(shapely.difference, np.greater, shapely.intersection, (1, 0, -1), a, b)
 
 
 def either(a: Any, b: Any) -> Any:
     """A ∪ B without A ∩ B, see `united`."""
-    return _checked(shapely.symmetric_difference, shapely.intersection, (1, 1, -2), a, b)
+    return _checked(shapely.symmetric_difference, np.logical_xor, shapely.intersection, (1, 1, -2), a, b)
 
 
-def _checked(operation: Any, partner: Any, signs: tuple[int, int, int], a: Any, b: Any) -> Any:
-    """`operation`, whose area is the sum of the areas of A, B and `partner`, each times its sign."""
+def _checked(operation: Any, belongs: Any, partner: Any, signs: tuple[int, int, int], a: Any, b: Any) -> Any:
+    """`operation`, whose area is the sum of the areas of A, B and `partner`, each times its sign.
+
+    belongs: whether a point is of the result, from whether it is of A, and of B.
+    """
     first, second = np.atleast_1d(np.asarray(a, dtype=object)), np.atleast_1d(np.asarray(b, dtype=object))
     try:
         done = operation(first, second)
@@ -59,8 +65,20 @@ def _checked(operation: Any, partner: Any, signs: tuple[int, int, int], a: Any, 
         expected = sum(sign * area for sign, area in zip(signs, areas, strict=True))
         wrong = np.abs(shapely.area(done) - expected) > AREA_TOLERANCE * (areas[0] + areas[1])
         wrong |= ~shapely.is_valid(done)
+        wrong |= _misplaced(belongs, first, second, done)
     except shapely.GEOSException:
         done, wrong = np.empty(len(first), dtype=object), np.ones(len(first), dtype=bool)
     if wrong.any():
         done[wrong] = operation(first[wrong], second[wrong], grid_size=LATTICE_MM)
     return done if np.ndim(a) else done[0]
+
+
+def _misplaced(belongs: Any, *areas: NDArray[Any]) -> NDArray[np.bool_]:
+    """Of A, B and the result, elementwise: whether a point of any of their parts is in the result and should not be, or is not and should."""
+    parts, owner = shapely.get_parts(np.concatenate(areas), return_index=True)
+    large = shapely.area(parts) > SLIVER_MM2
+    points, owner = shapely.point_on_surface(parts[large]), owner[large] % len(areas[0])
+    in_a, in_b, in_result = (shapely.contains(g[owner], points) for g in areas)
+    wrong = np.zeros(len(areas[0]), dtype=np.bool_)
+    wrong[owner[belongs(in_a, in_b) != in_result]] = True
+    return wrong

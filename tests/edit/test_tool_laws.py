@@ -135,6 +135,15 @@ def test_undo_after_apply_is_the_identity(sequence):
 def test_what_was_drawn_is_erased_by_the_same_hand(stroke):
     """Drawn, then erased along the same path: nothing of what the hand covered is left, and all the rest is as it was."""
     tool, target, path, _ = stroke
+    nothing_is_left(tool, target, path)
+
+
+def test_a_part_that_an_overlay_takes_for_outside_is_noticed():
+    """On two slices of this stroke GEOS 3.14 takes the hole of the body, 135 mm2, for outside of what was covered; all areas fit each other."""
+    nothing_is_left(Brush(9.0, ball=True), Target.on(BOTH, BODY, axial(0.0), image=IMAGE), [(1.0, -48.0), (0.03, 40.0)])
+
+
+def nothing_is_left(tool, target, path):
     drawn = drafted(driven(tool, target, path, False))
     erased = drafted(driven(tool, replace(target, structure=drawn), path, True))
     for k in drawn.planes.keys() | BODY.planes.keys():

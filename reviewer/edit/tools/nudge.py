@@ -57,6 +57,7 @@ class Nudge:
 
 class NudgeStroke(SweepStroke):
     label = "Nudge"
+    together = 1  # all that is covered is looked at in every move
 
     def __init__(self, target: Target, radius_mm: float) -> None:
         super().__init__(target, radius_mm)

@@ -35,9 +35,6 @@ ROUND_MM = 0.01
 STRAIGHT_MM = 0.01
 """How far the outline of a finished stroke may be straightened. With ROUND_MM well below 0.05 mm from the true sweep."""
 
-TOGETHER = 8
-"""So many moves are put together before what they cover is united with the rest, which grows with every turn of the hand."""
-
 SLANTED = 33
 """The most disks that stand for the way of a ball through a slice."""
 
@@ -158,7 +155,11 @@ class SweepStroke(Stroke):
 
     What it covers is gathered on the pane, that of a ball on each plane; cut to the slices and to where it may change anything it is the
     area of the finished stroke.
+
+    together: so many moves are put together before what they cover is united with the rest, which grows with every turn of the hand.
     """
+
+    together = 8
 
     def __init__(self, target: Target, radius_mm: float, *, ball: bool = False) -> None:
         super().__init__(target)
@@ -195,9 +196,7 @@ class SweepStroke(Stroke):
     def _ended(self, painting: Painting) -> tuple[dict[int, Region], Draft, bool]:
         """If it ended here: what it covers, with straight outlines, its draft, and whether it covers anything that may change."""
         if self._lifted is None:
-            for k in list(self._lately):
-                self._take_in(k)
-            covered = {k: self._straight(k, area) for k, area in self._covered.items()}
+            covered = {k: self._straight(k, self._all_of(k)) for k in self._covered}
             kept = {k: settled(area, self._ground.speck_mm2) for k, area in self._cut(covered).items()}
             areas = {k: area for k, area in kept.items() if area is not None}
             self._lifted = covered, painting.finished(areas), bool(areas)
@@ -243,15 +242,13 @@ class SweepStroke(Stroke):
                 self._moved.add(k)
                 lately = self._lately.setdefault(k, [])
                 lately.append(piece)
-                if len(lately) == TOGETHER:
-                    self._take_in(k)
+                if len(lately) == self.together:
+                    self._covered[k], self._lately[k] = self._all_of(k), []
 
-    def _take_in(self, plane: int) -> None:
-        """What was covered lately into the rest of it."""
-        lately = self._lately.pop(plane, [])
-        if lately:
-            before = self._covered[plane]
-            self._covered[plane] = region_of(combined(united, before, all_united(lately))) or before
+    def _all_of(self, plane: int) -> Region:
+        """What is covered of a plane, that of lately too."""
+        before, lately = self._covered[plane], self._lately.get(plane)
+        return region_of(combined(united, before, all_united(lately))) or before if lately else before
 
     def _straight(self, plane: int, area: Region) -> Region:
         """Without corners that the outline does not need, by STRAIGHT_MM; a single piece stays as it is."""
