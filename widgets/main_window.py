@@ -529,6 +529,7 @@ def _column(name: str, widgets: Sequence[QWidget], width: int, stretch: int) -> 
     layout.addStretch(0)
     area = QScrollArea()
     area.setObjectName(name)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it would show nothing of it
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(inside)

@@ -724,3 +724,27 @@ def test_of_several_patients_one_is_chosen(qtbot):
         dialog.tree.setCurrentItem(first.child(0))
         dialog.accept()
     assert chosen.args == ["1", ["1.1"]]
+
+
+def test_the_keyboard_comes_to_every_part_of_the_window_and_round(shown, qtbot):
+    parts = {
+        "left": shown.left,
+        "views": shown.comparison,
+        "right": shown.right,
+        "status": shown.status,
+        "banner": shown.banner,
+    }
+    shown.load_views()
+    shown.session.look(mode="contour")
+    settle(shown, qtbot)
+    shown.views["axial"].setFocus()
+    met = []
+    for _ in range(len(parts)):
+        shown.actions_.trigger("window.next")
+        held = shown.focusWidget()
+        assert held.focusPolicy() & Qt.FocusPolicy.TabFocus
+        met.append(next(name for name, part in parts.items() if part.isAncestorOf(held)))
+    assert met == ["right", "status", "banner", "left", "views"]
+    assert shown.focusWidget() is shown.views["axial"]
+    shown.actions_.trigger("window.previous")
+    assert shown.left.isAncestorOf(shown.focusWidget())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 
 from reviewer.scene import Mode
@@ -20,6 +21,10 @@ from ..theme import apply_theme, theme
 
 if TYPE_CHECKING:
     from ..main_window import MainWindow
+
+
+LINE_PX = 24
+"""What differs less in height stands in one line."""
 
 
 class WindowCommands:
@@ -135,6 +140,18 @@ class WindowCommands:
                 lambda name=name: self._window.folds[name].toggle(),  # type: ignore[misc]
                 f"Ctrl+{number}",
             )
+        for name, text, key, step in (
+            ("next", "To the next part of the window", "F6", 1),
+            ("previous", "To the part before", "Shift+F6", -1),
+        ):
+            yield Command(
+                f"window.{name}",
+                text,
+                "Window",
+                lambda step=step: self._go_on(step),  # type: ignore[misc]
+                key,
+                "Takes the keyboard from the pictures to the panels, to the line at the bottom and that at the top, and round",
+            )
         yield Command("view.theme", "Dark or light", "Window", self._toggle_theme, "Ctrl+T", icon="theme")
         yield Command("help.palette", "Find a command…", "Help", self._show_palette, "Ctrl+K", icon="search")
         yield Command("help.keys", "Keys and mouse", "Help", self.show_keys, "?; F1", icon="help")
@@ -219,6 +236,25 @@ class WindowCommands:
         column = self._column(side)
         column.setVisible(column.isHidden())
 
+    def _go_on(self, step: int) -> None:
+        """The keyboard to another part of the window: Tab, which leads on within a part, means the next structure in a picture."""
+        window = self._window
+        across = (window.left, window.comparison, window.right)
+        parts = (
+            window.banner,
+            window.strip,
+            window.saving.offer,
+            *across,
+            window.gating,
+            window.welcome,
+            window.status,
+        )
+        stops = [(part, first) for part in parts if (first := _first_stop(part)) is not None]
+        has_it = window.focusWidget()
+        now = next((n for n, (part, _) in enumerate(stops) if has_it is not None and part.isAncestorOf(has_it)), -1)
+        if stops:
+            stops[(now + step) % len(stops) if now >= 0 else 0][1].setFocus(Qt.FocusReason.TabFocusReason)
+
     def _toggle_theme(self) -> None:
         app = QApplication.instance()
         if isinstance(app, QApplication):
@@ -249,3 +285,18 @@ class WindowCommands:
         if not self._window.views_loaded:
             return NOTHING_OPEN
         return "" if self._session.view.other_dose else "no other plan is compared"
+
+
+def _first_stop(part: QWidget) -> QWidget | None:
+    """The uppermost and leftmost of what Tab reaches in a part of the window; None where it is not seen, or has none."""
+
+    def place(widget: QWidget) -> tuple[int, int]:
+        at = widget.mapTo(part, QPoint(0, 0))
+        return at.y() // LINE_PX, at.x()
+
+    reached = (
+        w
+        for w in part.findChildren(QWidget)
+        if w.isVisible() and w.isEnabled() and w.focusPolicy() & Qt.FocusPolicy.TabFocus and w.focusProxy() is None
+    )
+    return min(reached, key=place, default=None) if part.isVisible() else None
