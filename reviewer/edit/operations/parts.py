@@ -13,9 +13,6 @@ from reviewer.geometry.overlay import all_united
 from reviewer.geometry.region import Region, region_of
 from reviewer.geometry.stack import Stack
 
-Point = tuple[float, float]
-"""Plane coordinates (u, v), mm."""
-
 
 def keep_largest(stack: Stack, count: int = 1, planes: Collection[int] | None = None) -> Changes:
     """On each plane by itself, the `count` islands with the largest areas."""
