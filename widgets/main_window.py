@@ -43,7 +43,7 @@ from .loading import load
 from .numbers import Numbers
 from .panels.banner import Banner
 from .panels.comparison_place import ComparisonPlace
-from .panels.fold import Fold
+from .panels.fold import MARGIN, Fold
 from .panels.history import HistoryPanel
 from .panels.isodoses import IsodosePanel
 from .panels.layers import LayersPanel
@@ -307,11 +307,11 @@ class MainWindow(QMainWindow):
     def pointed(self, what: Any) -> None:
         """what: `canvas.pointed.Pointed`, None outside."""
         if what is None:
-            self.status.point("")
+            self.status.point("", "")
             return
         x, y, z = what.point_mm
         names = ", ".join(what.structures[:3])
-        self.status.point("   ".join(p for p in (names, what.text, f"{x:.1f}, {y:.1f}, {z:.1f} mm") if p))
+        self.status.point(names, "   ".join(p for p in (what.text, f"{x:.1f}, {y:.1f}, {z:.1f} mm") if p))
 
     def _structure_under_cursor(self) -> str | None:
         view = next((v for v in self._slices() if v.underMouse()), None)
@@ -536,7 +536,7 @@ def _column(name: str, widgets: Sequence[QWidget], width: int, stretch: int) -> 
     area.setMinimumWidth(width)
     bar = area.verticalScrollBar()
     # The bar lies over the margin of the panels: were it beside them, the pictures would move under the hand whenever it comes or goes.
-    bar.setStyleSheet("QScrollBar:vertical { width: 6px; } QScrollBar::handle { border-radius: 2px; }")
+    bar.setStyleSheet(f"QScrollBar:vertical {{ width: {MARGIN}px; }} QScrollBar::handle {{ border-radius: 2px; }}")
     bar.parentWidget().raise_()
     bar.rangeChanged.connect(
         lambda low, high: area.setViewportMargins(0, 0, -bar.sizeHint().width() if high > low else 0, 0)

@@ -288,8 +288,10 @@ def _style_sheet(t: Theme) -> str:
         background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px; padding: 2px 6px; min-height: 20px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent};
     }}
-    QDoubleSpinBox::up-button, QDoubleSpinBox::down-button, QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: 0; }}
-    QAbstractSpinBox QLineEdit {{ border: 0; padding: 0 5px; min-height: 0; background: transparent; }}
+    /* Without steps by a button. Qt begins the text at the left edge, whatever the padding, unless a button stands there. */
+    QDoubleSpinBox::up-button, QDoubleSpinBox::down-button, QSpinBox::up-button, QSpinBox::down-button {{
+        subcontrol-position: left; width: 4px; height: 0; border: 0;
+    }}
     QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus, QSpinBox:focus, QPlainTextEdit:focus {{ border-color: {t.accent}; }}
     QLineEdit:disabled, QComboBox:disabled, QDoubleSpinBox:disabled {{ color: {t.disabled}; background: {t.panel}; }}
     QComboBox::drop-down {{ border: 0; width: 18px; }}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QPushButton, QToolButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QPushButton, QToolButton, QWidget
 from reviewer_widgets.commands.tool_kinds import KINDS
 from reviewer_widgets.main_window import MainWindow
 from shapely import Point, box
@@ -532,6 +532,21 @@ def test_a_new_tool_says_what_it_does_though_a_remark_stands_there(window, qtbot
     assert window.drawing.kind.hint in window.status.said.whole()
 
 
+def test_names_under_the_cursor_give_way_to_what_the_hand_can_do(window, qtbot):
+    window.resize(1140, 800)
+    status = window.status
+    names = "Duodenum_2, Duodenum, Gallbladder"
+    for kind, whole in (("brush", True), ("polygon", False)):
+        take(window, qtbot, kind)
+        status.point(names, "153 signal  19.0 Gy   -136.5, -134.4, -110.5 mm")
+        qtbot.wait(20)
+        assert status.said.text() == status.said.whole()
+        assert (status.names.text() == names) == whole
+    status.point("", "")
+    qtbot.wait(20)
+    assert status.names.width() <= 2
+
+
 def test_the_pictures_stay_where_they_are_when_the_panels_need_a_scroll_bar(window, qtbot):
     window.resize(1280, 700)
     hand = take(window, qtbot, "brush")
@@ -543,6 +558,9 @@ def test_the_pictures_stay_where_they_are_when_the_panels_need_a_scroll_bar(wind
     qtbot.wait(50)
     assert (hand.view.geometry(), window.views.geometry()) == before
     assert window.left.widget().width() == window.left.width(), "the panels keep their room, too"
+    edge = bar.mapTo(window, QPoint(0, 0)).x()
+    for covered in window.folds["tools"].findChildren(QWidget) + window.folds["operations"].findChildren(QWidget):
+        assert not covered.isVisible() or covered.mapTo(window, QPoint(covered.width(), 0)).x() <= edge
 
 
 def test_the_tools_keep_their_size_in_the_smallest_window(window, qtbot):

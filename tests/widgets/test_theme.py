@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QLabel, QWidget
 from reviewer_widgets.actions import Actions, Command
 from reviewer_widgets.dialogs.keys import KeysDialog
 from reviewer_widgets.panels.banner import Elided
@@ -24,6 +25,19 @@ def test_a_hint_that_has_no_room_loses_whole_parts_from_its_end(qtbot):
     shorter = "Livewire: click along the edge · Ctrl straight · …"
     label.resize(label.fontMetrics().horizontalAdvance(shorter + "m"), 20)
     assert (label.text(), label.toolTip()) == (shorter, whole)
+
+
+def test_a_number_stands_off_the_edge_of_its_field_and_a_click_there_is_no_step(qtbot):
+    field = QDoubleSpinBox()
+    field.setProperty("role", "cell")
+    field.setValue(6.0)
+    qtbot.addWidget(field)
+    field.show()
+    assert field.lineEdit().geometry().left() >= 4
+    assert field.rect().right() - field.lineEdit().geometry().right() >= 4
+    for y in range(field.height()):
+        qtbot.mouseClick(field, Qt.MouseButton.LeftButton, pos=QPoint(3, y))
+    assert field.value() == 6.0
 
 
 def luminance(colour: str) -> float:

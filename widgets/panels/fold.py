@@ -9,6 +9,9 @@ from ..theme import RHYTHM, heading, icon, theme_changed
 
 HEAD_HEIGHT = 26
 
+MARGIN = 6
+"""At the right, pixels: as wide as the bar of a column that scrolls."""
+
 
 class Fold(QWidget):
     """Title, tools at its right, and a body; folded, only the title is left.
@@ -45,7 +48,7 @@ class Fold(QWidget):
         self._head = head
         self._add(tools)
         column = QVBoxLayout(self)
-        column.setContentsMargins(RHYTHM // 2, RHYTHM // 2, RHYTHM // 2, RHYTHM)
+        column.setContentsMargins(RHYTHM // 2, RHYTHM // 2, MARGIN, RHYTHM)
         column.setSpacing(RHYTHM // 2)
         column.addWidget(top)
         column.addWidget(body, 1)

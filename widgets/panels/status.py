@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from reviewer.case import Case, Problem
 from reviewer.changes import ProblemsFound
@@ -54,6 +54,8 @@ class StatusStrip(QWidget):
         self.said = Elided("status.said")
         self.registration = Elided("status.registration")
         self.registration.setProperty("role", "muted")
+        self.names = Elided("status.names", 0)
+        self.names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.value = QLabel()
         self.value.setObjectName("status.value")
 
@@ -64,6 +66,7 @@ class StatusStrip(QWidget):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.registration)
+        row.addWidget(self.names, 1000)  # of what the others leave, all that it takes; the gap has the rest
         row.addWidget(self.value)
         self._row = row
 
@@ -98,9 +101,12 @@ class StatusStrip(QWidget):
             self._silence.stop()
             self.said.say(sentence)
 
-    def point(self, text: str) -> None:
-        """What is under the cursor."""
-        self.value.setText(text)
+    def point(self, names: str, value: str) -> None:
+        """What is under the cursor; the names of structures give way to what the hand can do."""
+        if names != self.names.whole():
+            self.names.say(names)
+            self.names.setMaximumWidth(self.names.sizeHint().width())
+        self.value.setText(value)
 
     # -- jobs -----------------------------------------------------------------------------------------------------------
 

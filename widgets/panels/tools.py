@@ -103,7 +103,7 @@ class ToolsPanel(BesideTheHand):
         limits.addWidget(QLabel("off"), 1, 0)
         limits.addWidget(self.outside, 1, 1, 1, 2)
         values = QHBoxLayout()
-        values.setSpacing(RHYTHM // 2)
+        values.setSpacing(RHYTHM // 4)
         values.addWidget(self.by_value, 1)
         values.addWidget(self.low)
         values.addWidget(self.high)
