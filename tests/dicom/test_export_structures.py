@@ -242,11 +242,11 @@ def test_new_contours_stay_in_the_place_of_the_old_and_new_planes_come_last(case
     assert at(case, 0) not in again.planes
 
 
-def test_contours_on_a_multi_frame_image_refer_to_its_frames(tmp_path):
-    """Frames stored out of order: those of z = 0, 3 … 12 mm are number 3, 1, 5, 2 and 4."""
+def drawn_on_frames(kind: str, modality: str, folder: Path) -> tuple[pydicom.Dataset, Case]:
+    """An image of one file, and a set on it. Its frames are out of order: those of z = 0, 3 … 12 mm are number 3, 1, 5, 2 and 4."""
     place = [3.0, 9.0, 0.0, 12.0, 6.0]
     values = np.stack([np.full((20, 30), z, np.int16) for z in place])
-    frames = samples.pixels(samples.base(samples.ENHANCED_MR, "MR", samples.SERIES), values)
+    frames = samples.pixels(samples.base(kind, modality, samples.SERIES), values)
     frames.SharedFunctionalGroupsSequence = [
         item(
             PixelMeasuresSequence=[item(PixelSpacing=[2.0, 2.0], SliceThickness=3)],
@@ -256,12 +256,26 @@ def test_contours_on_a_multi_frame_image_refer_to_its_frames(tmp_path):
     frames.PerFrameFunctionalGroupsSequence = [
         item(PlanePositionSequence=[item(ImagePositionPatient=[-10.0, -10.0, z])]) for z in place
     ]
-    samples.save(frames, tmp_path / "frames.dcm")
-    case = open_case([tmp_path])
+    samples.save(frames, folder / "frames.dcm")
+    case = open_case([folder])
     (image,) = case.images
     drawn = Structure("new", "GTV", image.grid, {k: shapely.box(0, 0, 12, 12) for k in (1, 2, 3)}, image_id=image.id)
     group = StructureSet("set", "Day 1", (drawn,), image.id, image.grid.frame_of_reference_uid)
-    case = replace(case, structure_sets=(group,))
+    return frames, replace(case, structure_sets=(group,))
+
+
+@dciodvfy
+@pytest.mark.parametrize(("kind", "modality"), [(samples.ENHANCED_MR, "MR"), (samples.ENHANCED_CT, "CT")])
+def test_structures_on_a_multi_frame_image_are_sound_dicom(tmp_path, kind, modality):
+    _, case = drawn_on_frames(kind, modality, tmp_path)
+    ds, _ = exported(case, case.structure_sets[0], tmp_path / "out")
+    assert ds.ROIContourSequence[0].ContourSequence[0].ContourImageSequence[0].ReferencedSOPClassUID == kind
+    assert complaints(ds.filename) == []
+
+
+def test_contours_on_a_multi_frame_image_refer_to_its_frames(tmp_path):
+    frames, case = drawn_on_frames(samples.ENHANCED_MR, "MR", tmp_path)
+    (group,) = case.structure_sets
     ds, _ = exported(case, group, tmp_path / "out")
     referred = [c.ContourImageSequence[0] for c in ds.ROIContourSequence[0].ContourSequence]
     assert [(i.ReferencedSOPInstanceUID, i.ReferencedFrameNumber) for i in referred] == [

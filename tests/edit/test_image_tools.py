@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -179,7 +180,19 @@ def test_a_fill_that_came_to_a_bound_of_the_tool_and_not_to_an_edge_says_so():
         (clicked(SmartFill().begin(on(BARE, image=BALL)), (0.0, 0.0)), False),
     ):
         assert stroke.draft
-        assert ("its reach on 1 slice:" in stroke.note) == bool(stroke.note) == told
+        assert ("its reach on 1 slice:" in stroke.note) == ("a leak" in stroke.note) == told
+
+
+def test_a_fill_tells_what_it_found():
+    """A rod of 12 mm radius through slices 8 to 14 of 21; the click is on the 11th."""
+    rod = image_on(GRID, lambda u, v, w: np.where((np.hypot(u, v) < 12) & (np.abs(w) < 10), 100.0, 0.0))
+    for all_slices, more in ((True, ", on slices 8–14 in all"), (False, "")):
+        stroke = clicked(replace(PLAIN, slices=all_slices).begin(on(BARE, image=rod)), (0.0, 0.0))
+        assert sorted(stroke.draft) == (list(range(7, 14)) if all_slices else [10])
+        told = re.fullmatch(rf"found (\S+) cm² on slice 11{more} · too small: raise Tolerance · .*", stroke.note)
+        assert told
+        assert float(told[1]) == pytest.approx(stroke.draft[10].area / 100, abs=0.051)
+        assert float(told[1]) == pytest.approx(math.pi * 1.2**2, rel=0.05)
 
 
 def test_a_stroke_through_the_slices_tells_how_far_it_is_and_can_be_stopped():

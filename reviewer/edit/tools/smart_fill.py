@@ -100,8 +100,9 @@ class SmartFillStroke(PulledStroke):
             limit = self._ground.allowed(dict.fromkeys(planes, everywhere))
         box = (u - reach[0], v - reach[1], u + reach[0], v + reach[1])
         found = fill(image, target.to_image, grid, seed, box, planes, tool.like, limit=limit, report=report)
-        self.note = self._doubt(found, seed)
-        return painted(target.structure, self._smoothed(found, limit), erase=self.erasing)
+        plain = self._smoothed(found, limit)
+        self.note = " · ".join(filter(None, (self._doubt(found, seed), _told(plain, seed), _WAY_ON)))
+        return painted(target.structure, plain, erase=self.erasing)
 
     def _doubt(self, found: Mapping[int, Region], seed: Seed) -> str:
         """Where it ended at a bound of the tool and not at an edge of the image it may have leaked; one that a hand has drawn is meant."""
@@ -144,6 +145,15 @@ class SmartFillStroke(PulledStroke):
         reach = np.maximum(sides[0] * right + sides[1] * down + float(sides.max()) * across, CLICK_MM)
         return np.array([*reach[:2], self._tool.depth_mm if isinstance(self.target.lie, Along) else reach[2]])
 
+
+def _told(found: Mapping[int, Region], seed: Seed) -> str:
+    """What came out, slices as a view counts them."""
+    here = found[seed.plane].area / 100 if seed.plane in found else 0.0
+    area = f"found {here:.1f} cm² on slice {seed.plane + 1}"
+    return f"{area}, on slices {min(found) + 1}–{max(found) + 1} in all" if len(found) > 1 else area
+
+
+_WAY_ON = "too small: raise Tolerance · too large: lower it, or drag a box"
 
 _FAR_MM = 1000.0
 
