@@ -15,7 +15,7 @@ throughout, so that a tube that lies in the planes, or a ring, closes as its thi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, takewhile
@@ -36,18 +36,20 @@ from reviewer.geometry.parts import (
     ended_and_through,
     ended_in,
     following,
+    going_on,
     holes_of,
     hollow,
     less_islands,
     meeting,
+    parts_of,
     pick,
     touching,
     without_holes,
 )
-from reviewer.geometry.shape import BLOCK, FAST, Box, Place, Shape, Singles
+from reviewer.geometry.region import Region
+from reviewer.geometry.shape import BLOCK, FAST, Bounds, Box, Shape, Singles, reach_of_ending_mm, shape
 
 Floats = NDArray[np.float64]
-Bounds = tuple[float, float, float, float]
 
 STEP_MM = 1.0
 """Largest distance between two levels at which the interpolation is evaluated."""
@@ -55,9 +57,6 @@ STEP_MM = 1.0
 FLAT = 0.25
 """A cap is cut half-way to the next plane where its extrapolation still has this part (or more) of its area there; the less it has, the
 farther out lies the cut, as far as the next plane for a cap that closes just there."""
-
-SMALL_MM = 60.0
-"""A structure smaller than this across the planes is worked out around all of its planes at once."""
 
 ON_THE_EDGE = np.float32(1e-4)
 """mm2. Points of the lattice that lie on the surface itself count as this far outside, so that no two edges share a start."""
@@ -74,21 +73,19 @@ class Layer:
     segments: Floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plane:
     """A plane near an interval, empty or not.
 
     reach_mm: how far from the contour distances are of interest: about as far as the contours of the next two planes to either side lie.
+    bounds:   of all its parts. room: where its shape may be asked for, around these and those of the next three planes to either side.
     """
 
     w_mm: float
-    parts: Parts = ()
-    reach_mm: float = 0.0
-
-    @cached_property
-    def bounds(self) -> list[Bounds]:
-        """Of each part."""
-        return [part.bounds for part in self.parts]
+    parts: Parts
+    reach_mm: float
+    bounds: Bounds | None
+    room: Box | None
 
     @cached_property
     def hollow(self) -> bool:
@@ -104,30 +101,40 @@ def steps(length_mm: float) -> int:
 class Between:
     """Finds the layers between the planes of one structure.
 
-    What it finds between two planes depends on nothing but the planes handed over and `setting`, and may be kept for as long as these stay.
+    What it finds between two planes depends on nothing but the planes handed over and `cell_mm`, and may be kept for as long as these stay.
     """
 
-    def __init__(self, bounds_mm: Floats) -> None:
-        """bounds_mm: lowest u, v and highest u, v of all planes.
+    def __init__(
+        self, regions: Sequence[Region | None], heights_mm: Sequence[float], reach_mm: Sequence[float]
+    ) -> None:
+        """Of successive planes, some of which may be empty: their regions, w, and `Plane.reach_mm`.
 
         A GTV is sought in cells of 0.5 mm, a liver in 1 mm, a body in 2 mm; smooth outlines are met to a few hundredths of a cell.
         """
-        extent = bounds_mm[2:] - bounds_mm[:2]
+        found = shapely.bounds(np.array([region for region in regions if region is not None], dtype=object))
+        extent = found[:, 2:].max(axis=0) - found[:, :2].min(axis=0)
         size = math.sqrt(extent[0] * extent[1])
-        self.cell_mm = 0.5 if size < SMALL_MM else 1.0 if size < 250 else 2.0
-        self._small = size < SMALL_MM
-        low, high = self._rounded(bounds_mm[:2], math.floor), self._rounded(bounds_mm[2:], math.ceil)
-        self._bounds: Bounds = (*low, *high)
+        self.cell_mm = 0.5 if size < 60 else 1.0 if size < 250 else 2.0
+        self._margin_mm = max(b - a for a, b in pairwise(heights_mm)) / 2
+        self._regions, self._heights, self._reach = regions, heights_mm, reach_mm
+        bounds = iter(found.tolist())
+        self._bounds = [None if region is None else tuple(next(bounds)) for region in regions]
+        self._planes: dict[int, Plane] = {}
+        self._shapes: dict[Plane, Shape] = {}
+        self._on: dict[tuple[Plane, Plane], tuple[list[bool], list[bool]]] = {}
 
-    def _rounded(self, point: Floats, way: Callable[[float], int]) -> tuple[float, float]:
-        """To whole blocks, so that a stroke seldom moves it."""
-        block = BLOCK * self.cell_mm
-        return way(point[0] / block) * block, way(point[1] / block) * block
-
-    @property
-    def setting(self) -> Hashable:
-        """What the layers between planes follow from, besides the planes."""
-        return (self.cell_mm, self._bounds) if self._small else self.cell_mm
+    def plane(self, number: int) -> Plane:
+        known = self._planes.get(number)
+        if known is None:
+            region, bounds = self._regions[number], self._bounds[number]
+            room = None
+            if bounds is not None:
+                near = [b for b in self._bounds[max(number - 3, 0) : number + 4] if b is not None]
+                room = Box.around(near, self._margin_mm, self.cell_mm, BLOCK)
+            parts = () if region is None else parts_of(region)
+            known = Plane(self._heights[number], parts, self._reach[number], bounds, room)
+            self._planes[number] = known
+        return known
 
     def layers(self, below: Sequence[Plane], above: Sequence[Plane], count: int, open_end: bool) -> list[Layer]:
         """The solid between two planes, but for the half step next to each, which belongs to the planes' own regions.
@@ -196,52 +203,72 @@ class Between:
     def _filling(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> _Filling:
         length = above[0].w_mm - below[0].w_mm
         lower, upper = below[0].parts, above[0].parts
-        met = meeting(lower, upper)
+        box = self._box([b for b in (below[0].bounds, above[0].bounds) if b is not None], length)
+        lower_on, upper_on = self._going_on(below[0], above[0])
         # Most structures have no holes, and are looked at no further for what becomes of them.
         plain = not any(p.hollow for side in (below, above) for p in side[:2])
+        if plain and lower and upper and all(lower_on) and all(upper_on):
+            return _Filling(self._pair(lower, upper, below, above, box), [], [], box)
         pits, peaks = ((), ()) if plain else (enclosed(lower, upper), enclosed(upper, lower))
-        place = self._place(below[0].bounds + above[0].bounds, below, above)
         pair = None
-        if met.any():
-            going_on = pick(lower, np.any(met, axis=1)), pick(upper, np.any(met, axis=0))
-            pair = self._pair(*going_on, below, above, place)
-        if plain and met.any(axis=0).all() and met.any(axis=1).all():
-            return _Filling(pair, [], [], place.box)
+        if any(lower_on):
+            pair = self._pair(pick(lower, lower_on), pick(upper, upper_on), below, above, box)
         caps: list[_Cap] = []
         hollows: list[_Cap] = []
         for parts, planes, from_above in (
-            (pick(lower, ~np.any(met, axis=1)), below, False),
-            (pick(upper, ~np.any(met, axis=0)), above, True),
+            (pick(lower, [not on for on in lower_on]), below, False),
+            (pick(upper, [not on for on in upper_on]), above, True),
         ):
             for part in parts:
                 young = _young(part, planes)
                 (whole,) = without_holes((part,), young)
-                caps.append(self._cap((whole,), planes, length, from_above, open_end, place))
+                caps.append(self._cap((whole,), planes, length, from_above, open_end, box))
                 hollows += [
-                    replace(self._cap((h,), planes[:1], length, from_above, open_end, place), reach=1.0) for h in young
+                    replace(self._cap((h,), planes[:1], length, from_above, open_end, box), reach=1.0) for h in young
                 ]
         for ended, planes, from_above in ((pits, below, False), (peaks, above, True)):
             if ended:
                 inverse = _hollow(planes)
-                hollows += [self._cap((h,), inverse, length, from_above, open_end, place) for h in ended]
-        return _Filling(pair, caps, hollows, place.box)
+                hollows += [self._cap((h,), inverse, length, from_above, open_end, box) for h in ended]
+        return _Filling(pair, caps, hollows, box)
 
-    def _box(self, bounds_mm: Sequence[Bounds], margin: float, block: int = 1) -> Box:
-        """Points of the lattice around all of `bounds_mm`; in whole blocks, so that a stroke seldom moves its borders."""
-        x0, y0, x1, y1 = zip(*bounds_mm, strict=True)
-        x, y = (math.floor(((min(a) - margin) / self.cell_mm - 1) / block) * block for a in (x0, y0))
-        right, top = (math.ceil(((max(a) + margin) / self.cell_mm + 1) / block) * block for a in (x1, y1))
-        return Box(x, y, right - x + 1, top - y + 1)
+    def _going_on(self, lower: Plane, upper: Plane) -> tuple[list[bool], list[bool]]:
+        """Which parts of two planes overlap any of the other's."""
+        known = self._on.get((lower, upper))
+        if known is None:
+            known = self._on[lower, upper] = going_on(meeting(lower.parts, upper.parts))
+        return known
 
-    def _place(self, bounds_mm: Sequence[Bounds], below: Sequence[Plane], above: Sequence[Plane]) -> Place:
-        """For what lies between the first planes of each side within `bounds_mm`."""
-        margin = (above[0].w_mm - below[0].w_mm) / 2
-        # Of a small structure it reaches around all planes, so that each is worked out once; of a large one only around those nearby, so that
-        # a stroke that pushes the outline over the border of a block leaves the others alone.
-        near = [bounds for plane in (*below, *above) for bounds in plane.bounds] if not self._small else [self._bounds]
-        return Place(self.cell_mm, self._box(near, margin, BLOCK), self._box(bounds_mm, margin))
+    def goes_on(self, number: int) -> bool:
+        """Whether all that there is on a plane and on the next goes on there, so that no third plane bears on what lies between."""
+        lower, upper = self.plane(number), self.plane(number + 1)
+        if not lower.parts or not upper.parts or not all(map(all, self._going_on(lower, upper))):
+            return False
+        if not lower.hollow and not upper.hollow:
+            return True
+        return not enclosed(lower.parts, upper.parts) and not enclosed(upper.parts, lower.parts)
 
-    def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], place: Place) -> _Pair:
+    def _box(self, bounds_mm: Sequence[Bounds], length: float) -> Box:
+        """Of the lattice, for what lies between planes so far apart within `bounds_mm`."""
+        return Box.around(bounds_mm, length / 2, self.cell_mm)
+
+    def _shape(self, parts: Parts, plane: Plane, box: Box) -> Shape:
+        """Of parts of a plane, all or some of them."""
+        assert plane.room is not None, "an empty plane has no shape"
+        known = self._shapes.get(plane) if parts is plane.parts else None
+        if known is None:
+            known = shape(parts, plane.room, self.cell_mm, plane.reach_mm)
+            if parts is plane.parts:
+                self._shapes[plane] = known
+        return known.cut(box.window(plane.room))
+
+    def _ending(self, parts: Parts, plane: Plane, box: Box) -> Shape:
+        """Of parts that end on a plane, or that these follow from: f by their thickness, known as far as their middle."""
+        assert plane.room is not None, "an empty plane has no shape"
+        reach = reach_of_ending_mm(parts, plane.reach_mm)
+        return shape(parts, plane.room, self.cell_mm, reach, ending=True).cut(box.window(plane.room))
+
+    def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], box: Box) -> _Pair:
         """The parts that go on from one plane to the next, without the holes that end. Holes that go on as one are a pair of their own: a wall
         may be thinner than it shifts from plane to plane."""
         pits: Parts = ()
@@ -250,19 +277,17 @@ class Between:
         if below[0].hollow or above[0].hollow:
             pits, deep = ended_and_through(lower, upper)
             peaks, high = ended_and_through(upper, lower)
-            met = following(deep, high, lower, upper)
-            if met.any():
-                deep, high = pick(deep, np.any(met, axis=1)), pick(high, np.any(met, axis=0))
-                place_within = self._place([p.bounds for p in deep + high], below, above)
+            deep_on, high_on = going_on(following(deep, high, lower, upper))
+            if any(deep_on):
+                deep, high = pick(deep, deep_on), pick(high, high_on)
+                within = self._box([p.bounds for p in deep + high], above[0].w_mm - below[0].w_mm)
                 cavities = less_islands(deep, below[0].parts), less_islands(high, above[0].parts)
-                inner = _Inner(
-                    self._pair(*cavities, _hollow(below), _hollow(above), place_within), place_within.window(place)
-                )
+                inner = _Inner(self._pair(*cavities, _hollow(below), _hollow(above), within), within.window(box))
                 pits, peaks = (*pits, *deep), (*peaks, *high)
             lower, upper = without_holes(lower, pits), without_holes(upper, peaks)
-        first, second = place.shape(lower, below[0].reach_mm), place.shape(upper, above[0].reach_mm)
-        before, gap_before, follows = self._next(lower, pits, below, place)
-        after, gap_after, goes_on = self._next(upper, peaks, above, place)
+        first, second = self._shape(lower, below[0], box), self._shape(upper, above[0], box)
+        before, gap_before, follows = self._next(lower, pits, below, box)
+        after, gap_after, goes_on = self._next(upper, peaks, above, box)
         length = above[0].w_mm - below[0].w_mm
         lower_slope, upper_slope = _slopes(
             first.f,
@@ -280,24 +305,27 @@ class Between:
         return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2, inner)
 
     def _next(
-        self, parts: Parts, ended: Parts, planes: Sequence[Plane], place: Place
+        self, parts: Parts, ended: Parts, planes: Sequence[Plane], box: Box
     ) -> tuple[Shape | None, float, Booleans]:
         """Shape of the second of `planes` without what became of the holes `ended`, its distance from the first, and which rings of the first's
         `parts` go on there."""
         if len(planes) < 2 or not planes[1].parts:
             return None, 1.0, np.zeros(sum(1 + len(part.interiors) for part in parts), dtype=np.bool_)
         gap = abs(planes[1].w_mm - planes[0].w_mm)
+        there = planes[1].parts
         if not planes[0].hollow and not planes[1].hollow:
-            return (
-                place.shape(planes[1].parts, planes[1].reach_mm),
-                gap,
-                np.asarray(meeting(parts, planes[1].parts).any(axis=1)),
-            )
-        there = without_holes(planes[1].parts, ended_in(planes[1].parts, parts, ended))
-        goes_on: list[bool] = []
-        for part in parts:
-            goes_on += [bool(meeting((part,), there).any()), *(not closed(hole, there) for hole in holes_of((part,)))]
-        return place.shape(there, planes[1].reach_mm), gap, np.array(goes_on)
+            if parts is not planes[0].parts:
+                on, _ = going_on(meeting(parts, there))
+            elif planes[0].w_mm < planes[1].w_mm:
+                on, _ = self._going_on(planes[0], planes[1])
+            else:
+                _, on = self._going_on(planes[1], planes[0])
+        else:
+            there = without_holes(there, ended_in(there, parts, ended))
+            on = []
+            for part in parts:
+                on += [bool(meeting((part,), there).any()), *(not closed(hole, there) for hole in holes_of((part,)))]
+        return self._shape(there, planes[1], box), gap, np.array(on, dtype=np.bool_)
 
     def _cap(
         self,
@@ -306,10 +334,10 @@ class Between:
         length: float,
         from_above: bool,
         open_end: bool,
-        place: Place,
+        box: Box,
     ) -> _Cap:
         """The end of parts of the first of `planes` that have no successor on the other side."""
-        last = place.ending(parts, planes[0].reach_mm)
+        last = self._ending(parts, planes[0], box)
         f, d = last.f, last.d
         slope: Singles = np.zeros_like(f)
         curvature: Singles = np.zeros_like(f)
@@ -319,13 +347,13 @@ class Between:
             gap = abs(planes[1].w_mm - planes[0].w_mm)
             ended = enclosed(ancestors, parts)
             ancestors = without_holes(ancestors, ended)
-            before = place.ending(ancestors, planes[1].reach_mm).f
+            before = self._ending(ancestors, planes[1], box).f
             slope = np.divide(f - before, gap, dtype=np.float32)
             older = touching(ancestors, planes[2].parts) if len(planes) > 2 else ()
             older = without_holes(older, ended_in(older, ancestors, ended))
             if older:
                 farther = abs(planes[2].w_mm - planes[1].w_mm)
-                steeper = np.divide(before - place.ending(older, planes[2].reach_mm).f, farther, dtype=np.float32)
+                steeper = np.divide(before - self._ending(older, planes[2], box).f, farther, dtype=np.float32)
                 curvature = np.divide(slope - steeper, gap + farther, dtype=np.float32)
         cap = _Cap(f, d, slope, curvature, gap, length, from_above, 1.0)
         left = np.count_nonzero(cap.at(0.0 if from_above else 1.0) < 0) / max(int(np.count_nonzero(d < 0)), 1)
@@ -433,9 +461,12 @@ class _Filling:
 def _straight(below: Sequence[Plane], above: Sequence[Plane]) -> bool:
     """Whether all the planes that bear on the interval show the same region: then so does everything between, and a cap is flat."""
     reach = 2 if below[0].parts and above[0].parts else 3
-    shown = [p.parts for side in (below, above) for p in takewhile(lambda p: bool(p.parts), side[:reach])]
-    first = shown[0]
-    return all(len(s) == len(first) and bool(shapely.equals_exact(s, first, 0.0).all()) for s in shown[1:])
+    first, *others = (p for side in (below, above) for p in takewhile(lambda p: bool(p.parts), side[:reach]))
+    return all(p.parts is first.parts or (p.bounds == first.bounds and _same(p.parts, first.parts)) for p in others)
+
+
+def _same(some: Parts, others: Parts) -> bool:
+    return len(some) == len(others) and bool(shapely.equals_exact(some, others, 0.0).all())
 
 
 def _young(part: Polygon, planes: Sequence[Plane]) -> Parts:
@@ -448,7 +479,7 @@ def _young(part: Polygon, planes: Sequence[Plane]) -> Parts:
 
 def _hollow(planes: Sequence[Plane]) -> list[Plane]:
     """The planes of the holes instead of the parts."""
-    return [Plane(p.w_mm, less_islands(holes_of(p.parts), p.parts), p.reach_mm) for p in planes]
+    return [replace(p, parts=less_islands(holes_of(p.parts), p.parts)) for p in planes]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)

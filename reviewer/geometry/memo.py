@@ -24,7 +24,7 @@ class Memo(Generic[Value]):
         self._capacity = capacity
         self._total = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int, tuple[object, ...]]] = OrderedDict()
-        self._turns: weakref.WeakValueDictionary[Hashable, threading.Lock] = weakref.WeakValueDictionary()
+        self._turns: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def once(self, regions: tuple[object, ...], rest: Hashable, make: Callable[[], tuple[Value, int]]) -> Value:
@@ -37,12 +37,14 @@ class Memo(Generic[Value]):
             return found
         key = (tuple(map(id, regions)), rest)
         with self._lock:
-            turn = self._turns.get(key)
-            if turn is None:
-                turn = self._turns[key] = threading.Lock()
-        with turn:
-            found = self.get(regions, rest)
-            return self.put(regions, *make(), rest) if found is None else found
+            turn = self._turns.setdefault(key, threading.Lock())
+        try:
+            with turn:
+                found = self.get(regions, rest)
+                return self.put(regions, *make(), rest) if found is None else found
+        finally:
+            with self._lock:
+                self._turns.pop(key, None)
 
     def get(self, regions: tuple[object, ...], rest: Hashable = None) -> Value | None:
         key = (tuple(map(id, regions)), rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import shapely
@@ -10,9 +11,13 @@ from numpy.typing import NDArray
 from shapely import Polygon, get_num_interior_rings
 
 from reviewer.geometry.memo import Memo
+from reviewer.geometry.region import Region
 
 Booleans = NDArray[np.bool_]
 Parts = tuple[Polygon, ...]
+
+_parts: Memo[Parts] = Memo(50_000)
+"""Of each region."""
 
 _whole: Memo[Polygon] = Memo(50_000)
 """Each part without some of its holes."""
@@ -27,12 +32,19 @@ _met: Memo[Booleans] = Memo(30_000)
 """Which parts of two planes overlap, by all of these parts."""
 
 
-def simple(lower: Parts, upper: Parts) -> bool:
-    """Whether all parts of two planes go on from the one to the other, and no hole ends: then no third plane bears on what lies between."""
-    met = meeting(lower, upper)
-    if not met.size or not (met.any(axis=1).all() and met.any(axis=0).all()):
-        return False
-    return not enclosed(lower, upper) and not enclosed(upper, lower)
+def parts_of(region: Region) -> Parts:
+    """The same objects for the same region: what is known of parts goes by identity, too."""
+    if isinstance(region, Polygon):
+        return (region,)
+    found = _parts.get((region,))
+    return _parts.put((region,), tuple(shapely.get_parts(region).tolist())) if found is None else found
+
+
+def going_on(met: Booleans) -> tuple[list[bool], list[bool]]:
+    """Of `meeting`: which of the ones overlap any of the others, and which of the others any of the ones; in lists, which for so few are
+    faster than arrays."""
+    rows = met.tolist()
+    return list(map(any, rows)), list(map(any, zip(*rows, strict=True))) if rows else [False] * met.shape[1]
 
 
 def meeting(some: Parts, others: Parts) -> Booleans:
@@ -50,13 +62,13 @@ def meeting(some: Parts, others: Parts) -> Booleans:
     return met
 
 
-def pick(parts: Parts, chosen: Booleans) -> Parts:
-    return parts if chosen.all() else tuple(p for p, wanted in zip(parts, chosen, strict=True) if wanted)
+def pick(parts: Parts, chosen: Sequence[bool]) -> Parts:
+    return parts if all(chosen) else tuple(p for p, wanted in zip(parts, chosen, strict=True) if wanted)
 
 
 def touching(parts: Parts, others: Parts) -> Parts:
     """Those of `others` that overlap any of `parts`."""
-    return pick(others, np.asarray(meeting(parts, others).any(axis=0)))
+    return pick(others, going_on(meeting(parts, others))[1])
 
 
 def enclosed(parts: Parts, others: Parts) -> Parts:
@@ -67,8 +79,8 @@ def enclosed(parts: Parts, others: Parts) -> Parts:
 def ended_and_through(parts: Parts, others: Parts) -> tuple[Parts, Parts]:
     """Holes of `parts` that end before the plane of `others`, and those that go on or open there."""
     holes = holes_of(parts)
-    ends = np.array([closed(hole, others) for hole in holes], dtype=np.bool_)
-    return pick(holes, ends), pick(holes, ~ends)
+    ends = [closed(hole, others) for hole in holes]
+    return pick(holes, ends), pick(holes, [not end for end in ends])
 
 
 def closed(hole: Polygon, parts: Parts) -> bool:

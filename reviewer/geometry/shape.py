@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,10 @@ FAST = {"nnan", "nsz", "contract", "arcp"}
 """There are no NaN in here, so that loops may run through vector registers."""
 
 
+Bounds = tuple[float, float, float, float]
+"""Lowest u, v and highest u, v, mm."""
+
+
 @dataclass(frozen=True)
 class Box:
     """Points of a lattice: the first column and row, which are multiples of the cell from the origin, and how many there are."""
@@ -34,6 +39,19 @@ class Box:
     y: int
     columns: int
     rows: int
+
+    @classmethod
+    def around(cls, bounds_mm: Sequence[Bounds], margin_mm: float, cell_mm: float, block: int = 1) -> Box:
+        """All of `bounds_mm` with a margin, in whole blocks of so many cells."""
+        x0, y0, x1, y1 = zip(*bounds_mm, strict=True)
+        x, y = (math.floor(((min(a) - margin_mm) / cell_mm - 1) / block) * block for a in (x0, y0))
+        right, top = (math.ceil(((max(a) + margin_mm) / cell_mm + 1) / block) * block for a in (x1, y1))
+        return cls(x, y, right - x + 1, top - y + 1)
+
+    def window(self, other: Box) -> tuple[slice, slice]:
+        """Rows and columns that it has in another, which holds it."""
+        x, y = self.x - other.x, self.y - other.y
+        return slice(y, y + self.rows), slice(x, x + self.columns)
 
 
 @dataclass(frozen=True)
@@ -44,75 +62,63 @@ class Shape:
     d: Singles
     ring: NDArray[np.int32]
 
-    @classmethod
-    def of(cls, parts: Parts, lattice: Box, cell: float, reach_mm: float, ending: bool) -> Shape:
-        rings = np.asarray(parts, dtype=object)
-        part_of_ring = np.arange(len(parts))
-        if hollow(parts):  # else each part is its ring
-            rings, part_of_ring = shapely.get_rings(rings, return_index=True)
-        points, ring = shapely.get_coordinates(rings, return_index=True)
-        if ending:
-            radius = np.array([thickness(part) for part in parts])[part_of_ring]
-            side = np.ones(len(rings))
-        else:
-            areas = shapely.area(parts if len(rings) == len(parts) else shapely.polygons(rings))
-            radius = np.sqrt(areas / math.pi)
-            side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
-        reach = reach_mm / cell + 2
-        return cls(
-            *_distances(points, ring, radius, side, lattice.x, lattice.y, lattice.rows, lattice.columns, cell, reach)
-        )
+    def cut(self, there: tuple[slice, slice]) -> Shape:
+        return Shape(self.f[there], self.d[there], self.ring[there])
 
 
 _shapes: Memo[Shape] = Memo(5_000_000)
 """Shapes by their parts; the weight is the number of points, of 12 bytes each: 60 MB, about two livers."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where shapes are worked out, in all of the lattice near an interval, and the box of it that is asked for."""
+def shape(parts: Parts, room: Box, cell_mm: float, reach_mm: float, ending: bool = False) -> Shape:
+    """Of the parts of a plane, in `room`, which begins with a whole block. What it says of a point is the same in every room.
 
-    cell_mm: float
-    lattice: Box
-    box: Box
+    reach_mm: how far from the contour. ending: of parts that end, or that they follow from: f by their thickness, known as far as their middle.
+    The same parts are asked for by the intervals to either side, and again after an edit of another plane.
+    """
 
-    def window(self, other: Place) -> tuple[slice, slice]:
-        """Where its box lies in that of another place, which holds it."""
-        x, y = self.box.x - other.box.x, self.box.y - other.box.y
-        return slice(y, y + self.box.rows), slice(x, x + self.box.columns)
+    def make() -> tuple[Shape, int]:
+        rings, part_of_ring, side = np.array(parts, dtype=object), np.arange(len(parts)), np.ones(len(parts))
+        if hollow(parts):  # else each part is its ring
+            rings, part_of_ring = shapely.get_rings(rings, return_index=True)
+            side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
+        points, ring = shapely.get_coordinates(rings, return_index=True)
+        if ending:
+            radius = np.array([thickness(part) for part in parts])[part_of_ring]
+            side[:] = 1.0
+        else:
+            radius = np.sqrt(shapely.area(rings if len(rings) == len(parts) else shapely.polygons(rings)) / math.pi)
+        origin = math.floor(points[0, 0] / cell_mm), math.floor(points[0, 1] / cell_mm)
+        reach = reach_mm / cell_mm + 2
+        found = _distances(points, ring, radius, side, origin, room.x, room.y, room.rows, room.columns, cell_mm, reach)
+        return Shape(*found), room.rows * room.columns
 
-    def ending(self, parts: Parts, reach_mm: float) -> Shape:
-        """Of parts of a plane that end, or that they follow from: f by their thickness, known as far as their middle."""
-        radius = math.sqrt(max(part.area for part in parts) / math.pi)
-        to_the_middle = min(math.ceil(radius / REACH_STEP_MM) * REACH_STEP_MM, FARTHEST_MM)
-        return self.shape(parts, max(reach_mm, to_the_middle), True)
+    return _shapes.once(parts, (cell_mm, room, reach_mm, ending), make)
 
-    def shape(self, parts: Parts, reach_mm: float, ending: bool = False) -> Shape:
-        """The same parts are asked for by the intervals to either side, and again after an edit of another plane."""
-        setting = (self.cell_mm, self.lattice, reach_mm, ending)
-        points = self.lattice.rows * self.lattice.columns
-        found = _shapes.once(
-            parts, setting, lambda: (Shape.of(parts, self.lattice, self.cell_mm, reach_mm, ending), points)
-        )
-        x, y = self.box.x - self.lattice.x, self.box.y - self.lattice.y
-        there = slice(y, y + self.box.rows), slice(x, x + self.box.columns)
-        return Shape(found.f[there], found.d[there], found.ring[there])
+
+def reach_of_ending_mm(parts: Parts, reach_mm: float) -> float:
+    """As far as the middle of the largest part, or farther."""
+    radius = math.sqrt(max(part.area for part in parts) / math.pi)
+    return max(reach_mm, min(math.ceil(radius / REACH_STEP_MM) * REACH_STEP_MM, FARTHEST_MM))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _distances(points, ring_of, radius, side, first_x, first_y, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
-    """f, d (mm) and the nearest ring at every point of a lattice that begins so many cells from the origin.
+def _distances(points, ring_of, radius, side, origin, first_x, first_y, ny, nx, cell, reach):  # type: ignore[no-untyped-def]
+    """f, d (mm) and the nearest ring at every point of a lattice.
 
+    origin: x, y of a place near the contour, from which coordinates count, in single precision: so they are the same in each room.
+    first_x, first_y: where the room begins. All of these in cells.
     points: (n, 2) mm, ring after ring, each closed; ring_of: (n,) its number. radius, side: of each ring.
     Farther from the contour than `reach` cells, d and f are those at that distance.
     """
+    corner_x, corner_y = first_x - origin[0], first_y - origin[1]
     segments, whose = np.empty((len(points), 4)), np.empty(len(points), dtype=np.int32)
     count = 0
     for m in range(len(points) - 1):
         if ring_of[m] == ring_of[m + 1]:
             for n in range(2):
-                segments[count, 2 * n] = points[m + n, 0] / cell - first_x
-                segments[count, 2 * n + 1] = points[m + n, 1] / cell - first_y
+                segments[count, 2 * n] = points[m + n, 0] / cell - origin[0]
+                segments[count, 2 * n + 1] = points[m + n, 1] / cell - origin[1]
             whose[count] = ring_of[m]
             count += 1
     segments = segments[:count]
@@ -125,8 +131,8 @@ def _distances(points, ring_of, radius, side, first_x, first_y, ny, nx, cell, re
     # Even-odd: every point to the right of a crossing changes sides.
     for m in range(count):
         xa, ya, xb, yb = segments[m]
-        for row in range(max(int(np.ceil(min(ya, yb))), 0), min(int(np.ceil(max(ya, yb))), ny)):
-            column = max(int(np.ceil(xa + (row - ya) / (yb - ya) * (xb - xa))), 0)
+        for row in range(max(int(np.ceil(min(ya, yb))) - corner_y, 0), min(int(np.ceil(max(ya, yb))) - corner_y, ny)):
+            column = max(int(np.ceil(xa + (row + corner_y - ya) / (yb - ya) * (xb - xa))) - corner_x, 0)
             if column < nx:
                 inside[row, column] = not inside[row, column]
     for y in range(ny):
@@ -149,7 +155,8 @@ def _distances(points, ring_of, radius, side, first_x, first_y, ny, nx, cell, re
     square, nearest = np.empty(POINTS, dtype=np.float32), np.empty(POINTS, dtype=np.int32)
     for top in range(0, ny, BLOCK):
         for left in range(0, nx, BLOCK):
-            middle_x, middle_y = np.float32(left + (BLOCK - 1) / 2), np.float32(top + (BLOCK - 1) / 2)
+            begin_x, begin_y = np.float32(left + corner_x), np.float32(top + corner_y)
+            middle_x, middle_y = begin_x + np.float32((BLOCK - 1) / 2), begin_y + np.float32((BLOCK - 1) / 2)
             closest = np.float32(np.inf)
             for m in range(count):
                 px, py = middle_x - x0[m], middle_y - y0[m]
@@ -164,7 +171,7 @@ def _distances(points, ring_of, radius, side, first_x, first_y, ny, nx, cell, re
                 for m in range(count):
                     if away[m] > limit:
                         continue
-                    number, start, under = np.int32(m), np.float32(left) - x0[m], np.float32(top) - y0[m]
+                    number, start, under = np.int32(m), begin_x - x0[m], begin_y - y0[m]
                     slope_x, slope_y, per = ex[m], ey[m], inverse[m]
                     for n in range(POINTS):
                         px, py = start + across[n], under + along[n]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -17,10 +17,9 @@ import numpy as np
 import shapely
 from numba import njit
 
-from reviewer.geometry.between import Between, Layer, Plane, steps
+from reviewer.geometry.between import Between, Layer, steps
 from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segments_of
 from reviewer.geometry.memo import Memo, Recent
-from reviewer.geometry.parts import Parts, simple
 from reviewer.geometry.reach import apart, reaches
 from reviewer.geometry.region import Region, region_of_rings
 from reviewer.geometry.stack import Stack
@@ -212,10 +211,9 @@ def _boxed(segments, starts, axis, mixed):  # type: ignore[no-untyped-def]
 
 _edges: Memo[Floats] = Memo(500_000)
 _apart: Memo[float] = Memo(50_000)
-_parts: Memo[Parts] = Memo(50_000)
-_simple: Memo[bool] = Memo(50_000)
+_goes_on: Memo[bool] = Memo(50_000)
 _layers: Memo[list[Layer]] = Memo(2_000_000)
-"""Edges of regions, how far two lie apart, their parts, and what is between planes (64 MB): all that an edit of one plane leaves as it was."""
+"""Edges of regions, how far two lie apart, and what is between planes (64 MB): all that an edit of one plane leaves as it was."""
 
 
 def _build(stack: Stack) -> Solid:
@@ -237,13 +235,7 @@ def _build(stack: Stack) -> Solid:
     regions = (None, *(planes.get(k) for k in range(len(w))), None)
     reach = (0.0, *(far[k] if k in edges else 0.0 for k in range(len(w))), 0.0)
     heights = positions.tolist()
-    bounds = shapely.total_bounds([planes[k] for k in occupied])
-    between = Between(bounds)
-
-    @cache
-    def plane(k: int) -> Plane:
-        region = regions[k]
-        return Plane(heights[k], () if region is None else _parts_of(region), reach[k])
+    between = Between(regions, heights, reach)
 
     counts = [steps(gap) for gap in gaps.tolist()]
     pieces: list[tuple[float, float, Floats, Region | None]] = []
@@ -254,17 +246,21 @@ def _build(stack: Stack) -> Solid:
 
     for k in sorted({*occupied, *(j + 1 for j in occupied)}):
         # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.
-        beyond = 1 if _goes_on(regions[k], regions[k + 1]) else 2
+        pair = (regions[k], regions[k + 1])
+        goes_on = _goes_on.get(pair)
+        if goes_on is None:
+            goes_on = _goes_on.put(pair, between.goes_on(k))
+        beyond = 1 if goes_on else 2
         near = slice(max(k - beyond, 0), k + beyond + 2)
         open_end = k in (0, len(w))
 
         def make(k: int = k, near: slice = near, open_end: bool = open_end) -> tuple[list[Layer], int]:
-            below = [plane(j) for j in range(k, near.start - 1, -1)]
-            above = [plane(j) for j in range(k + 1, min(near.stop, len(heights)))]
+            below = [between.plane(j) for j in range(k, near.start - 1, -1)]
+            above = [between.plane(j) for j in range(k + 1, min(near.stop, len(heights)))]
             layers = between.layers(below, above, counts[k], open_end)
             return layers, 1 + sum(len(layer.segments) for layer in layers)
 
-        setting = (between.setting, open_end, k - near.start, tuple(heights[near]), reach[near])
+        setting = (between.cell_mm, open_end, k - near.start, tuple(heights[near]), reach[near])
         layers = _layers.once(regions[near], setting, make)
         pieces.extend((layer.low_mm, layer.high_mm, layer.segments, None) for layer in layers)
     pieces.sort(key=lambda piece: piece[0])
@@ -284,20 +280,6 @@ def _edges_of(planes: Mapping[int, Region]) -> dict[int, Floats]:
         for k, edges in zip(new, np.split(segments, starts[1:-1]), strict=True):
             found[k] = _edges.put((planes[k],), edges.copy(), len(edges))
     return {k: edges for k, edges in found.items() if edges is not None}
-
-
-def _parts_of(region: Region) -> Parts:
-    """The same objects for the same region: what is known of parts goes by identity, too."""
-    found = _parts.get((region,))
-    return _parts.put((region,), tuple(shapely.get_parts(region).tolist())) if found is None else found
-
-
-def _goes_on(below: Region | None, above: Region | None) -> bool:
-    """Whether all there is in one plane goes on in the next."""
-    if below is None or above is None:
-        return False
-    found = _simple.get((below, above))
-    return _simple.put((below, above), simple(_parts_of(below), _parts_of(above))) if found is None else found
 
 
 def _distance(planes: Mapping[int, Region], edges: Mapping[int, Floats], k: int) -> float:

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from reviewer.edit.operations.outline import simplified
 from reviewer.edit.operations.planes import Changes, differing, slice_name
 from reviewer.errors import InputError
-from reviewer.geometry.between import Between, Plane
+from reviewer.geometry.between import Between
 from reviewer.geometry.edges import rings_of_segments, segments_of
 from reviewer.geometry.grid import Grid
 from reviewer.geometry.memo import Memo
@@ -81,21 +80,17 @@ def regions_between(grid: Grid, kept: dict[int, Region], wanted: Sequence[Gap]) 
     apart_mm = [float(apart(a, b)) for a, b in pairwise(edges)]
     distances = np.diff([heights[0] - grid.spacing_w_mm, *heights, heights[-1] + grid.spacing_w_mm])
     reach = reaches(edges, apart_mm, distances.tolist())
-    planes = [
-        Plane(height, tuple(shapely.get_parts(kept[k]).tolist()), far)
-        for height, k, far in zip(heights, numbers, reach, strict=True)
-    ]
-    between = Between(shapely.total_bounds([kept[k] for k in numbers]))
+    between = Between([kept[k] for k in numbers], heights, reach)
     found: dict[int, Region | None] = {}
     for gap in wanted:
         n = numbers.index(gap[0])
         near = slice(max(n - 2, 0), n + 4)
         regions = tuple(kept[k] for k in numbers[near])
-        setting = (between.setting, gap, tuple(heights[near]), tuple(reach[near]))
+        setting = (between.cell_mm, gap, tuple(heights[near]), tuple(reach[near]))
         filled = _found.get(regions, setting)
         if filled is None:
-            below = [planes[j] for j in range(n, near.start - 1, -1)]
-            above = planes[n + 1 : near.stop]
+            below = [between.plane(j) for j in range(n, near.start - 1, -1)]
+            above = [between.plane(j) for j in range(n + 1, min(near.stop, len(numbers)))]
             shares = [(float(w[k]) - w[gap[0]]) / (w[gap[1]] - w[gap[0]]) for k in range(gap[0] + 1, gap[1])]
             filled = tuple(_region(e) for e in between.at(below, above, shares))
             _found.put(regions, filled, len(filled), setting)
