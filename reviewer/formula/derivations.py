@@ -164,9 +164,9 @@ class Derivations:
         if before is now:
             return now
         kept = before if before is not None and before.equals_exact(now, 0.0) else now
-        place = (key, k, shapely.to_wkb(now))
+        place = (key, k, hash(now))
         known = self._regions.get((), place)
-        if known is None:
+        if known is None or not known.equals_exact(now, 0.0):
             known = self._regions.put((), kept, shapely.get_num_coordinates(now), place)
         return known if kept is now else kept
 

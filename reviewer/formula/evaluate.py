@@ -108,9 +108,8 @@ def grid_for(node: Node, named: Sequence[Structure]) -> Grid:
 def onto(stack: Stack, grid: Grid) -> Mapping[int, Region]:
     """The regions of a stack on the planes of a grid in the same frame: its own where the planes coincide, else cuts of its solid."""
     own = stack.grid
-    parallel = np.allclose(own.axes, grid.axes, atol=AXIS_TOLERANCE)
     if own is grid or (
-        parallel
+        np.allclose(own.axes, grid.axes, atol=AXIS_TOLERANCE)
         and len(own.positions_mm) == len(grid.positions_mm)
         and np.allclose(own.positions_mm, grid.positions_mm, atol=POSITION_TOLERANCE_MM)
     ):
@@ -227,15 +226,15 @@ class Evaluation:
         if affected is None:
             self._known[node], self._held[node] = self._computed(node, wanted), wanted
             self._keep(node, wanted)
-        else:
+            self._note_end(node)
+        elif affected or not wanted <= self._held[node]:
             before, held = self._known[node], self._held[node] - affected
             anew = wanted - held
             found = self._remembered(node, anew) if anew else {}
             self._known[node] = {k: r for k, r in before.items() if k in held} | found
             self._held[node] = held | anew
-        if affected is None or affected:
-            self._note_end(node)
-        if affected is not None:
+            if affected:
+                self._note_end(node)
             affected = (affected - anew) | frozenset(k for k in anew if found.get(k) is not before.get(k))
         self._moved[node] = affected
         return affected
@@ -245,8 +244,8 @@ class Evaluation:
 
         A plane that comes out as it was before stays the same object, too: whatever is known of it still holds.
         """
-        sources = {k: self._sources(node, k) for k in planes}
-        known = {k: self._results.get(regions, (node, k)) for k, regions in sources.items() if regions}
+        sources = self._sources(node, planes)
+        known = {k: self._results.get(regions, (node, k)) for k, regions in sources.items()}
         missing = frozenset(k for k in planes if known.get(k) is None)
         before = self._known[node]
         for k, region in self._computed(node, missing).items() if missing else ():
@@ -255,27 +254,27 @@ class Evaluation:
             known[k] = (old if same else region,)
         for k in missing:
             result = known[k] = known.get(k) or (None,)
-            weight = 1 + (0 if result[0] is None else int(shapely.get_num_coordinates(result[0])))
-            if sources[k]:
+            if k in sources:
+                weight = 1 + (0 if result[0] is None else int(shapely.get_num_coordinates(result[0])))
                 self._results.put(sources[k], result, weight, (node, k))
         return {k: result[0] for k, result in known.items() if result is not None and result[0] is not None}
 
     def _keep(self, node: Node, planes: frozenset[int]) -> None:
         """Planes that are as they are although regions about them moved: should these come again, as by an undo, so do the very same planes."""
         known = self._known[node]
-        for k in planes:
-            sources = self._sources(node, k)
-            if sources:
-                self._results.put(sources, (known.get(k),), 1, (node, k))
+        for k, regions in self._sources(node, planes).items():
+            self._results.put(regions, (known.get(k),), 1, (node, k))
 
-    def _sources(self, node: Node, k: int) -> tuple[Region | None, ...]:
-        """The regions that plane k of a node is made from; none where that cannot be told."""
+    def _sources(self, node: Node, planes: frozenset[int]) -> dict[int, tuple[Region | None, ...]]:
+        """The regions that each plane of a node is made from; nothing where that cannot be told."""
         if isinstance(node, (Name, IsodoseVolume)) or (isinstance(node, Clean) and node.kind == "largest"):
-            return ()
-        if any(self._stacks[part].grid is not self.grid for part in _made_of(node) if isinstance(part, Name)):
-            return ()  # what it is made from lies on other planes
-        near = sorted(self._within(frozenset((k,)), _own_reach_mm(node)))
-        return tuple(self._known[part].get(j) for part in _made_of(node) for j in near)
+            return {}
+        parts = _made_of(node)
+        if any(self._stacks[part].grid is not self.grid for part in parts if isinstance(part, Name)):
+            return {}  # what it is made from lies on other planes
+        mm, below = _own_reach_mm(node), [self._known[part] for part in parts]
+        near = {k: self._about(k, k, mm) for k in planes}
+        return {k: tuple(some.get(j) for some in below for j in near[k]) for k in planes}
 
     def _affected(self, node: Node, below: list[Moved], moved: Mapping[str, Moved], wanted: frozenset[int]) -> Moved:
         match node:
@@ -296,13 +295,17 @@ class Evaluation:
                 return reached
 
     def _within(self, planes: frozenset[int], mm: float) -> frozenset[int]:
-        """The planes that a change of `planes` can reach at most: a cap begins one plane beyond the last three, which shape it."""
-        if not planes or mm == 0:
-            return planes
-        return self._from_to(self._w[min(planes)] - mm - self._solid_mm, self._w[max(planes)] + mm + self._solid_mm)
+        """The planes that a change of `planes` can reach at most."""
+        return planes if not planes or mm == 0 else frozenset(self._about(min(planes), max(planes), mm))
 
-    def _from_to(self, low: float, high: float) -> frozenset[int]:
-        return frozenset(range(bisect_left(self._w, low), bisect_right(self._w, high)))
+    def _about(self, first: int, last: int, mm: float) -> range:
+        """The planes that a change of two and of what is between them can reach: a cap begins one plane beyond the last three, which shape it."""
+        if mm == 0:
+            return range(first, last + 1)
+        return self._from_to(self._w[first] - mm - self._solid_mm, self._w[last] + mm + self._solid_mm)
+
+    def _from_to(self, low: float, high: float) -> range:
+        return range(bisect_left(self._w, low), bisect_right(self._w, high))
 
     def _reached(self, node: Node, planes: frozenset[int]) -> frozenset[int]:
         """Those of `planes` that the solids of what a margin is made from reach where they are not as they were; all where that is not known."""
@@ -320,7 +323,7 @@ class Evaluation:
             )  # also where all that is reached is only remembered
             differing = unlike(before, now, beyond=1)
             if differing is not None:
-                found |= self._from_to(differing[0] - mm, differing[1] + mm)
+                found |= frozenset(self._from_to(differing[0] - mm, differing[1] + mm))
         return found
 
     def _computed(self, node: Node, planes: frozenset[int]) -> Planes:

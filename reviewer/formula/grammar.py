@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from reviewer.errors import InputError
 
@@ -25,8 +25,7 @@ Direction = Literal["left", "right", "ant", "post", "sup", "inf"]
 DIRECTIONS: tuple[Direction, ...] = ("left", "right", "ant", "post", "sup", "inf")
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """Characters start (inclusive) to end (exclusive) of the formula."""
 
     start: int

@@ -18,11 +18,20 @@ def level_rings(field: NDArray[np.floating], level: float) -> list[Floats]:
     field: (ny, nx). Crossings are placed by linear interpolation; a saddle is decided by the mean of its four samples.
     Rings run with the inside on the left (x to the right, y upward): outer rings anticlockwise, holes clockwise.
     """
-    low = min(float(field.min()), level) - 1 if field.size else level
-    padded = np.pad(np.asarray(field, dtype=np.float64), 1, constant_values=low)
+    points, starts = rings_around(np.asarray(field, dtype=np.float64), float(level))
+    return [points[a:b] for a, b in pairwise(starts.tolist())]
+
+
+@njit(cache=True, nogil=True)
+def rings_around(field, level):  # type: ignore[no-untyped-def]
+    """`level_rings` one after the other, for compiled code: (m, 2) points and (rings + 1,) first point of each."""
+    ny, nx = field.shape
+    padded = np.empty((ny + 2, nx + 2))
+    padded[:] = min(np.float64(field.min()), level) - 1 if field.size else level - 1
+    padded[1:-1, 1:-1] = field
     segments, ends = level_edges(padded, level)
     points, starts = _chained(segments, ends, 2 * padded.size)
-    return [points[a:b] - 1 for a, b in pairwise(starts.tolist())]
+    return points - 1, starts
 
 
 @njit(cache=True, nogil=True)

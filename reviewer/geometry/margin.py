@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from reviewer.errors import GeometryError
 from reviewer.geometry import overlay
 from reviewer.geometry.grid import AXIS_TOLERANCE, Grid
-from reviewer.geometry.level import level_rings
+from reviewer.geometry.level import rings_around
 from reviewer.geometry.memo import Memo
-from reviewer.geometry.region import Region, region_of, region_of_rings
+from reviewer.geometry.region import Region, region_of, regions_of_rings
 from reviewer.geometry.solid import solid
 from reviewer.geometry.stack import Stack
 from reviewer.threads import shared
@@ -124,7 +124,7 @@ def margin(stack: Stack, sides: Sides, onto: Grid, planes: Collection[int] | Non
     Where some sides grow and others shrink, it is first grown, then shrunk.
     Raises GeometryError for other axes, for margins over LARGEST_MM, and for unequal sides on a grid tilted by more than LARGEST_TILT_DEG.
     """
-    if not np.allclose(stack.grid.axes, onto.axes, atol=AXIS_TOLERANCE):
+    if stack.grid is not onto and not np.allclose(stack.grid.axes, onto.axes, atol=AXIS_TOLERANCE):
         raise GeometryError("a margin is built on planes parallel to the contours")
     wanted = np.array(sorted(range(len(onto.positions_mm)) if planes is None else planes), dtype=np.int64)
     outward, inward = _along_axes(onto, sides.grown), -_along_axes(onto, sides.shrunk)
@@ -170,8 +170,8 @@ def _along_axes(grid: Grid, sides: Sides) -> Floats:
                 remedy="use one margin for all sides",
             )
     lengths = []
-    for axis in grid.axes:
-        side = int(np.argmax(np.abs(axis)))
+    for axis in grid.axes.tolist():
+        side = max(range(3), key=lambda n: abs(axis[n]))
         sign = 1 if axis[side] > 0 else -1
         lengths += [towards[side, -sign], towards[side, sign]]
     return np.array(lengths)
@@ -268,13 +268,7 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
             whole,
             steepest,
         )
-        for n in range(some.start, some.stop):
-            if not equal:
-                _from_outside(values[n])
-            if sign > 0:
-                np.negative(values[n], out=values[n])
-            rings = level_rings(values[n], 0.0)
-            regions[n] = region_of_rings([ring * cell + corner for ring in rings])
+        regions[some] = regions_of_rings(*_outlines(values[some], equal, sign, cell, corner))
 
     _shared(combine, len(kept), prisms * points)
     return {int(k): region for k, region in zip(kept, regions, strict=True) if region is not None}
@@ -317,6 +311,7 @@ def _measure(fields, spans, numbers, edges, starts, axes, equal, band, sign):  #
     # In units of the longest side the way across a short one is long: two cells beyond it are needed, too.
     widest = np.float32(band if equal else max(band, longest * (1 + 3 / axes.min())))
     inside = np.empty((ny, nx), dtype=np.bool_)
+    columns = np.arange(nx).astype(np.float32)  # to convert them one by one takes longer than all the rest
     for n in numbers:
         field = fields[n]
         field[:] = NOTHING * NOTHING
@@ -346,7 +341,7 @@ def _measure(fields, spans, numbers, edges, starts, axes, equal, band, sign):  #
             for y in range(y0, y1 + 1):
                 py, px0, row = np.float32(y) - ay, np.float32(x0) - ax, field[y, x0 : x1 + 1]
                 for x in range(len(row)):
-                    px = px0 + np.float32(x)
+                    px = px0 + columns[x]
                     t = min(max((px * ex + py * ey) * inverse, np.float32(0.0)), np.float32(1.0))
                     dx, dy = px - t * ex, py - t * ey
                     apart = dx * dx + dy * dy
@@ -559,6 +554,32 @@ def _half(value, look, lower, upper, d0, d1, low, high, length, along, steepest)
                 rest = d * stretch
                 v = a + slope * (d - start) - np.sqrt(max(radius * radius - rest * rest, none))
                 row[x] = min(row[x], v if abs(slope) <= steep else NOTHING)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _outlines(values, equal, sign, cell, corner):  # type: ignore[no-untyped-def]
+    """Rings around what the margin holds of each plane, for `regions_of_rings`, mm. values: see `_combine`; they are written over."""
+    found = [(np.empty((0, 2)), np.zeros(1, dtype=np.int64))]
+    planes = np.zeros(len(values) + 1, dtype=np.int64)
+    total = 0
+    for k in range(len(values)):
+        value = values[k]
+        if not equal:
+            _from_outside(value)
+        if sign > 0:
+            value[:] = -value
+        points, starts = rings_around(value, 0.0)
+        found.append((points, starts))
+        total += len(points)
+        planes[k + 1] = planes[k] + len(starts) - 1
+    rings, outlines = np.zeros(planes[-1] + 1, dtype=np.int64), np.empty((total, 2))
+    done = 0
+    for k in range(len(values)):
+        points, starts = found[k + 1]
+        rings[planes[k] : planes[k + 1] + 1] = done + starts
+        outlines[done : done + len(points)] = points * cell + corner
+        done += len(points)
+    return outlines, rings, planes
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

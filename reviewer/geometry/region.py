@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -51,6 +52,27 @@ def region_of_rings(rings: Sequence[ArrayLike]) -> Region | None:
         paired = either(polygons[0:-1:2], polygons[1::2])
         polygons = [*paired, *polygons[len(paired) * 2 :]]
     return region_of(polygons[0]) if polygons else None
+
+
+def regions_of_rings(
+    points: NDArray[np.float64], rings: NDArray[np.int64], planes: NDArray[np.int64]
+) -> list[Region | None]:
+    """`region_of_rings` of several planes, at once where a plane is one ring that does not cross itself, as most are.
+
+    points: (n, 2) mm; rings: (m + 1,) first point of each ring, of three points at least; planes: (k + 1,) first ring of each plane.
+    """
+    polygons = shapely.polygons(
+        shapely.linearrings(points, indices=np.repeat(np.arange(len(rings) - 1), np.diff(rings)))
+    )
+    valid, large = shapely.is_valid(polygons).tolist(), (shapely.area(polygons) > SMALLEST_PART_MM2).tolist()
+    borders = rings.tolist()
+    found: list[Region | None] = []
+    for first, stop in pairwise(planes.tolist()):
+        if stop - first == 1 and valid[first]:
+            found.append(polygons[first] if large[first] else None)
+        else:
+            found.append(region_of_rings([points[a:b] for a, b in pairwise(borders[first : stop + 1])]))
+    return found
 
 
 def rings_of(region: Region) -> list[NDArray[np.float64]]:

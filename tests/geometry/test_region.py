@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from reviewer.errors import GeometryError
-from reviewer.geometry.region import region_of_rings, rings_of
+from reviewer.geometry.region import region_of_rings, regions_of_rings, rings_of
 
 
 def square(x0, y0, x1, y1):
@@ -181,3 +181,26 @@ def test_rings_of_and_back_is_the_same_region(rings):
         again = region_of_rings(rings_of(region))
         assert again.is_valid
         assert again.symmetric_difference(region).area == pytest.approx(0, abs=1e-6)
+
+
+def test_regions_of_several_planes_at_once():
+    """A plane of a square; one of nothing; one of a square with a hole and an island; one whose ring crosses itself; one of no area."""
+    large, hole, island, small = (
+        square(0, 0, 4, 4),
+        square(1, 1, 2, 2)[::-1],
+        square(9, 9, 13, 13),
+        square(0, 0, 4e-4, 4e-4),
+    )
+    bow = np.array([(0.0, 0.0), (2.0, 2.0), (2.0, 0.0), (0.0, 2.0)])
+    planes = [[large], [], [large, hole, island], [bow], [small]]
+    rings = [ring for plane in planes for ring in plane]
+    found = regions_of_rings(
+        np.concatenate(rings),
+        np.cumsum([0, *map(len, rings)]),
+        np.cumsum([0, *map(len, planes)]),
+    )
+    areas = [None if region is None else region.area for region in found]
+    assert areas == [16.0, None, 31.0, 2.0, None]
+    assert found[2].covers(shapely.Point(11, 11))
+    assert not found[2].covers(shapely.Point(1.5, 1.5))
+    assert len(found[3].geoms) == 2
