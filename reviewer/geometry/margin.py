@@ -213,11 +213,12 @@ def _offset(stack: Stack, lengths: Floats, onto: Grid, wanted: NDArray[np.int64]
     first, last = max(first - 1, 0), min(last + 1, len(near) - 1)
     reach = length + 3 * cell
     border = reach if sign > 0 else 3 * cell
-    # On multiples of the cell, so that a plane comes out the same whatever else the structure holds.
-    corner = np.floor((low[:2] - border) / cell) * cell
-    shape = np.ceil((high[:2] + border - corner) / cell).astype(int) + 1
+    # On multiples of the cell, and in coordinates that are the same from any corner: a plane comes out the very same whatever else the
+    # structure holds.
+    corner = np.floor((low[:2] - border) / cell)
+    shape = np.ceil((high[:2] + border) / cell - corner).astype(int) + 1
     starts = body.starts[first : last + 2]
-    edges = ((body.segments[starts[0] : starts[-1]] - np.tile(corner, 2)) / cell).astype(np.float32)
+    edges = (_fixed(body.segments[starts[0] : starts[-1]] / cell, 14) - np.tile(corner, 2)).astype(np.float32)
     equal = bool(np.ptp(across) < 1e-6)
     axes = np.maximum(across, THINNEST_MM) / cell
     # A gauge changes as much faster towards a short side, where nothing ends.
@@ -557,6 +558,12 @@ def _half(value, look, lower, upper, d0, d1, low, high, length, along, steepest)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _fixed(cells, bits):  # type: ignore[no-untyped-def]
+    """Rounded to so many binary places, so that whole cells added to them round nothing."""
+    return np.rint(cells * 2.0**bits) / 2.0**bits
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _outlines(values, equal, sign, cell, corner):  # type: ignore[no-untyped-def]
     """Rings around what the margin holds of each plane, for `regions_of_rings`, mm. values: see `_combine`; they are written over."""
     found = [(np.empty((0, 2)), np.zeros(1, dtype=np.int64))]
@@ -577,7 +584,7 @@ def _outlines(values, equal, sign, cell, corner):  # type: ignore[no-untyped-def
     for k in range(len(values)):
         points, starts = found[k + 1]
         rings[planes[k] : planes[k + 1] + 1] = done + starts
-        outlines[done : done + len(points)] = points * cell + corner
+        outlines[done : done + len(points)] = (_fixed(points, 30) + corner) * cell
         done += len(points)
     return outlines, rings, planes
 

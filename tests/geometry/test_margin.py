@@ -257,6 +257,20 @@ def test_what_is_kept_from_one_edit_to_the_next_does_not_show(sides: Sides) -> N
         assert all(to_wkb(kept[n]) == to_wkb(fresh[n]) for n in kept)
 
 
+@pytest.mark.parametrize("sides", [Sides.all_around(5), Sides(3, 7, 5, 5, 8, 3), Sides.all_around(-3)])
+@pytest.mark.parametrize("reach", [0.3, 4.7, 9.1])
+def test_a_plane_is_the_very_same_whatever_is_drawn_far_from_it(sides: Sides, reach: float) -> None:
+    """So that all that is known of it holds after a stroke that makes the structure wider elsewhere."""
+    body = sphere(planes_grid(positions(2.5)), 21.0, (0.31, -0.17, 0.0))
+    top = max(body.planes)
+    u0, v0, *_ = body.planes[top].bounds
+    wider = replace(body, planes={**body.planes, top: box(u0 - 15 - reach, v0 - 15 - 2 * reach, 9, 9)})
+    before, after = margin(body, sides, body.grid), margin(wider, sides, body.grid)
+    far = [k for k in before if (top - k) * 2.5 > 8 + 3 * 2.5]
+    assert len(far) > 5
+    assert all(before[k].equals_exact(after[k], 0.0) for k in far)
+
+
 def test_a_margin_beyond_the_image_is_told() -> None:
     grid = planes_grid(positions(3.0, half=12.0))
     body = sphere(grid, 11.0)
