@@ -74,7 +74,7 @@ def _hd95(one: Solid, other: Solid, low: float, high: float) -> float:
         after = drawn(other, cell, *ends)
         others, their_areas = _between(after, *looked_at)
         their_places = _places(others)
-        gone, new = (~np.isin(p, q) for p, q in ((places, their_places), (their_places, places)))
+        gone, new = ~_among(places, their_places), ~_among(their_places, places)
         now_whole = whole - float(areas.sum()) + float(their_areas.sum())
         if areas[gone].sum() <= 0.05 * whole and their_areas[new].sum() <= 0.05 * now_whole:
             return 0.0
@@ -89,6 +89,12 @@ def _places(points: Floats) -> NDArray[np.int64]:
     """(n,) one number for each place, the same for points within SAME_MM; two points less than 2 m apart along each axis never share one."""
     u, v, w = np.rint(points / SAME_MM).astype(np.int64).T
     return np.asarray((u << 42) + (v << 21) + w)
+
+
+def _among(places: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each place whether it is one of the others; `np.isin` takes four times as long for so few."""
+    ordered = np.append(np.sort(others), np.iinfo(np.int64).max)
+    return np.asarray(ordered[np.searchsorted(ordered, places)] == places)
 
 
 def _between(surface: Surface, low: float, high: float) -> tuple[Floats, Floats]:
