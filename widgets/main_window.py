@@ -231,6 +231,8 @@ class MainWindow(QMainWindow):
         self.jobs.failed.connect(self.tell_failure)
         self.status.problems_wanted.connect(self.window_commands.show_problems)
         self.opening.recent_changed.connect(self._show_recent)
+        for strip in (self.strip, self.saving.offer):
+            strip.left.connect(self._to_pictures)
         theme_changed.connect(self._draw)
         follow(self, self.session, self._refresh)
 
@@ -241,10 +243,14 @@ class MainWindow(QMainWindow):
     def _opened(self, opening: Any) -> None:
         """opening: `reviewer.opening.Opening`."""
         self.banner.warn(opening.workspace.doubts if opening.workspace is not None else ())
-        if self.views_loaded and self.focusWidget() in (None, self._menu_button):
-            # Keys mean the pictures, and no button looks pressed.
-            self._slices()[0].setFocus(Qt.FocusReason.OtherFocusReason)
+        if self.focusWidget() in (None, self._menu_button):
+            self._to_pictures()
         self.opened.emit()
+
+    def _to_pictures(self) -> None:
+        """Keys mean the pictures, and no button looks pressed."""
+        if self.views_loaded:
+            self._slices()[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def tell_failure(self, label: str, error: Exception) -> None:
         """Into the strip: what a person may read, else the kind of error with a hint where it came from."""

@@ -583,6 +583,27 @@ def test_enter_and_esc_mean_the_operation_though_a_button_had_the_keyboard(windo
         assert area(window) == pytest.approx(left, rel=0.01)
 
 
+def test_the_keyboard_is_with_the_pictures_again_when_a_strip_goes(window, qtbot):
+    offer = window.saving.offer
+    offer.make("Edited before", [("Continue", "", lambda: None)])
+    window.strip.tell("One")
+    window.strip.tell("Two")
+    press = Qt.MouseButton.LeftButton
+    qtbot.mouseClick(window.strip.dismiss_button, press)
+    assert window.focusWidget() is window.strip.dismiss_button, "there is more to read"
+    qtbot.mouseClick(window.strip.dismiss_button, press)
+    assert window.focusWidget() is window.views["axial"]
+    for button in (offer.leave_button, offer.take_button):
+        offer.make("Edited before", [("Continue", "", lambda: None)])
+        qtbot.mouseClick(button, press)
+        assert offer.isHidden()
+        assert window.focusWidget() is window.views["axial"]
+    window.structures.filter.setFocus()
+    offer.make("Edited before", [("Continue", "", lambda: None)])
+    offer.withdraw()
+    assert window.focusWidget() is window.structures.filter, "the keyboard was elsewhere"
+
+
 def test_two_quick_clicks_of_the_brush_are_two_dabs_and_maximise_nothing(window, qtbot):
     hand = take(window, qtbot, "brush", active="set#3", radius_mm=5.0)
     hand.click((0.0, 0.0))

@@ -19,7 +19,7 @@ from ..actions import NOTHING_OPEN, Command
 from ..binding import Changes, follow
 from ..jobs import Jobs, Progress
 from ..loading import load
-from ..panels.strip import ErrorStrip
+from ..panels.strip import ErrorStrip, Strip
 from ..theme import RHYTHM, icon, theme, theme_changed
 
 IDLE_MS = 5000
@@ -346,7 +346,7 @@ def saved_state(keeping: Any, edits: int) -> tuple[str, str, str]:
     return f"{at}journal on", "check", f"{keeping.path}\n{edits} edits; every one is on the disk as it is made."
 
 
-class OfferStrip(QWidget):
+class OfferStrip(Strip):
     """One offer at a time, with others of its kind in a menu, which is taken by a button, or goes away by another or with the first edit."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -398,7 +398,7 @@ class OfferStrip(QWidget):
 
     def withdraw(self) -> None:
         self._does = lambda: None
-        self.hide()
+        self.go()
 
     def _take(self, does: Callable[[], None]) -> None:
         self.withdraw()

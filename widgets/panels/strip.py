@@ -1,15 +1,28 @@
-"""`ErrorStrip`: what went wrong, until somebody has read it."""
+"""`Strip`: a line across the window that comes and goes. `ErrorStrip`: what went wrong, until somebody has read it."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from ..theme import RHYTHM, icon, theme, theme_changed
 
 
-class ErrorStrip(QWidget):
+class Strip(QWidget):
+    """left: it has gone, and the keyboard was with it, which Qt gives to the next field of the window; there the keys of the pictures change it."""
+
+    left = Signal()
+
+    def go(self) -> None:
+        focused = self.window().focusWidget()
+        held = focused is not None and self.isAncestorOf(focused)
+        self.hide()
+        if held:
+            self.left.emit()
+
+
+class ErrorStrip(Strip):
     """Messages one after the other, the newest last; hidden when all are read."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -65,7 +78,10 @@ class ErrorStrip(QWidget):
         self._show()
 
     def _show(self) -> None:
-        self.setVisible(bool(self._messages))
+        if self._messages:
+            self.show()
+        else:
+            self.go()
         self.text.setText(self._messages[0] if self._messages else "")
         self.count.setText(f"1 of {len(self._messages)}" if len(self._messages) > 1 else "")
 
