@@ -583,6 +583,25 @@ def test_enter_and_esc_mean_the_operation_though_a_button_had_the_keyboard(windo
         assert area(window) == pytest.approx(left, rel=0.01)
 
 
+def test_tab_goes_through_the_panels_of_the_hand_as_they_stand(window, qtbot):
+    for tool, operation in (("brush", "smooth"), ("fill", "clear")):
+        take(window, qtbot, tool)
+        window.actions_.trigger(f"operation.{operation}")
+        settle(window, qtbot)
+        first = window.tools.form.findChild(
+            QWidget, "tools.settings.radius_mm" if tool == "brush" else "tools.settings.slices"
+        )
+        first.setFocus()
+        heights = []
+        while window.focusWidget().objectName() != "button.structure.new":
+            heights.append(window.focusWidget().mapTo(window.left.widget(), QPoint(0, 0)).y())
+            qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+            assert len(heights) < 30
+        assert len(heights) > 6
+        assert heights == sorted(heights)
+        window.operating.cancel()
+
+
 def test_the_keyboard_is_with_the_pictures_again_when_a_strip_goes(window, qtbot):
     offer = window.saving.offer
     offer.make("Edited before", [("Continue", "", lambda: None)])

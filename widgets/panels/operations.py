@@ -28,11 +28,11 @@ class OperationsPanel(BesideTheHand):
         for name, title in zip(NAMES, TITLES, strict=True):
             self.list.addItem(title, name)
         self.list.activated.connect(lambda row: operating.choose(self.list.itemData(row)))
-        self.form = SettingsForm("operations.settings", operating.set)
         self.other = ElidedCombo()
         self.other.setObjectName("operations.other")
         self.other.setToolTip("The structure to crop at")
         self.other.activated.connect(lambda row: operating.crop_at(self.other.itemData(row)))
+        self.form = SettingsForm("operations.settings", operating.set, self.other)
         self.tip = QLabel()
         self.tip.setObjectName("operations.tip")
         self.tip.setProperty("role", "muted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, get_args, get_type_hints
 
 from PySide6.QtCore import QLocale, QSignalBlocker, Qt
@@ -70,10 +71,11 @@ class ValueField(QDoubleSpinBox):
 
 
 class SettingsForm(QWidget):
-    """name: object name; each field is called after it. set: is told what was changed, by field name."""
+    """name: object name; each field is called after it. set: is told what was changed, by field name. after: Tab comes from there to its fields."""
 
-    def __init__(self, name: str, set_value: Callable[..., None], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str, set_value: Callable[..., None], after: QWidget) -> None:
+        super().__init__()
+        self._after = after
         self.setObjectName(name)
         self._set = set_value
         self._shown: tuple[type, tuple[str, ...]] | None = None
@@ -114,6 +116,8 @@ class SettingsForm(QWidget):
             label.setToolTip(each.tooltip)
             self._grid.addWidget(label, row, 0)
             self._grid.addWidget(widget, row, 1)
+        for before, field in pairwise((self._after, *self._fields.values())):
+            self.setTabOrder(before, field)
         self.setVisible(bool(settings))
 
     def _field(self, name: str, each: Setting, kind: Any) -> QWidget:

@@ -84,7 +84,8 @@ class ToolsPanel(BesideTheHand):
         grid.setColumnStretch(COLUMNS, 1)
         for row in range(grid.rowCount()):
             grid.setRowMinimumHeight(row, BUTTON)  # a style sheet takes the least height of a button away
-        self.form = SettingsForm("tools.settings", drawing.set)
+        self.form = SettingsForm("tools.settings", drawing.set, self.unlock)
+        self._pending = Taking("tools", drawing.accept, drawing.cancel)
 
         self._listed: dict[QComboBox, tuple[tuple[str, str, tuple[int, int, int]], ...]] = {}
         self.within = self._structure_combo("tools.within", "Strokes stay within this structure")
@@ -111,8 +112,6 @@ class ToolsPanel(BesideTheHand):
         self._limits = QWidget()
         self._limits.setLayout(limits)
         limits.setContentsMargins(0, 0, 0, 0)
-
-        self._pending = Taking("tools", drawing.accept, drawing.cancel)
 
         top = QHBoxLayout()
         top.setSpacing(RHYTHM // 2)
