@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
@@ -382,16 +382,20 @@ class MainWindow(QMainWindow):
             self.folds[name].setVisible(contour)
         for name in ("isodoses", "plan"):
             self.folds[name].setVisible(not contour)
-        self.folds["goals"].setVisible(not contour or self.height() >= ROOMY)
+        self._make_room()
         self._hint()
         self._show_page()
         if contour:
             self._load_tools()
-        # A low window has no room for everything: while contours are drawn the structures matter more than the layers.
-        if contour and self.height() < ROOMY and self.folds["layers"].open:
+
+    def _make_room(self) -> None:
+        """A low window has no room for everything: while contours are drawn the structures matter more than the layers and the goals."""
+        crowded = self.session.view.mode == "contour" and self.height() < ROOMY
+        self.folds["goals"].setVisible(not crowded)
+        if crowded and self.folds["layers"].open:
             self._made_room = True
             self.folds["layers"].set_open(False)
-        elif not contour and self._made_room:
+        elif not crowded and self._made_room:
             self._made_room = False
             self.folds["layers"].set_open(True)
 
@@ -518,6 +522,11 @@ class MainWindow(QMainWindow):
         if not self._painted:
             self._painted = True
             QTimer.singleShot(0, self, self.painted.emit)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if (event.oldSize().height() < ROOMY) != (self.height() < ROOMY):
+            self._make_room()
 
     def sizeHint(self) -> QSize:
         return QSize(1280, 800)

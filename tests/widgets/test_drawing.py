@@ -641,6 +641,23 @@ def test_tools_are_for_contour_mode(window, qtbot):
     assert "Contour" in window.actions_["draw.brush"].toolTip()
 
 
+def test_a_window_made_higher_or_lower_in_contour_mode_shows_what_has_room(window, qtbot):
+    def shown():
+        return window.folds["goals"].isVisible(), window.folds["layers"].open
+
+    for height, room in ((800, False), (1060, True), (800, False)):
+        window.resize(1280, height)
+        qtbot.wait(20)
+        assert shown() == (room, room)
+    window.session.look(mode="review")
+    qtbot.wait(20)
+    assert shown() == (True, True)
+    window.folds["layers"].set_open(False)
+    window.resize(1280, 1060)
+    qtbot.wait(20)
+    assert shown() == (True, False), "folded by hand"
+
+
 def test_every_tool_can_be_taken_says_what_it_does_and_draws_its_guides(window, qtbot):
     for kind in KINDS:
         hand = take(window, qtbot, kind.name)
