@@ -88,6 +88,15 @@ def test_the_eraser_takes_away_and_shift_inverts():
         assert stroke.draft[10].area - before == pytest.approx(change)
 
 
+def test_an_eraser_that_meets_nothing_says_so():
+    for structure, place, told in ((BARE, (0.0, 0.0), True), (SQUARE, (60.0, 60.0), True), (SQUARE, (0.0, 0.0), False)):
+        stroke = clicked(Brush(3.0, erase=True).begin(on(structure)), place)
+        assert bool(stroke.draft) != told
+        assert ("nothing of" in stroke.note) == told
+    again = clicked(Brush(3.0).begin(on(SQUARE)), (0.0, 0.0))
+    assert (bool(again.draft), again.note) == (False, ""), "what is painted twice is as it was"
+
+
 def test_the_eraser_empties_a_plane():
     stroke = clicked(Brush(60.0, erase=True).begin(on(SQUARE)), (0.0, 0.0))
     assert stroke.draft == {10: None}

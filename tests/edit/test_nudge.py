@@ -72,9 +72,15 @@ def test_far_from_the_disk_nothing_moves():
 
 
 def test_off_the_outline_nothing_happens():
-    assert not clicked(Nudge(5.0).begin(on(SQUARE)), (0.0, 0.0)).draft
-    assert not clicked(Nudge(5.0).begin(on(SQUARE)), (40.0, 0.0)).draft
-    assert not clicked(Nudge(5.0).begin(on(BARE)), (0.0, 0.0)).draft
+    for structure, place, why in (
+        (SQUARE, (0.0, 0.0), "nothing was pushed"),
+        (SQUARE, (40.0, 0.0), "nothing was pushed"),
+        (BARE, (0.0, 0.0), "has no contour on this slice"),
+    ):
+        stroke = clicked(Nudge(5.0).begin(on(structure)), place)
+        assert not stroke.draft
+        assert why in stroke.note
+    assert not drawn(Nudge(5.0).begin(on(BALL)), (15.0, 0.0), (18.0, 0.0)).note
 
 
 @pytest.mark.parametrize("at", [(12.0, 0.0), (17.0, 0.0), (27.0, 0.0)])

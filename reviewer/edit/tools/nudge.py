@@ -82,6 +82,12 @@ class NudgeStroke(SweepStroke):
         raw = super().if_lifted()
         return raw if self._painting is None else self._round(raw, self._ended(self._painting)[0])
 
+    def _in_vain(self) -> str:
+        name = self.target.structure.name
+        if self.target.plane is not None and self.target.region is None:
+            return f"{name} has no contour on this slice"
+        return f"nothing was pushed: drag the disk over the outline of {name}"
+
     def _round(self, raw: Draft, covered: dict[int, Region]) -> Draft:
         if self.target.plane is None:  # strips across the slices have corners by nature
             return raw

@@ -189,6 +189,12 @@ class SweepStroke(Stroke):
         self.finished = True
         if not anything:
             self.note = self._ground.why_nothing(pen.at_mm)
+        elif not draft:
+            self.note = self._in_vain()
+
+    def _in_vain(self) -> str:
+        """What there is to say of a stroke that changed nothing."""
+        return f"there is nothing of {self.target.structure.name} here to be taken away" if self.erasing else ""
 
     def if_lifted(self) -> Draft:
         return self.draft if self._painting is None else self._ended(self._painting)[1]
