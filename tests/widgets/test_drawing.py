@@ -535,6 +535,8 @@ def test_a_new_tool_says_what_it_does_though_a_remark_stands_there(window, qtbot
 def test_names_under_the_cursor_give_way_to_what_the_hand_can_do(window, qtbot):
     window.resize(1140, 800)
     status = window.status
+    qtbot.wait(20)
+    assert status.names.width() == 0, "nothing has been pointed at yet"
     names = "Duodenum_2, Duodenum, Gallbladder"
     for kind, whole in (("brush", True), ("polygon", False)):
         take(window, qtbot, kind)

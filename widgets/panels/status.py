@@ -56,6 +56,7 @@ class StatusStrip(QWidget):
         self.registration.setProperty("role", "muted")
         self.names = Elided("status.names", 0)
         self.names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.names.setMaximumWidth(0)
         self.value = QLabel()
         self.value.setObjectName("status.value")
 
