@@ -41,6 +41,9 @@ MORE = {
 FORMULAS = {"PTV": "GTV + 5 mm", "PTVopt": "PTV - ((Duodenum | Bowel_Large | Kidney_R) + 5 mm)"}
 DRAWN = "Stomach"
 
+COMPILED_S = math.inf
+"""So long the first use of each loop waits: in a fresh clone numba compiles it, which takes minutes."""
+
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory):
@@ -60,14 +63,14 @@ def window(tmp_path_factory):
     journal = Workspace.new(lambda: place, (), {})
     made.session.open(Case(images=(ct,), structure_sets=(group,), doses=(planned,), plans=(plan,)), journal=journal)
     made.session.look(dose="dose", reference_gy=50.0)
-    settle(made)
+    settle(made, COMPILED_S)
     for name, text in FORMULAS.items():
         group = made.session.case.structure_sets[0]
         derived = derive(made.session.case, group, name, text, "PTV")
         made.derived._keep_following()
         made.session.apply(Edit(name, (Swap(group.id, None, derived.structure),)))
     made.session.look(mode="contour", structure_set=group.id)
-    settle(made)
+    settle(made, COMPILED_S)
     yield made
     journal.close()
     made.close()
@@ -75,10 +78,10 @@ def window(tmp_path_factory):
     app.processEvents()
 
 
-def settle(window):
+def settle(window, patience_s=60.0):
     for _ in range(3):
         QCoreApplication.processEvents()
-        assert window.jobs.wait()
+        assert window.jobs.wait(patience_s)
     window.settle_views()
     turn()  # views that have settled are painted anew, and that is not the stroke's
 
