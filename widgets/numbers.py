@@ -22,6 +22,7 @@ from reviewer.dosimetry.cache import DvhCache
 from reviewer.edit import Edit
 from reviewer.errors import CancelledError, NotRegisteredError, ReviewerError
 from reviewer.geometry.memo import Memo
+from reviewer.geometry.stack import small
 from reviewer.session import Session
 from reviewer.threads import shared
 
@@ -51,6 +52,7 @@ class Want:
     key:    says what, from what; two of one key are one.
     work:   in a thread beside others; `done` or `failed` hear of it in the thread of the window, before `Numbers.told`.
     long:   takes longer than others, and so is begun first. last: only when all others are done.
+    large:  two threads are faster at it and the others than one.
     """
 
     key: Hashable
@@ -60,6 +62,7 @@ class Want:
     failed: Callable[[Exception], None]
     long: bool = False
     last: bool = False
+    large: bool = False
 
 
 class Numbers(QObject):
@@ -155,6 +158,7 @@ class Numbers(QObject):
                     partial(_measure, structure),
                     partial(self._keep_volume, structure),
                     partial(self._no_volume, structure),
+                    large=not small(structure),
                 )
 
     def dvhs(self, pairs: Iterable[tuple[Structure, Dose]]) -> Iterator[Want]:
@@ -167,6 +171,7 @@ class Numbers(QObject):
                     partial(_compute, self.curves, structure, dose, self._tie(structure, dose)),
                     lambda _: None,
                     partial(self._no_curve, structure, dose),
+                    large=not small(structure),
                 )
 
     def _tie(self, structure: Structure, dose: Dose) -> NDArray[np.float64]:
@@ -240,10 +245,12 @@ class Numbers(QObject):
                 ready.append(partial(want.failed, error))
 
         def work(progress: Progress) -> None:
-            shared(lambda want: one(want, progress), [want for want in chosen if not want.last])
-            for want in chosen:
-                if want.last:
-                    one(want, progress)
+            first = [want for want in chosen if not want.last]
+            if any(want.large for want in first):
+                shared(lambda want: one(want, progress), first)
+                first = []
+            for want in (*first, *(want for want in chosen if want.last)):
+                one(want, progress)
 
         label = chosen[0].label if len(chosen) == 1 else f"Volumes, DVHs, goals ({len(chosen)})"
         self._job = self._jobs.run(label, work, self._finished)

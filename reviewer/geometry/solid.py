@@ -14,7 +14,6 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import shapely
 from numba import njit
 
 from reviewer.geometry.between import Between, Layer, steps
@@ -22,7 +21,7 @@ from reviewer.geometry.edges import Floats, Integers, rings_of_segments, segment
 from reviewer.geometry.memo import Memo, Recent
 from reviewer.geometry.reach import apart, reaches
 from reviewer.geometry.region import Region, region_of_rings
-from reviewer.geometry.stack import Stack
+from reviewer.geometry.stack import Stack, small
 
 EDGES_TO_A_BOX = 16
 """What misses the box around so many edges that are near each other need not look at each."""
@@ -128,15 +127,11 @@ def solid(stack: Stack) -> Solid:
     return found
 
 
-FEW_CORNERS = 10_000
-"""Of all planes of a structure: with no more its solid is mostly Python's work, at which two threads would only be in each other's way."""
-
 _small_ones = Lock()
 
 
 def _taking_turns(stack: Stack) -> AbstractContextManager[object]:
-    few = int(shapely.get_num_coordinates(list(stack.planes.values())).sum()) <= FEW_CORNERS
-    return _small_ones if few else nullcontext()
+    return _small_ones if small(stack) else nullcontext()
 
 
 def known(stack: Stack) -> bool:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from reviewer.case import Case, Structure
 from reviewer.geometry.memo import Memo
 from reviewer.geometry.region import Region
+from reviewer.geometry.stack import small
 from reviewer.session import Session
 
 from ..binding import Changes, follow
@@ -102,7 +103,9 @@ class SinceOpened(QWidget):
         def failed(error: Exception) -> None:
             say(f"since opened: not compared ({error})")
 
-        yield Want(("since opened", before, now), f"Comparing {now.name}", work, done, failed, long=True)
+        yield Want(
+            ("since opened", before, now), f"Comparing {now.name}", work, done, failed, long=True, large=not small(now)
+        )
 
     def _show(self) -> None:
         text = self._text(self._drawing.active)
