@@ -248,9 +248,12 @@ class Numbers(QObject):
             first = [want for want in chosen if not want.last]
             if any(want.large for want in first):
                 shared(lambda want: one(want, progress), first)
-                first = []
-            for want in (*first, *(want for want in chosen if want.last)):
-                one(want, progress)
+            else:
+                for want in first:
+                    one(want, progress)
+            for want in chosen:
+                if want.last:
+                    one(want, progress)
 
         label = chosen[0].label if len(chosen) == 1 else f"Volumes, DVHs, goals ({len(chosen)})"
         self._job = self._jobs.run(label, work, self._finished)

@@ -559,7 +559,8 @@ def _half(value, look, lower, upper, d0, d1, low, high, length, along, steepest)
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fixed(cells, bits):  # type: ignore[no-untyped-def]
-    """Rounded to so many binary places, so that whole cells added to them round nothing."""
+    """Rounded to so many binary places, so that whole cells added to them round nothing: 14 leave single precision room for 1024 cells, 30 leave
+    double precision more than any lattice has."""
     return np.rint(cells * 2.0**bits) / 2.0**bits
 
 

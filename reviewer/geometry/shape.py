@@ -73,7 +73,7 @@ _shapes: Memo[Shape] = Memo(5_000_000)
 def shape(parts: Parts, room: Box, cell_mm: float, reach_mm: float, ending: bool = False) -> Shape:
     """Of the parts of a plane, in `room`, which begins with a whole block. What it says of a point is the same in every room.
 
-    reach_mm: how far from the contour. ending: of parts that end, or that they follow from: f by their thickness, known as far as their middle.
+    reach_mm: how far from the contour it is known. ending: of parts that end, or that these follow from: f by their thickness.
     The same parts are asked for by the intervals to either side, and again after an edit of another plane.
     """
 
