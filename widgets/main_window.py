@@ -58,7 +58,7 @@ from .panels.waiting import WaitingPage
 from .panels.welcome import Welcome, recent_title
 from .theme import icon, styled_once, theme, theme_changed
 
-LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 206, 3
+LEFT_WIDTH, RIGHT_WIDTH, HANDLE = 216, 204, 3
 """Of the panel columns and what parts them, so that the views keep two thirds of 1280 pixels."""
 
 FIRST_STEPS = "Q picks the structure under the cursor · B paints · N nudges · I fills slices between drawn ones · Ctrl+Z takes back · ? all keys"

@@ -42,7 +42,7 @@ ROW_ROLE = Qt.ItemDataRole.UserRole
 SYMBOLS = {"met": "✓", "acceptable": "~", "violated": "✗", "not-evaluated": "?"}
 WORDS = {"met": "met", "acceptable": "acceptable variation", "violated": "violated", "not-evaluated": "not evaluated"}
 
-INSET, BAND_PX, WIDE_PX = 4, 9, 420
+INSET, BAND_PX, WIDE_PX = 3, 9, 420
 """Margin of a row; height of the strip that shows the published band; from this width on a goal stands in one line."""
 
 
