@@ -1,6 +1,8 @@
 # Needs git and make, nothing else: `make` first installs what is missing (setup.sh). No make? apt-get install make
 
 BIN := .venv/bin
+# Where it is set, each of the hundred processes of a test run would translate all libraries anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup setup-test demo test test-slow check format bench accuracy agreement screenshots
 .DEFAULT_GOAL := help

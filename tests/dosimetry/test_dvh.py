@@ -219,7 +219,7 @@ def test_the_part_beyond_the_dose_grid_is_unknown_not_zero():
         planes_grid(np.arange(-24, 25) * 2.0 + 1), lambda w: [rectangle(-10, -10, 10, 10)] if abs(w) < 20 else None
     )
     grid = Grid(np.eye(3), (-30, -30), (2, 2), (31, 31), np.arange(-59.0, 0, 2.0), "frame")
-    gray = np.broadcast_to(np.arange(30, dtype=np.float32)[:, None, None] + 20, grid.shape_zyx)
+    gray = np.broadcast_to(np.arange(30, dtype=np.float32)[:, None, None] + 20, grid.shape_zyx).copy()
     result = dvh(body, Dose("d", "d", grid, gray))
     assert result.volume_cc == pytest.approx(16)
     assert result.outside_fraction == pytest.approx(0.5, abs=1e-6)

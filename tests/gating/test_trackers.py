@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -78,10 +79,15 @@ def test_the_target_is_followed_and_the_beam_agrees(films, tracker, name):
     assert (trace_of(track).wanted == truth_wanted(made)).mean() >= 0.98
 
 
+@lru_cache
+def leaving_film(range_mm):
+    return film(breathing(range_mm), scale=leaving, duration_s=13, snr=10, seed=6)
+
+
 @pytest.mark.parametrize("tracker", [TemplateTracker, OpticalFlowTracker])
 @pytest.mark.parametrize("range_mm", [0.0, 6.0])
 def test_a_target_that_has_left_the_plane_is_never_taken_for_there(tracker, range_mm):
-    made = film(breathing(range_mm), scale=leaving, duration_s=13, snr=10, seed=6)
+    made = leaving_film(range_mm)
     trace = trace_of(followed(tracker(), made))
     gone = made.scale <= 0
     assert gone.sum() > 20

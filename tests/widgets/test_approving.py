@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pypdf import PdfReader
-from PySide6.QtWidgets import QDialog, QFileDialog
+from PySide6.QtWidgets import QDialog
 from reviewer_widgets.main_window import MainWindow
 
 from reviewer.approval.trail import sign_offs
@@ -152,22 +152,6 @@ def test_it_is_still_approved_when_it_is_opened_again(window, tmp_path):
     assert (again.label, again.recipe) == (total.label, total.recipe)
     assert opening.workspace.settings["view"]["dose"] == total.id
     assert main(["verify", str(tmp_path / "x.reviewer")]) == 0
-
-
-@pytest.mark.parametrize(("kind", "name", "width"), [("letter", "report", 612.0), ("A4", "report.pdf", 595.28)])
-def test_paper_is_chosen_with_the_name(window, tmp_path, monkeypatch, kind, name, width):
-    asked = []
-
-    def answer(parent, title, start, kinds, chosen):
-        asked.append(chosen)
-        return str(tmp_path / name), f"PDF on {kind} (*.pdf)"
-
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
-    for _ in range(2):
-        window.approving.ask_report()
-        assert window.jobs.wait(PATIENCE_S)
-    assert float(PdfReader(tmp_path / "report.pdf").pages[0].mediabox.width) == pytest.approx(width, abs=0.1)
-    assert asked[1] == f"PDF on {kind} (*.pdf)"  # what was taken last is offered first
 
 
 def test_what_was_changed_from_outside_stays_in_sight(qtbot):

@@ -18,6 +18,7 @@ from reviewer_widgets.panels.comparison_table import ComparisonTable
 from reviewer.case import Case, Image, Registration, Structure, StructureSet
 from reviewer.edit import Edit
 from reviewer.geometry.grid import Grid
+from reviewer.scene import ORIENTATIONS
 
 POSITIONS = np.arange(-14, 15) * 3.0
 RADIUS, SHIFT = 20.0, 8.0
@@ -62,7 +63,8 @@ def case(registered: bool = True) -> Case:
 
 
 @pytest.fixture
-def window(qtbot):
+def window(qtbot, monkeypatch):
+    monkeypatch.setattr(MainWindow, "_load_volume", lambda self: None)  # the 3D view takes longer than all the rest
     made = MainWindow(remember=False)
     made.resize(1280, 800)
     made.show()
@@ -76,7 +78,8 @@ def settle(window, qtbot) -> None:
     for _ in range(3):
         qtbot.wait(20)
         assert window.jobs.wait()
-    window.settle_views()
+    for orientation in ORIENTATIONS:
+        window.views[orientation].settle()
     QApplication.processEvents()
 
 
@@ -351,6 +354,7 @@ def test_nothing_of_it_survives(no_survivors, qtbot):
     for _ in range(4):
         made.actions_.trigger("structure.compare")
         settle(made, qtbot)
+    made.settle_views()
     assert made.comparison.panel is None
     made.close()
     made.deleteLater()

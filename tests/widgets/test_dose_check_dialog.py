@@ -214,7 +214,7 @@ def test_whatever_a_backend_does_the_window_goes_on(window, qtbot, monkeypatch, 
     turns = []
     timer = QTimer(dialog)
     timer.timeout.connect(lambda: turns.append(dialog.compute.isEnabled()))
-    timer.start(0)
+    timer.start(1)  # ms; without a rest it would take the processor from the backend
     qtbot.mouseClick(dialog.compute, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog.statements.text().startswith("✗"), timeout=150_000)
     timer.stop()

@@ -43,7 +43,7 @@ def box(name, low, high, type_="ORGAN", frame="F", colour=(0, 200, 0)):
 def ramp(frame="F"):
     """0.5 Gy per mm from 0 Gy at x = -60 mm to 60 Gy at x = 60 mm."""
     x = np.arange(61, dtype=np.float32)
-    return Dose("D", "adapted", grid(frame), np.broadcast_to(x, (41, 61, 61)).astype(np.float32), plan_id="P")
+    return Dose("D", "adapted", grid(frame), np.broadcast_to(x, (41, 61, 61)).copy(), plan_id="P")
 
 
 def case(*structures, dose=None, prescribed=50.0):

@@ -1,4 +1,4 @@
-"""The review of a day in the window, on the demo case: goals of two plans, the decision, maps, side by side, sheets, doses made of doses."""
+"""The review of a day in the window, on the demo case: goals of two plans, the decision, maps, side by side, sheets, doses made of doses, paper."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from pypdf import PdfReader
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
     QDoubleSpinBox,
+    QFileDialog,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
@@ -362,7 +365,7 @@ def test_a_sum_of_two_doses(window, qtbot):
     total = session.case.dose(session.view.dose)
     by_label = {d.label: d.gray for d in session.case.doses}
     expected = 0.4 * by_label["LIV_50_5 adapted"] + 0.6 * by_label["LIV_50_5 on day"]
-    assert total.gray == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    np.testing.assert_allclose(total.gray, expected, rtol=0, atol=1e-3)
 
 
 def test_any_dose_on_any_anatomy(window, qtbot):
@@ -461,3 +464,19 @@ def test_the_sheet_of_what_is_signed_cannot_be_chosen_anew(window, qtbot):
     assert "approved by Marie Dupont" in made.rest.text()
     made.reject()
     assert dict(session.view.assigned) == {}
+
+
+@pytest.mark.parametrize(("kind", "name", "width"), [("letter", "report", 612.0), ("A4", "report.pdf", 595.28)])
+def test_paper_is_chosen_with_the_name(window, tmp_path, monkeypatch, kind, name, width):
+    asked = []
+
+    def answer(parent, title, start, kinds, chosen):
+        asked.append(chosen)
+        return str(tmp_path / name), f"PDF on {kind} (*.pdf)"
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    for _ in range(2):
+        window.approving.ask_report()
+        assert window.jobs.wait(PATIENCE_S)
+    assert float(PdfReader(tmp_path / "report.pdf").pages[0].mediabox.width) == pytest.approx(width, abs=0.1)
+    assert asked[1] == f"PDF on {kind} (*.pdf)"  # what was taken last is offered first

@@ -31,7 +31,7 @@ def box(name, x, frame="F"):
 
 def ramp(frame="F"):
     """0.5 Gy per mm from 0 Gy at x = -60 mm."""
-    values = np.broadcast_to(np.arange(61, dtype=np.float32), (41, 61, 61)).astype(np.float32)
+    values = np.broadcast_to(np.arange(61, dtype=np.float32), (41, 61, 61)).copy()
     return Dose("D", "adapted", grid(frame), values)
 
 

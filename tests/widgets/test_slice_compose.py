@@ -96,7 +96,7 @@ def test_slope_and_intercept_come_before_the_window(paint):
 
 def test_blending_mixes_only_where_the_overlay_is_known(paint):
     base = grey_levels(np.full((2, 3), 100))
-    over = compose.Toned(of_values(np.full((2, 3), 200), np.array([[True, True, False], [True, True, True]])), 1, 0)
+    over = compose.Toned(of_values(np.full((2, 3), 200), np.array([[True, True, False], [True, True, True]])), 1.0, 0.0)
     assert paint(base, over, compose.everywhere((3, 2), 0.25))[..., 0].tolist() == [[125, 100, 100], [125, 125, 125]]
     over = grey_levels(np.full((2, 3), 200))
     assert (paint(base, over, compose.everywhere((3, 2), 0.25)) == 125).all()
