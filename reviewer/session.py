@@ -74,6 +74,7 @@ class Session:
         self._journal: Journal | None = None
         self._scene: Scene | None = None
         self._made: frozenset[str] = frozenset()
+        self._active: tuple[Case, View, Structure | None] | None = None
 
     @property
     def case(self) -> Case:
@@ -101,8 +102,12 @@ class Session:
     @property
     def active(self) -> Structure | None:
         """The structure that strokes and commands mean: one of the set that is shown."""
-        group = self.structure_set
-        return next((s for s in group.structures if s.id == self._view.active), None) if group else None
+        known = self._active
+        if known is None or known[0] is not self._case or known[1] is not self._view:
+            group = self.structure_set
+            found = next((s for s in group.structures if s.id == self._view.active), None) if group else None
+            known = self._active = self._case, self._view, found  # asked for many times after each change
+        return known[2]
 
     def open(self, case: Case, history: History | None = None, journal: Journal | None = None) -> None:
         """Replace the case. history: how it came about, else it starts anew; journal: as `keep`."""

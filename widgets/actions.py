@@ -92,7 +92,10 @@ class Actions(QObject):
         super().__init__(window)
         self._window = window
         self._actions: dict[str, tuple[Command, QAction]] = {}
-        self._refusals: dict[str, str] = {}
+        self._alike: dict[Callable[[], str], list[str]] = {}
+        """What says why not now, and the commands that it is asked for."""
+        self._answers: dict[Callable[[], str], str] = {}
+        self._switches: list[tuple[Callable[[], bool], QAction]] = []
         self._instead: dict[str, QShortcut] = {}
         follow(self, session, self._heard)
 
@@ -111,6 +114,10 @@ class Actions(QObject):
         for widget in scopes or (self._window,):
             widget.addAction(action)
         action.setToolTip(tooltip(command))
+        if command.checked is not None:
+            self._switches.append((command.checked, action))
+        self._alike.setdefault(command.refusal, []).append(command.name)
+        self._answers.pop(command.refusal, None)
         self._actions[command.name] = (command, action)
         return action
 
@@ -132,11 +139,15 @@ class Actions(QObject):
 
     def refresh(self) -> None:
         """Ask every command anew whether it can be used and is switched on; those that are refused alike are asked once."""
-        answers: dict[Callable[[], str], str] = {}
-        for command, action in self._actions.values():
-            if command.refusal not in answers:
-                answers[command.refusal] = command.refusal()
-            self._update(command, action, answers[command.refusal])
+        for ask, alike in self._alike.items():
+            answer = ask()
+            if answer != self._answers.get(ask):  # asked after each stroke: what has not changed is left alone
+                self._answers[ask] = answer
+                for name in alike:
+                    self._refuse(*self._actions[name], answer)
+        for checked, action in self._switches:
+            if (on := checked()) != action.isChecked():
+                action.setChecked(on)
 
     def draw_icons(self) -> None:
         """In the colours of the theme in force."""
@@ -148,15 +159,10 @@ class Actions(QObject):
         if not all(isinstance(m, ViewChanged) and m.fields <= _NO_COMMAND_ASKS for m in changes.messages):
             self.refresh()
 
-    def _update(self, command: Command, action: QAction, refusal: str) -> None:
-        """This is asked of all of them after each stroke: what has not changed is left alone."""
-        if refusal != self._refusals.get(command.name):
-            self._refusals[command.name] = refusal
-            action.setEnabled(not refusal)
-            action.setToolTip(tooltip(command, refusal))
-            self._listen(command, action, bool(refusal))
-        if command.checked is not None and (on := command.checked()) != action.isChecked():
-            action.setChecked(on)
+    def _refuse(self, command: Command, action: QAction, refusal: str) -> None:
+        action.setEnabled(not refusal)
+        action.setToolTip(tooltip(command, refusal))
+        self._listen(command, action, bool(refusal))
 
     def _listen(self, command: Command, action: QAction, refused: bool) -> None:
         """Qt passes the keys of an action that can't be used; a shortcut in its place says why. Narrowed keys have another meaning elsewhere."""

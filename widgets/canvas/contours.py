@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
@@ -42,14 +43,18 @@ class Contour(Mark):
 
 
 class Contours:
-    """The lines of one view; the paths of the last isodoses are kept."""
+    """The lines of one view; the paths of the last isodoses are kept, and the marks of the last structures."""
 
     def __init__(self, outlines: Outlines) -> None:
         self._outlines = outlines
         self._paths: dict[bool, tuple[tuple[Lines, ...], list[QPainterPath]]] = {}
+        self._resting: dict[Hashable, Contour] = {}
+        self._lively: dict[Hashable, Contour] = {}
 
     def clear(self) -> None:
         self._paths = {}
+        self._resting.clear()
+        self._lively.clear()
 
     def isodoses(self, lines: tuple[Lines, ...], port: Viewport, dashed: bool = False) -> Mark:
         """dashed: those of the dose that the shown one is compared with."""
@@ -72,14 +77,15 @@ class Contours:
             known = self._paths[dashed] = lines, [path_of(line.pieces, closed=False) for line in lines]
         return known[1]
 
-    def resting(self, scene: Scene, port: Viewport, complete: bool) -> list[Met]:
-        """The outlines of the slice that rest. A compared pair is left to `Differences`. complete: see `Outlines.of`."""
-        return self._met([drawn for drawn in scene.drawn if not self._live(drawn)], scene, port, complete)
+    def resting(self, scene: Scene, port: Viewport, complete: bool) -> tuple[Mark, ...]:
+        """The structures of the slice that rest. A compared pair is left to `Differences`. complete: see `Outlines.of`."""
+        found = [drawn for drawn in scene.drawn if not self._live(drawn)]
+        return self._marks_of(self._resting, self._met(found, scene, port, complete), (), port)
 
-    def lively(self, scene: Scene, port: Viewport, complete: bool) -> list[Met]:
+    def lively(self, scene: Scene, port: Viewport, complete: bool) -> tuple[Mark, ...]:
         """Those above them, that change under the hand or are to catch the eye."""
-        lively = [drawn for drawn in scene.drawn if self._live(drawn)]
-        return self._met([*lively, *scene.preview], scene, port, complete)
+        found = [*(drawn for drawn in scene.drawn if self._live(drawn)), *scene.preview]
+        return self._marks_of(self._lively, self._met(found, scene, port, complete), scene.preview, port)
 
     def _live(self, drawn: Drawn) -> bool:
         return drawn.highlighted or self._outlines.in_hand(drawn)
@@ -89,14 +95,29 @@ class Contours:
         cut = [(drawn, self._outlines.of(drawn, port, complete)) for drawn in found if drawn not in apart]
         return [(drawn, outline) for drawn, outline in cut if outline is not None]
 
+    @staticmethod
+    def _marks_of(
+        kept: dict[Hashable, Contour], found: Sequence[Met], preview: Sequence[Drawn], port: Viewport
+    ) -> tuple[Mark, ...]:
+        """Fillings, and outlines above them. kept: the marks of last time; one that is as it was is the very same, and is not compared."""
+        before = kept.copy()
+        kept.clear()
 
-def structures(found: Sequence[Met], preview: Sequence[Drawn], port: Viewport) -> tuple[Mark, ...]:
-    """Fillings, and outlines above them."""
-    areas = [_area(*met, port) for met in found if met[0].filled]
-    return *areas, *(_line(*met, met[0] in preview, port) for met in found)
+        def add(key: Hashable, make: Callable[[], Contour]) -> None:
+            mark = before.get(key)
+            kept[key] = mark if mark is not None and mark.port is port else make()
+
+        for drawn, outline in found:
+            if drawn.filled:
+                add(("area", drawn.structure, outline), partial(_area, drawn, outline, port))
+        for drawn, outline in found:
+            proposed = drawn in preview
+            key = "line", drawn.structure, outline, drawn.highlighted, proposed
+            add(key, partial(_line, drawn, outline, proposed, port))
+        return tuple(kept.values())
 
 
-def _area(drawn: Drawn, outline: Outline, port: Viewport) -> Mark:
+def _area(drawn: Drawn, outline: Outline, port: Viewport) -> Contour:
     colour = QColor(*drawn.structure.colour)
     colour.setAlpha(FILL_ALPHA)
 
@@ -111,7 +132,7 @@ def _area(drawn: Drawn, outline: Outline, port: Viewport) -> Mark:
     return Contour(("area", drawn.structure.id), (style, outline), box, draw, outline, port, style, False)
 
 
-def _line(drawn: Drawn, outline: Outline, proposed: bool, port: Viewport) -> Mark:
+def _line(drawn: Drawn, outline: Outline, proposed: bool, port: Viewport) -> Contour:
     colour = QColor(*drawn.structure.colour)
     derived = drawn.structure.formula is not None
     broad = proposed or drawn.highlighted

@@ -61,10 +61,9 @@ def pane_of(scene: Scene, slices: Slices, port: Viewport) -> Pane | None:
     """The plane of a view; as thick as the image's voxels are across it."""
     if scene.base is None:
         return None
-    steps = np.diff(slices.positions_mm)
-    thickness = float(np.median(steps)) if len(steps) else scene.base.image.grid.thickness_mm
-    frame = scene.base.image.grid.frame_of_reference_uid
-    return Pane(port.plane.right, port.plane.down, port.origin_mm, frame, thickness)
+    grid = scene.base.image.grid
+    thickness = grid.thickness_mm if slices.step_mm is None else slices.step_mm
+    return Pane(port.plane.right, port.plane.down, port.origin_mm, grid.frame_of_reference_uid, thickness)
 
 
 def drawing_marks(port: Viewport, drawing: Drawing, easel: Easel, cursor: Pair | None, words: Words) -> Iterator[Mark]:

@@ -12,14 +12,22 @@ from functools import cache
 from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 
-from reviewer.changes import CaseOpened, Change, StructuresChanged, ViewChanged, VoxelsArrived
+from reviewer.changes import (
+    CaseOpened,
+    Change,
+    HistoryChanged,
+    JournalChanged,
+    StructuresChanged,
+    ViewChanged,
+    VoxelsArrived,
+)
 from reviewer.scene import Scene
 from reviewer.session import Session
 
 from ..theme import theme
 from . import late
 from .ahead import Ahead
-from .contours import Contours, structures
+from .contours import Contours
 from .differences import Differences
 from .facts import Room, facts_of
 from .framing import Framing
@@ -93,7 +101,7 @@ class Painting:
         self._wash: Kept[Wash | None] = Kept()
         self._sheet = Sheet()
         self._ahead = Ahead(self._prepare)
-        self.heard = self._strokeless = 0
+        self.heard = self._strokeless = self._editless = 0
         self._steady: tuple[object, tuple[Mark, ...], tuple[Mark, ...], tuple[Lines, ...]] | None = None
         self._said: tuple[object, tuple[Mark, ...]] | None = None
         session.changed.connect(self.hear)  # at once: a paint may come before the next turn of the event loop
@@ -103,6 +111,8 @@ class Painting:
         self.heard += 1
         if not (isinstance(message, ViewChanged) and message.fields == {"stroke"}):
             self._strokeless += 1
+            if not isinstance(message, (StructuresChanged, HistoryChanged, JournalChanged)):
+                self._editless += 1
         if isinstance(message, CaseOpened):
             self._layers = Layers()
             for kept in (self._framing, self.outlines, self._contours, self._differences):
@@ -152,17 +162,18 @@ class Painting:
         # while a stroke is drawn nothing else differs from move to move, but what is under the hand
         lens = touched.cursor if scene.style == "spyglass" else None
         stroke = self._session.view.stroke
-        known = complete, late.finished()
-        key = self._strokeless, port, size.getRect(), theme().name, lens, stroke and stroke.id, known
+        place = port, size.getRect(), theme().name, lens, complete, late.finished()
+        key = self._strokeless, stroke and stroke.id, place
         if self._steady is None or self._steady[0] != key or not complete:
             self._steady = key, *self._resting(scene, slices, port, size, touched, loaded)
-            self._said = None
         _, under, resting, lines = self._steady
-        told = lens, touched.told, touched.distances, touched.focus
-        if self._said is None or self._said[0] != told:
-            self._said = told, tuple(self._above(scene, slices, port, size, touched, lines, complete))
-        lively = self._contours.lively(scene, port, loaded)
-        return Plan(under, resting, structures(lively, scene.preview, port), self._said[1])
+        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
+        # all that an edit may change in what is said
+        edited = zoom, scene.contour_refusal, scene.compared_refusal, scene.compared
+        told = self._editless, place, edited, touched.told, touched.distances, touched.focus
+        if self._said is None or self._said[0] != told or not complete:
+            self._said = told, tuple(self._above(scene, slices, port, size, touched, lines, zoom, complete))
+        return Plan(under, resting, self._contours.lively(scene, port, loaded), self._said[1])
 
     def _resting(
         self, scene: Scene, slices: Slices, port: Viewport, size: QRect, touched: Touched, loaded: bool
@@ -175,7 +186,7 @@ class Painting:
         others = () if against is None else self._layers.other_isodose_lines(against, slices, port)
         isodoses = [self._contours.isodoses(lines, port)] if lines else []
         dashed = [self._contours.isodoses(others, port, dashed=True)] if others else []
-        rest = structures(self._contours.resting(scene, port, loaded), (), port)
+        rest = self._contours.resting(scene, port, loaded)
         under = _picture(picture, port, size), *self._map(scene, slices, port, size)
         return under, (*isodoses, *dashed, *rest), lines
 
@@ -187,11 +198,11 @@ class Painting:
         size: QRect,
         touched: Touched,
         lines: tuple[Lines, ...],
+        zoom: float,
         complete: bool,
     ) -> Iterator[Mark]:
         """What lies above the contours: words above all."""
         words, room, pointed = self.words, Room(port.size), touched.pointed
-        zoom = self._framing.fit(slices, port.size).mm_per_pixel / port.mm_per_pixel
         words.place(facts_of(scene, slices, port, zoom, pointed.text if pointed else "", complete), port, room)
         yield from self._compared(scene, port, size, late.ready())
         yield from style_marks(scene, port, touched.cursor)

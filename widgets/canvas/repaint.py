@@ -41,7 +41,7 @@ def differing(before: Iterable[Mark], after: Iterable[Mark]) -> list[QRect]:
         was = old.get(name)
         if was is None:
             boxes.append(mark.box)
-        elif was.look != mark.look:
+        elif was is not mark and was.look != mark.look:
             boxes += mark.unlike(was)
     return merged(boxes)
 

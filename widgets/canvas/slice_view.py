@@ -56,7 +56,7 @@ REST_MS = 200
 """After so long without a move of the hand, what is sketched of its stroke is cut from the solid."""
 
 READING_MS = 100
-"""While a hand draws, the values under it are told so often: nobody reads faster."""
+"""While a hand draws, the values under it are told so often, and so long after an edit: nobody reads faster."""
 
 
 class SliceView(PaintedSlice):
@@ -121,7 +121,10 @@ class SliceView(PaintedSlice):
                 self._interaction.cancel()
         drawn = self._drawing is not None and self._drawing.held
         if self._cursor is not None and self._interaction.held is None and not drawn:
-            self._look_under(self._cursor)
+            if changes.edited:
+                self._reading.start()  # the numbers of the edit first
+            else:
+                self._look_under(self._cursor)
         port = self.viewport_now
         if changes.edited and port is not None and self._painting.waits(port):
             self._late.start()  # one paint with all that the edit moves, instead of two

@@ -58,6 +58,12 @@ class Slices:
         (x0, x1), (y0, y1) = reach(plane.right), reach(plane.down)
         return cls(plane, along(plane.normal), (x0, y0, x1, y1))
 
+    @cached_property
+    def step_mm(self) -> float | None:
+        """From a slice to the next, mm; of several distances the middle one. None of a single slice."""
+        steps = np.diff(self.positions_mm)
+        return float(np.median(steps)) if len(steps) else None
+
     @property
     def centre_mm(self) -> Pair:
         x0, y0, x1, y1 = self.box_mm

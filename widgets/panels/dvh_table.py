@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, Signal
@@ -26,7 +27,7 @@ NAME_PX = 84
 _GIVE_WAY = (1, 3, 2)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Column:
     header: str
     full: str
@@ -66,6 +67,7 @@ def outside_warning(dvh: Dvh) -> str:
     return f"{share} outside the dose grid"
 
 
+@lru_cache(256)  # asked for to see whether it differs, and again by the paint
 def _gray(column: _Column, dvh: Dvh) -> str:
     value = column.metric.of(dvh) if column.metric else None
     return "none" if value is None else f"{value:.1f}"

@@ -121,7 +121,7 @@ class GoalsPanel(QWidget):
 
     def _refresh(self, changes: Changes) -> None:
         asked = changes.view("columns", "sheet", "prescribed", "assigned", "dose", "structure_set")
-        if changes.edited or asked:
+        if (changes.edited or asked) and self.isVisible():
             self.list.lines.outdate(self.work.holding())
         if asked or changes.any(ApprovalChanged):  # after an edit everybody is asked
             self.work.ask()
