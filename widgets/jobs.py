@@ -56,9 +56,9 @@ class Job:
         self.done, self.failed = done, failed
         self._at_its_end = threading.Event()
 
-    def wait(self, seconds: float) -> None:
-        """Until the work is done, so long at most; its result is still delivered by the event loop."""
-        self._at_its_end.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Until the work is done, so long at most; whether it is. Its result is still delivered by the event loop."""
+        return self._at_its_end.wait(seconds)
 
     def cancel(self) -> None:
         """Ask the work to stop; whatever it still returns is dropped."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 
 from reviewer.case import Case, Dose, Structure
 from reviewer.changes import CaseOpened, Change, DosesChanged, StructuresChanged, ViewChanged
@@ -36,8 +36,8 @@ PATIENCE_MS = 100
 """So long a screen may wait after a change; then it shows what is known, and that the rest is not."""
 
 BREATH_S = 0.04
-"""So long the window holds its breath after an edit: mostly its numbers stand by then, and all is painted once. What it painted meanwhile would
-take turns with them at Python's lock, and both would come later."""
+"""So long the window holds its breath after an edit: mostly its numbers stand by then. What it painted meanwhile would take turns with them at
+Python's lock, and both would come later."""
 
 VOLUMES = 20_000
 """How many volumes are kept."""
@@ -82,7 +82,6 @@ class Numbers(QObject):
         self._forget()
         self._again = self._timer(0, self.renew)
         self._patience = self._timer(PATIENCE_MS, self._tell_some)
-        self._tell = self._timer(0, self._finished)
         session.changed.connect(self._hear)
         jobs.changed.connect(self._see_whether_stopped)
 
@@ -99,7 +98,7 @@ class Numbers(QObject):
         self._failures: dict[tuple[str, str], tuple[Structure, Dose, str]] = {}
         self._job: Job | None = None
         self._foreseeing: Job | None = None
-        self._beforehand = False
+        self._beforehand = self._known = False
         self._asked: frozenset[Hashable] = frozenset()
         self._ready: deque[Callable[[], None]] = deque()
 
@@ -109,7 +108,7 @@ class Numbers(QObject):
     def complete(self) -> bool:
         """Whether nothing is worked out, or waits to be told."""
         working = self._working and not self._beforehand
-        return not working and not self._again.isActive() and not self._tell.isActive()
+        return not working and not self._again.isActive() and not self._known
 
     @property
     def _working(self) -> bool:
@@ -212,17 +211,27 @@ class Numbers(QObject):
                 self._hold_breath()
             return
         self._stop()
+        self._known = not wants and self._edited
         if wants:
-            self._tell.stop()
             self._begin(wants)
             self._hold_breath()
-        elif self._edited:
-            self._tell.start()
+        elif self._known:
+            self._come_first()
 
     def _hold_breath(self) -> None:
         self._patience.start()
-        if self._edited and self._job is not None:
-            self._job.wait(BREATH_S)
+        if self._edited and self._job is not None and self._job.wait(BREATH_S):
+            self._come_first()
+
+    def _come_first(self) -> None:
+        """All is known: in the next turn, and before anybody looks at the edit, it is told and painted. The pictures, which take longer, follow."""
+        QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.HighEventPriority.value)
+
+    def customEvent(self, _: QEvent) -> None:
+        if self._known:
+            self._finished()
+        QCoreApplication.sendPostedEvents(self._jobs, QEvent.Type.MetaCall)  # the job that is done tells so
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.UpdateRequest)
 
     def _wants(self, case: Case) -> dict[Hashable, Want]:
         return {want.key: want for wanting in self._wanting for want in wanting(case)}
@@ -299,7 +308,7 @@ class Numbers(QObject):
 
     def _finished(self, _: None = None) -> None:
         told = not self._beforehand
-        self._job, self._beforehand = None, False
+        self._job, self._beforehand, self._known = None, False, False
         self._patience.stop()
         self._take_in()
         if told:

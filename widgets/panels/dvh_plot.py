@@ -11,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 import shapely
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
@@ -27,6 +27,7 @@ DASHES = ([6.0, 3.5], [2.0, 2.5], [8.0, 3.0, 2.0, 3.0])
 TARGETS = ("GTV", "CTV", "PTV")
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
+Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class DvhPlot(pg.PlotWidget):
         self._tails: dict[Key, pg.PlotCurveItem] = {}
         self._axes = Axes()
         self._highlighted: str | None = None
-        self._size = (0, 0)
+        self._scaled: tuple[Pair, Pair, Pair] = ((0, 0), (0.0, 0.0), (0.0, 0.0))
+        """Pixels of the box of the curves, and the ranges of its axes."""
         self._titled: dict[str, tuple[str, str]] = {}
         self._dose = "Dose"
         item = self.getPlotItem()
@@ -92,6 +94,7 @@ class DvhPlot(pg.PlotWidget):
         self.addItem(self._reference)
         self._marker = pg.ScatterPlotItem(size=9, pxMode=True)
         self._marker.setZValue(50)
+        self._marker.hide()
         self.addItem(self._marker)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
@@ -142,6 +145,8 @@ class DvhPlot(pg.PlotWidget):
         if reference_gy is not None:
             self._reference.setValue(axes.dose(reference_gy))
         self.mark(None, 0.0)
+        # Else the scene tells the view a turn later what is to be painted, and the curves come behind the other numbers.
+        QCoreApplication.sendPostedEvents(self.scene(), QEvent.Type.MetaCall)
 
     def highlight(self, structure_id: str | None) -> None:
         before, self._highlighted = self._highlighted, structure_id
@@ -154,9 +159,8 @@ class DvhPlot(pg.PlotWidget):
     def mark(self, structure_id: str | None, dose_gy: float) -> None:
         """Put the dot on a curve, or take it away."""
         curve = self._shown(structure_id)
+        self._marker.setVisible(curve is not None)
         if curve is None:
-            if len(self._marker.data):
-                self._marker.clear()
             return
         volume = self._axes.volume(curve.dvh.volume_at_cc(dose_gy), curve.dvh)
         colour = QColor(*curve.colour)
@@ -173,9 +177,9 @@ class DvhPlot(pg.PlotWidget):
         x_range = (0.0, 1.04 * float(axes.dose(max(top, 0.1))))
         y_range = (0.0, 104.0 if axes.relative_volume else 1.04 * max(full, 1e-3))
         size = (max(50, int(box.width())), max(50, int(box.height())))
-        changed = size != self._size or not np.allclose(box.viewRange(), (x_range, y_range), rtol=1e-9)
+        changed = self._scaled != (size, x_range, y_range)
         if changed:
-            self._size = size
+            self._scaled = size, x_range, y_range
             box.setRange(xRange=x_range, yRange=y_range, padding=0.0)
         self._titles()
         return changed
@@ -199,13 +203,8 @@ class DvhPlot(pg.PlotWidget):
             line = self._lines[curve.key] = pg.PlotCurveItem(antialias=True)
             line.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
             self.addItem(line)
-        box = self.getPlotItem().getViewBox()
-        (_, right), (_, top) = box.viewRange()
-        gy, cc = thinned(
-            dvh,
-            self._size[0] * float(axes.dose(1.0)) / right,
-            self._size[1] * float(axes.volume(1.0, dvh)) / top,
-        )
+        (width, height), (_, right), (_, top) = self._scaled
+        gy, cc = thinned(dvh, width * float(axes.dose(1.0)) / right, height * float(axes.volume(1.0, dvh)) / top)
         if dvh.outside_fraction > 0:
             self._draw_tail(curve, float(gy[0]))
         else:
@@ -258,7 +257,7 @@ class DvhPlot(pg.PlotWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if hasattr(self, "_size") and self._curves and self._scale():
+        if hasattr(self, "_scaled") and self._curves and self._scale():
             for curve in self._curves.values():
                 self._draw(curve)
 
