@@ -79,7 +79,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(jobs):
+def desk(jobs, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE_MS", 2000)  # a machine under load takes longer than a moment, and then more is told
     made = Desk(jobs)
     made.numbers.ask()
     made.settle()
