@@ -185,19 +185,7 @@ class Between:
         pair, box = filling.pair, filling.box
         if pair is None or pair.inner is not None or filling.caps or filling.hollows:
             return [_outline(filling.at(t), box.x, box.y, self.cell_mm) for t in shares]
-        edges, starts = _outlines(
-            np.array(shares),
-            pair.first,
-            pair.second,
-            pair.first_slope,
-            pair.second_slope,
-            pair.first_d,
-            pair.second_d,
-            pair.reach_mm,
-            box.x,
-            box.y,
-            self.cell_mm,
-        )
+        edges, starts = _outlines(np.array(shares), pair.known, box.x, box.y, self.cell_mm)
         return [edges[a:b] for a, b in pairwise(starts.tolist())]
 
     def _filling(self, below: Sequence[Plane], above: Sequence[Plane], open_end: bool) -> _Filling:
@@ -252,15 +240,15 @@ class Between:
         """Of the lattice, for what lies between planes so far apart within `bounds_mm`."""
         return Box.around(bounds_mm, length / 2, self.cell_mm)
 
-    def _shape(self, parts: Parts, plane: Plane, box: Box) -> Shape:
-        """Of parts of a plane, all or some of them."""
+    def _shape(self, parts: Parts, plane: Plane, box: Box) -> _Window:
+        """Of parts of a plane, all or some of them, and where the box lies in it."""
         assert plane.room is not None, "an empty plane has no shape"
         known = self._shapes.get(plane) if parts is plane.parts else None
         if known is None:
             known = shape(parts, plane.room, self.cell_mm, plane.reach_mm)
             if parts is plane.parts:
                 self._shapes[plane] = known
-        return known.cut(box.window(plane.room))
+        return known.f, known.d, known.ring, box.y - plane.room.y, box.x - plane.room.x
 
     def _ending(self, parts: Parts, plane: Plane, box: Box) -> Shape:
         """Of parts that end on a plane, or that these follow from: f by their thickness, known as far as their middle."""
@@ -288,25 +276,13 @@ class Between:
         first, second = self._shape(lower, below[0], box), self._shape(upper, above[0], box)
         before, gap_before, follows = self._next(lower, pits, below, box)
         after, gap_after, goes_on = self._next(upper, peaks, above, box)
-        length = above[0].w_mm - below[0].w_mm
-        lower_slope, upper_slope = _slopes(
-            first.f,
-            second.f,
-            (before or first).f,
-            (after or second).f,
-            first.ring,
-            second.ring,
-            follows,
-            goes_on,
-            length,
-            gap_before,
-            gap_after,
-        )
-        return _Pair(first.f, second.f, first.d, second.d, lower_slope, upper_slope, length / 2, inner)
+        gaps = above[0].w_mm - below[0].w_mm, gap_before, gap_after
+        size = box.rows, box.columns
+        return _Pair((first, second, before or first, after or second, (follows, goes_on), gaps, size), inner)
 
     def _next(
         self, parts: Parts, ended: Parts, planes: Sequence[Plane], box: Box
-    ) -> tuple[Shape | None, float, Booleans]:
+    ) -> tuple[_Window | None, float, Booleans]:
         """Shape of the second of `planes` without what became of the holes `ended`, its distance from the first, and which rings of the first's
         `parts` go on there."""
         if len(planes) < 2 or not planes[1].parts:
@@ -361,23 +337,23 @@ class Between:
         return replace(cap, reach=min(reach, 0.5) if open_end else reach)
 
 
+_Window = tuple[Singles, Singles, NDArray[np.int32], int, int]
+"""f, d and ring of a `Shape`, and the row and the column of it in which a box begins."""
+
+_Known = tuple[
+    _Window, _Window, _Window, _Window, tuple[Booleans, Booleans], tuple[float, float, float], tuple[int, int]
+]
+"""Of two planes, the one before and the one after them (or of the two again where there is none); which rings of the two go on there; how far
+apart the two are, and the others from these; rows and columns of the box."""
+
+
 @dataclass(frozen=True)
 class _Pair:
-    """f and d on two planes, and the slopes of f there, per distance of the planes."""
-
-    first: Singles
-    second: Singles
-    first_d: Singles
-    second_d: Singles
-    first_slope: Singles
-    second_slope: Singles
-    reach_mm: float
+    known: _Known
     inner: _Inner | None
 
     def at(self, t: float) -> Singles:
-        values: Singles = _cubic(
-            t, self.first, self.second, self.first_slope, self.second_slope, self.first_d, self.second_d, self.reach_mm
-        )
+        values: Singles = _cubic(t, self.known, *_slopes(self.known))
         if self.inner:
             around = values[self.inner.window]
             np.maximum(around, -self.inner.pair.at(t), out=around)
@@ -483,9 +459,12 @@ def _hollow(planes: Sequence[Plane]) -> list[Plane]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def _slopes(first, second, before, after, first_ring, second_ring, follows, goes_on, length, gap_before, gap_after):  # type: ignore[no-untyped-def]
+def _slopes(known):  # type: ignore[no-untyped-def]
     """Slopes of f at two planes, times their distance: of the parabola through three planes, where there are three, else of the line."""
-    ny, nx = first.shape
+    one, other, outer, farther, (follows, goes_on), (length, gap_before, gap_after), (ny, nx) = known
+    first, first_ring = _cut(one, one[0], ny, nx), _cut(one, one[2], ny, nx)
+    second, second_ring = _cut(other, other[0], ny, nx), _cut(other, other[2], ny, nx)
+    before, after = _cut(outer, outer[0], ny, nx), _cut(farther, farther[0], ny, nx)
     lower = np.empty((ny, nx), dtype=np.float32)
     upper = np.empty((ny, nx), dtype=np.float32)
     mixed = follows.any() != follows.all() or goes_on.any() != goes_on.all()
@@ -511,6 +490,13 @@ def _slopes(first, second, before, after, first_ring, second_ring, follows, goes
     return lower, upper
 
 
+@njit(cache=True, nogil=True)
+def _cut(window, values, rows, columns):  # type: ignore[no-untyped-def]
+    """Of one of the arrays of a `_Window`."""
+    y, x = window[3], window[4]
+    return values[y : y + rows, x : x + columns]
+
+
 @njit(cache=True, nogil=True, fastmath=FAST)
 def _outline(values, first_x, first_y, cell):  # type: ignore[no-untyped-def]
     """The solid's edges, mm, where `values`, negative inside, are 0; they are turned around, with the points on the edge outside.
@@ -530,12 +516,10 @@ def _outline(values, first_x, first_y, cell):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _outlines(shares, first, second, first_slope, second_slope, first_d, second_d, reach, first_x, first_y, cell):  # type: ignore[no-untyped-def]
+def _outlines(shares, known, first_x, first_y, cell):  # type: ignore[no-untyped-def]
     """`_outline` of `_cubic` at some shares of the way: (m, 4) edges, one share's behind the other's, and the (shares + 1,) first of each."""
-    found = [
-        _outline(_cubic(t, first, second, first_slope, second_slope, first_d, second_d, reach), first_x, first_y, cell)
-        for t in shares
-    ]
+    lower, upper = _slopes(known)
+    found = [_outline(_cubic(t, known, lower, upper), first_x, first_y, cell) for t in shares]
     starts = np.zeros(len(shares) + 1, dtype=np.int64)
     for n in range(len(shares)):
         starts[n + 1] = starts[n] + len(found[n])
@@ -546,20 +530,25 @@ def _outlines(shares, first, second, first_slope, second_slope, first_d, second_
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def _cubic(t, first, second, first_slope, second_slope, first_d, second_d, reach):  # type: ignore[no-untyped-def]
-    """f between two planes (Hermite). A point inside both contours stays inside; one farther than `reach` from both stays outside."""
-    ny, nx = first.shape
+def _cubic(t, known, lower, upper):  # type: ignore[no-untyped-def]
+    """f between two planes (Hermite) with these slopes there. A point inside both contours stays inside; one that is farther than half the distance
+    of the planes from both stays outside."""
+    (f1, d1, _, y1, x1), (f2, d2, _, y2, x2) = known[0], known[1]
+    ny, nx = known[6]
     out = np.empty((ny, nx), dtype=np.float32)
     h1 = np.float32(t * t * (3 - 2 * t))
     h0 = np.float32(1 - t * t * (3 - 2 * t))
     g0, g1 = np.float32(t * (1 - t) * (1 - t)), np.float32(t * t * (t - 1))
-    half, none, limit = np.float32(0.5), np.float32(0.0), np.float32(reach)
+    half, none, limit = np.float32(0.5), np.float32(0.0), np.float32(known[5][0] / 2)
     for y in range(ny):
+        # Rows of whole arrays, which vector registers take in.
+        first, second = f1[y1 + y, x1 : x1 + nx], f2[y2 + y, x2 : x2 + nx]
+        first_d, second_d = d1[y1 + y, x1 : x1 + nx], d2[y2 + y, x2 : x2 + nx]
         for x in range(nx):
-            a, b = first[y, x], second[y, x]
-            value = h0 * a + h1 * b + g0 * first_slope[y, x] + g1 * second_slope[y, x]
+            a, b = first[x], second[x]
+            value = h0 * a + h1 * b + g0 * lower[y, x] + g1 * upper[y, x]
             both, either = max(a, b), min(a, b)
-            far = min(first_d[y, x], second_d[y, x]) > limit
+            far = min(first_d[x], second_d[x]) > limit
             value = min(value, half * both) if both < none else value
             out[y, x] = max(value, half * either) if far and both >= none else value
     return out
