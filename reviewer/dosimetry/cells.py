@@ -85,11 +85,11 @@ class Voxels:
         self.blocks = range(z.start // self._layers, (z.stop - 1) // self._layers + 1)
         self.setting = (self._parts, everywhere, self._layers)
 
-    def between_mm(self, block: int) -> tuple[float, float]:
-        """Lowest and highest w of a block in the solid's own coordinates."""
-        first = block * self._layers
-        ends = self._between[[first, min(first + self._layers, len(self._between) - 1)]].tolist()
-        return min(ends), max(ends)
+    def between_mm(self) -> tuple[Floats, Floats]:
+        """Lowest and highest w of each block in the solid's own coordinates."""
+        first = np.array(self.blocks) * self._layers
+        ends = self._between[[first, np.minimum(first + self._layers, len(self._between) - 1)]]
+        return ends.min(axis=0), ends.max(axis=0)
 
     def share(self, block: int, prisms: slice, lowest: float, width: float) -> Share:
         """prisms: those of the solid that reach into the block; lowest, width: of the levels, in Gy."""
@@ -136,10 +136,10 @@ class Cubes:
         self.blocks = range(first // self._layers, (first + layers - 1) // self._layers + 1)
         self.setting = (self._step, self._layers)
 
-    def between_mm(self, block: int) -> tuple[float, float]:
-        """Lowest and highest w of a block."""
-        thickness = self._layers * self._step
-        return block * thickness, (block + 1) * thickness
+    def between_mm(self) -> tuple[Floats, Floats]:
+        """Lowest and highest w of each block."""
+        thickness, blocks = self._layers * self._step, np.array(self.blocks)
+        return blocks * thickness, (blocks + 1) * thickness
 
     def share(self, block: int, prisms: slice, lowest: float, width: float) -> Share:
         """prisms: those of the solid that reach into the block; lowest, width: of the levels, in Gy."""

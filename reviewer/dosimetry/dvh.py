@@ -123,8 +123,10 @@ def dvh(
     known = _shares.setdefault(dose, Memo(4_000_000))
     scale = (lowest, width, turn.tobytes(), shift.tobytes(), type(cells), cells.setting)
 
+    prisms_of = dict(zip(cells.blocks, prisms_between(body, *cells.between_mm()), strict=True))
+
     def share(block: int) -> Share:
-        prisms = prisms_between(body, *cells.between_mm(block))
+        prisms = prisms_of[block]
 
         def add_up() -> tuple[Share, int]:
             if cancelled():

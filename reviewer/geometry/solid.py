@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -95,7 +96,7 @@ class Solid:
             )
         return self._floors[prism]
 
-    @property
+    @cached_property
     def volume_mm3(self) -> float:
         return float(self.areas_mm2 @ np.diff(self.borders_mm, axis=1)[:, 0]) if len(self.borders_mm) else 0.0
 
@@ -139,10 +140,11 @@ def known(stack: Stack) -> bool:
     return _solids.get(stack) is not None
 
 
-def prisms_between(body: Solid, low: float, high: float) -> slice:
-    """The prisms that reach into low to high, w mm."""
-    first = int(np.searchsorted(body.borders_mm[:, 1], low, side="right"))
-    return slice(first, max(first, int(np.searchsorted(body.borders_mm[:, 0], high, side="left"))))
+def prisms_between(body: Solid, low: Floats, high: Floats) -> list[slice]:
+    """The prisms that reach into each of some low to high, w mm."""
+    first = np.searchsorted(body.borders_mm[:, 1], low, side="right")
+    stop = np.maximum(np.searchsorted(body.borders_mm[:, 0], high, side="left"), first)
+    return list(map(slice, first.tolist(), stop.tolist()))
 
 
 def unlike(one: Solid, other: Solid, beyond: int = 0) -> tuple[float, float] | None:
@@ -217,45 +219,44 @@ def _build(stack: Stack) -> Solid:
     if not planes:
         return NOTHING
     w = grid.positions_mm
-    # One imagined plane beyond either end, as far away as the slab's border is mirrored.
+    # One imagined plane beyond either end, as far away as the slab's border is mirrored; of all planes those that bear on anything here.
     positions = np.concatenate([[2 * grid.slab_borders_mm[0] - w[0]], w, [2 * grid.slab_borders_mm[-1] - w[-1]]])
-    gaps = np.diff(positions)
     occupied = sorted(planes)
+    first = max(occupied[0] - 2, 0)
+    heights = positions[first : occupied[-1] + 5].tolist()
+    numbers = range(first - 1, first - 1 + len(heights))
+    gaps = [above - below for below, above in pairwise(heights)]
     edges = _edges_of(planes)
-    apart_mm = [0.0] * (len(w) - 1)
-    for k in occupied:
-        if k + 1 in planes:
-            apart_mm[k] = _distance(planes, edges, k)
-    far = reaches([edges.get(k, NO_EDGES) for k in range(len(w))], apart_mm, gaps.tolist())
-    regions = (None, *(planes.get(k) for k in range(len(w))), None)
-    reach = (0.0, *(far[k] if k in edges else 0.0 for k in range(len(w))), 0.0)
-    heights = positions.tolist()
+    apart_mm = [_distance(planes, edges, k) if k in planes and k + 1 in planes else 0.0 for k in numbers[:-1]]
+    reach = tuple(reaches([edges.get(k, NO_EDGES) for k in numbers], apart_mm, [0.0, *gaps, 0.0]))
+    regions = tuple(planes.get(k) for k in numbers)
     between = Between(regions, heights, reach)
 
-    counts = [steps(gap) for gap in gaps.tolist()]
+    counts = [steps(gap) for gap in gaps]
     pieces: list[tuple[float, float, Floats, Region | None]] = []
-    for k in occupied:
-        low = w[k] - gaps[k] / counts[k] / 2
-        high = w[k] + gaps[k + 1] / counts[k + 1] / 2
-        pieces.append((float(low), float(high), edges[k], planes[k]))
+    for n, k in enumerate(numbers):
+        if k in planes:
+            low = heights[n] - gaps[n - 1] / counts[n - 1] / 2
+            high = heights[n] + gaps[n] / counts[n] / 2
+            pieces.append((low, high, edges[k], planes[k]))
 
-    for k in sorted({*occupied, *(j + 1 for j in occupied)}):
-        # Planes k and k + 1 of the lists that begin with the imagined one, and one more to either side, or two where something ends.
-        pair = (regions[k], regions[k + 1])
+    for n, pair in enumerate(pairwise(regions)):
+        if pair[0] is None and pair[1] is None:
+            continue
         goes_on = _goes_on.get(pair)
         if goes_on is None:
-            goes_on = _goes_on.put(pair, between.goes_on(k))
-        beyond = 1 if goes_on else 2
-        near = slice(max(k - beyond, 0), k + beyond + 2)
-        open_end = k in (0, len(w))
+            goes_on = _goes_on.put(pair, between.goes_on(n))
+        beyond = 1 if goes_on else 2  # so many planes more to either side, two where something ends
+        near = slice(max(n - beyond, 0), n + beyond + 2)
+        open_end = first + n in (0, len(w))
 
-        def make(k: int = k, near: slice = near, open_end: bool = open_end) -> tuple[list[Layer], int]:
-            below = [between.plane(j) for j in range(k, near.start - 1, -1)]
-            above = [between.plane(j) for j in range(k + 1, min(near.stop, len(heights)))]
-            layers = between.layers(below, above, counts[k], open_end)
+        def make(n: int = n, near: slice = near, open_end: bool = open_end) -> tuple[list[Layer], int]:
+            below = [between.plane(j) for j in range(n, near.start - 1, -1)]
+            above = [between.plane(j) for j in range(n + 1, min(near.stop, len(heights)))]
+            layers = between.layers(below, above, counts[n], open_end)
             return layers, 1 + sum(len(layer.segments) for layer in layers)
 
-        setting = (between.cell_mm, open_end, k - near.start, tuple(heights[near]), reach[near])
+        setting = (between.cell_mm, open_end, n - near.start, tuple(heights[near]), reach[near])
         layers = _layers.once(regions[near], setting, make)
         pieces.extend((layer.low_mm, layer.high_mm, layer.segments, None) for layer in layers)
     pieces.sort(key=lambda piece: piece[0])
