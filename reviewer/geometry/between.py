@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise, takewhile
 
 import numpy as np
@@ -79,6 +78,7 @@ class Plane:
 
     reach_mm: how far from the contour distances are of interest: about as far as the contours of the next two planes to either side lie.
     bounds:   of all its parts. room: where its shape may be asked for, around these and those of the next three planes to either side.
+    hollow:   whether any part has a hole.
     """
 
     w_mm: float
@@ -86,11 +86,7 @@ class Plane:
     reach_mm: float
     bounds: Bounds | None
     room: Box | None
-
-    @cached_property
-    def hollow(self) -> bool:
-        """Whether any part has a hole."""
-        return hollow(self.parts)
+    hollow: bool
 
 
 def steps(length_mm: float) -> int:
@@ -116,7 +112,10 @@ class Between:
         size = math.sqrt(extent[0] * extent[1])
         self.cell_mm = 0.5 if size < 60 else 1.0 if size < 250 else 2.0
         self._margin_mm = max(b - a for a, b in pairwise(heights_mm)) / 2
-        self._regions, self._heights, self._reach = regions, heights_mm, reach_mm
+        self._heights, self._reach = heights_mm, reach_mm
+        self._parts = [() if region is None else parts_of(region) for region in regions]
+        holes = iter(shapely.get_num_interior_rings([part for parts in self._parts for part in parts]).tolist())
+        self._hollow = [sum(next(holes) for _ in parts) > 0 for parts in self._parts]
         bounds = iter(found.tolist())
         self._bounds = [None if region is None else tuple(next(bounds)) for region in regions]
         self._planes: dict[int, Plane] = {}
@@ -126,13 +125,13 @@ class Between:
     def plane(self, number: int) -> Plane:
         known = self._planes.get(number)
         if known is None:
-            region, bounds = self._regions[number], self._bounds[number]
+            bounds = self._bounds[number]
             room = None
             if bounds is not None:
                 near = [b for b in self._bounds[max(number - 3, 0) : number + 4] if b is not None]
                 room = Box.around(near, self._margin_mm, self.cell_mm, BLOCK)
-            parts = () if region is None else parts_of(region)
-            known = Plane(self._heights[number], parts, self._reach[number], bounds, room)
+            parts = self._parts[number]
+            known = Plane(self._heights[number], parts, self._reach[number], bounds, room, self._hollow[number])
             self._planes[number] = known
         return known
 
@@ -245,7 +244,7 @@ class Between:
         assert plane.room is not None, "an empty plane has no shape"
         known = self._shapes.get(plane) if parts is plane.parts else None
         if known is None:
-            known = shape(parts, plane.room, self.cell_mm, plane.reach_mm)
+            known = shape(parts, plane.room, self.cell_mm, plane.reach_mm, plane.hollow)
             if parts is plane.parts:
                 self._shapes[plane] = known
         return known.f, known.d, known.ring, box.y - plane.room.y, box.x - plane.room.x
@@ -254,7 +253,7 @@ class Between:
         """Of parts that end on a plane, or that these follow from: f by their thickness, known as far as their middle."""
         assert plane.room is not None, "an empty plane has no shape"
         reach = reach_of_ending_mm(parts, plane.reach_mm)
-        return shape(parts, plane.room, self.cell_mm, reach, ending=True).cut(box.window(plane.room))
+        return shape(parts, plane.room, self.cell_mm, reach, plane.hollow, ending=True).cut(box.window(plane.room))
 
     def _pair(self, lower: Parts, upper: Parts, below: Sequence[Plane], above: Sequence[Plane], box: Box) -> _Pair:
         """The parts that go on from one plane to the next, without the holes that end. Holes that go on as one are a pair of their own: a wall
@@ -455,7 +454,8 @@ def _young(part: Polygon, planes: Sequence[Plane]) -> Parts:
 
 def _hollow(planes: Sequence[Plane]) -> list[Plane]:
     """The planes of the holes instead of the parts."""
-    return [replace(p, parts=less_islands(holes_of(p.parts), p.parts)) for p in planes]
+    holes = [less_islands(holes_of(p.parts), p.parts) for p in planes]
+    return [replace(p, parts=parts, hollow=hollow(parts)) for p, parts in zip(planes, holes, strict=True)]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)

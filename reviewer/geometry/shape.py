@@ -70,16 +70,17 @@ _shapes: Memo[Shape] = Memo(5_000_000)
 """Shapes by their parts; the weight is the number of points, of 12 bytes each: 60 MB, about two livers."""
 
 
-def shape(parts: Parts, room: Box, cell_mm: float, reach_mm: float, ending: bool = False) -> Shape:
+def shape(parts: Parts, room: Box, cell_mm: float, reach_mm: float, holes: bool, ending: bool = False) -> Shape:
     """Of the parts of a plane, in `room`, which begins with a whole block. What it says of a point is the same in every room.
 
-    reach_mm: how far from the contour it is known. ending: of parts that end, or that these follow from: f by their thickness.
+    reach_mm: how far from the contour it is known. holes: whether any part may have one.
+    ending: of parts that end, or that these follow from: f by their thickness.
     The same parts are asked for by the intervals to either side, and again after an edit of another plane.
     """
 
     def make() -> tuple[Shape, int]:
         rings, part_of_ring, side = np.array(parts, dtype=object), np.arange(len(parts)), np.ones(len(parts))
-        if hollow(parts):  # else each part is its ring
+        if holes and hollow(parts):  # else each part is its ring
             rings, part_of_ring = shapely.get_rings(rings, return_index=True)
             side = np.where(np.append(True, part_of_ring[1:] != part_of_ring[:-1]), 1.0, -1.0)
         points, ring = shapely.get_coordinates(rings, return_index=True)
