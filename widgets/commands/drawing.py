@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import shapely
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 
 from reviewer.case import Structure
 from reviewer.changes import HistoryChanged
@@ -99,6 +99,7 @@ class Drawing(QObject):
         self._idle.setTimerType(Qt.TimerType.PreciseTimer)
         self._idle.setInterval(TICK_MS)
         self._idle.timeout.connect(self._tick)
+        self._left: tuple[Easel | None, Pen | None] = None, None
         self._drop()
         follow(self, session, self._heard)
 
@@ -534,7 +535,13 @@ class Drawing(QObject):
             self._warn(str(error))
         self._session.stroke_ended()
         self._drop()
-        if easel is not None and pen is not None:
+        self._left = easel, pen
+        QCoreApplication.postEvent(self, QEvent(QEvent.Type.User))  # behind the numbers, before the pictures
+
+    def customEvent(self, _: QEvent) -> None:
+        """Another stroke begins where the hand was when one ended."""
+        easel, pen = self._left
+        if easel is not None and pen is not None and self._pen is None:
             self.hover(easel, pen)
         else:
             self.moved.emit()
