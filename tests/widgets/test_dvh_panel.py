@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 from reviewer_widgets.jobs import Jobs
@@ -146,6 +147,17 @@ def test_axes_in_gray_or_percent_and_in_cc_or_percent(shown):
     assert panel.plot.data("PTV")[0][-1] == pytest.approx(gy[-1])
     top = panel.plot.getPlotItem().getViewBox().viewRange()[1][1]
     assert cc[0] < top < 1.2 * cc[0]
+
+
+@pytest.mark.parametrize("height", [180, 220, 460])
+def test_the_whole_is_named_on_the_axis_of_volume_however_low_the_plot(shown, height):
+    panel = shown(Session(case(PTV)), (204, height))
+    axis = panel.plot.getPlotItem().getAxis("left")
+    picture = QPixmap(10, 10)
+    painter = QPainter(picture)
+    _, _, numbers = axis.generateDrawSpecs(painter)
+    painter.end()
+    assert max(float(text) for _, _, text in numbers) == 100
 
 
 def test_percent_of_a_dose_needs_a_prescription(shown):

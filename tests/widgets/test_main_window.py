@@ -29,6 +29,7 @@ from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.dialogs.keys import as_markdown
 from reviewer_widgets.main_window import MainWindow
 from reviewer_widgets.panels.structures_table import FILL, NAME, VISIBLE, VOLUME
+from reviewer_widgets.panels.views import NAMES
 from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
 from shapely import box
@@ -484,6 +485,21 @@ def test_hovering_highlights_and_leaving_stops(shown, qtbot):
     table = find(shown, QTableView, "structures.table")
     table.entered.emit(cell(shown, 1, NAME))
     assert shown.session.view.highlighted == "liver"
+
+
+def test_tab_goes_through_panels_that_came_late_where_they_stand(pictured, qtbot):
+    """Left column, pictures, right column, strip at the bottom; in a column from top to bottom."""
+    qtbot.waitUntil(lambda: pictured.dvh.plot is not None)
+    seen, widget = [], pictured.nextInFocusChain()
+    while widget is not pictured:
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible():
+            seen.append(widget.objectName())
+        widget = widget.nextInFocusChain()
+    wanted = [
+        "structures.filter", "structures.table", "isodoses.add", *(f"views.{name}" for name in NAMES),
+        "goals.menu", "goals.sheet", "goals.list", "dvhDoseGy", "dvhVolumeCc", "dvhPlot", "status.problems",
+    ]  # fmt: skip
+    assert [name for name in seen if name in wanted] == wanted
 
 
 def test_filter_and_tab(shown, qtbot):

@@ -28,6 +28,7 @@ from ..theme import RHYTHM, muted
 from ..wording import dose_title
 from .dvh_table import DvhTable, Row, in_short, outside_warning
 from .said import Said
+from .turn import take_turn
 
 if TYPE_CHECKING:  # loaded late: see _load
     from .dvh_plot import DvhPlot
@@ -276,6 +277,7 @@ class DvhPanel(QWidget):
         plot.hovered.connect(self._hover_curve)
         plot.setMinimumHeight(130)
         self._upper.insertWidget(0, plot, 1)
+        take_turn(plot, self._absolute)
         self._plot = plot
         self._show()
 

@@ -174,9 +174,11 @@ class DvhPlot(pg.PlotWidget):
         full = max((c.dvh.known_cc for c in measured), default=1.0)
         box = self.getPlotItem().getViewBox()
         axes = self._axes
-        x_range = (0.0, 1.04 * float(axes.dose(max(top, 0.1))))
-        y_range = (0.0, 104.0 if axes.relative_volume else 1.04 * max(full, 1e-3))
         size = (max(50, int(box.width())), max(50, int(box.height())))
+        # Above the whole of a structure there is room for the upper half of its number.
+        above = max(1.04, size[1] / (size[1] - self.fontMetrics().height() / 2))
+        x_range = (0.0, 1.04 * float(axes.dose(max(top, 0.1))))
+        y_range = (0.0, above * (100.0 if axes.relative_volume else max(full, 1e-3)))
         changed = self._scaled != (size, x_range, y_range)
         if changed:
             self._scaled = size, x_range, y_range

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ..theme import RHYTHM, heading, icon, theme_changed
+from .turn import take_turn
 
 HEAD_HEIGHT = 26
 
@@ -67,6 +68,8 @@ class Fold(QWidget):
         for each in (body, *tools):
             each.setVisible(self.open)
         self._column.replaceWidget(self.body, body)
+        for each in (body, *reversed(tools)):
+            take_turn(each, self.body)
         self._column.setStretchFactor(body, 1)
         self.body.deleteLater()
         self.body = body

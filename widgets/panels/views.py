@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QSplitter, QWidget
 
+from .turn import take_turn
+
 NAMES = ("axial", "sagittal", "coronal", "volume")
 
 
@@ -42,6 +44,8 @@ class ViewGrid(QSplitter):
         splitter = self if name == "axial" else self.side
         sizes = splitter.sizes()
         splitter.replaceWidget(splitter.indexOf(old), widget)
+        place = NAMES.index(name)
+        take_turn(widget, self._places[NAMES[place - 1]] if place else self)
         old.setParent(None)
         old.deleteLater()
         widget.setMinimumSize(120, 100)
@@ -65,6 +69,7 @@ class ViewGrid(QSplitter):
             self._before = self.sizes()
         if widget is not None:
             self.insertWidget(1, widget)
+            take_turn(widget, self._places["axial"])
             self.setStretchFactor(1, 2)  # as the axial one: both stay alike when the window changes
             if self.alone is not None:
                 self.alone = None
