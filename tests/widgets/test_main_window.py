@@ -228,6 +228,18 @@ def test_the_banner_says_whose_case_and_which_plan(shown):
     assert "HEPAR DEMO" in shown.windowTitle()
 
 
+def test_whether_the_plan_is_approved_is_read_whole_in_the_narrowest_window(shown, qtbot):
+    case = small_case()
+    plan = replace(case.plans[0], label="LIV_50_5 adapted", approval="UNAPPROVED")
+    shown.session.open(replace(case, plans=(plan,)))
+    settle(shown, qtbot)
+    for width in (960, 1280):
+        shown.resize(width, 800)
+        qtbot.waitUntil(lambda: shown.width() == width)  # noqa: B023
+        assert "○ not approved" in shown.banner.plan.text()
+    assert shown.banner.plan.text().startswith("Plan LIV_50_5 adapted   ○ not approved")
+
+
 def test_modes_that_are_not_built_are_grey_and_say_why(shown, qtbot):
     assert find(shown, QToolButton, "mode.review").isEnabled()
     assert find(shown, QToolButton, "mode.contour").isEnabled()

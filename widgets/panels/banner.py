@@ -29,10 +29,12 @@ class Elided(QLabel):
         super().__init__()
         self.setObjectName(name)
         self._whole, self._keeps = "", keeps
+        self._briefer: tuple[str, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
-    def say(self, text: str) -> None:
-        self._whole = text
+    def say(self, text: str, *briefer: str) -> None:
+        """briefer: what is said instead, the first of them that has room; only the last is cut."""
+        self._whole, self._briefer = text, briefer
         self._fit()
         self.updateGeometry()
 
@@ -56,9 +58,11 @@ class Elided(QLabel):
 
     def _shortened(self, width: int) -> str:
         metrics = self.fontMetrics()
-        shown = metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, width)
+        texts = self._whole, *self._briefer
+        text = next((t for t in texts if metrics.horizontalAdvance(t) <= width), texts[-1])
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
         parts = self._whole.split(" · ")
-        if shown == self._whole or len(parts) < 3:
+        if shown == text or len(parts) < 3:
             return shown
         for count in range(len(parts) - 1, 1, -1):
             shorter = " · ".join([*parts[:count], "…"])
@@ -173,8 +177,10 @@ class Banner(QWidget):
         which = fractions(plan, group)
         # What the RTPLAN says of itself would contradict the signature beside it.
         said = approval(plan.approval) if group is None or not group.signed else ""
-        parts = (f"Plan {plan.label}", said, plan.date, which)
-        self.plan.say("   ".join(p for p in parts if p))
+        parts = [p for p in (f"Plan {plan.label}", said, plan.date, which) if p]
+        briefer = ["   ".join(parts[:count]) for count in range(len(parts) - 1, 1, -1)]
+        # The approval is read whole in the narrowest window.
+        self.plan.say("   ".join(parts), *briefer, f"{said}   {plan.label}".strip())
 
 
 def _line() -> QFrame:
