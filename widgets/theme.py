@@ -116,6 +116,7 @@ def apply_theme(app: QApplication, name: ThemeName) -> None:
     app.setFont(body_font())
     app.setStyleSheet(_style_sheet(_current))
     icon.cache_clear()
+    swatch.cache_clear()
     theme_changed.emit(_current)
 
 
@@ -180,8 +181,9 @@ def hex_colour(rgb: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
-def swatch(colour: tuple[int, int, int]) -> QIcon:
-    """A patch of colour with a border that both themes show."""
+@cache
+def swatch(colour: tuple[int, int, int], locked: bool = False) -> QIcon:
+    """A patch of colour with a border that both themes show. locked: with a lock on it, black or white."""
     pixmap = QPixmap(32, 32)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -189,6 +191,11 @@ def swatch(colour: tuple[int, int, int]) -> QIcon:
     painter.setBrush(QColor(*colour))
     painter.setPen(QColor(_current.line))
     painter.drawRoundedRect(3, 3, 26, 26, 6, 6)
+    if locked:
+        red, green, blue = colour
+        ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else "white"
+        drawing = (_icons() / "lock.svg").read_text(encoding="utf-8").replace("currentColor", ink)
+        QSvgRenderer(QByteArray(drawing.encode())).render(painter, QRectF(3, 2, 26, 26))
     painter.end()
     pixmap.setDevicePixelRatio(2)
     result = QIcon(pixmap)

@@ -28,7 +28,7 @@ from reviewer_widgets.commands.opening import DOSE_FOR_IMAGE, without_image
 from reviewer_widgets.dialogs.choose import ChooseDialog
 from reviewer_widgets.dialogs.keys import as_markdown
 from reviewer_widgets.main_window import MainWindow
-from reviewer_widgets.panels.structures_table import FILL, NAME, VISIBLE, VOLUME
+from reviewer_widgets.panels.structures_table import FILL, NAME, SWATCH, VISIBLE, VOLUME
 from reviewer_widgets.panels.views import NAMES
 from reviewer_widgets.theme import theme
 from reviewer_widgets.wording import patient_facts, patient_name
@@ -461,6 +461,29 @@ def test_a_volume_that_can_not_be_computed_is_a_word_and_an_error(window, qtbot,
     settle(window, qtbot)
     assert [cell(window, r, VOLUME).data() for r in range(3)] == ["failed", "failed", "empty"]
     assert "GTV: the contours cross" in window.strip.messages
+
+
+def test_the_name_of_a_locked_structure_is_read_whole_and_its_colour_shows_the_lock(shown, qtbot):
+    case = small_case()
+    (group,) = case.structure_sets
+    names = ("Bowel_Large", "Bowel_Small", "Duodenum", "Gallbladder")
+    parts = tuple(replace(group.structures[0], id=name, name=name, locked=True) for name in names)
+    shown.session.open(replace(case, structure_sets=(replace(group, structures=parts),)))
+    settle(shown, qtbot)
+    table = find(shown, QTableView, "structures.table")
+    assert shown.left.width() <= 220
+    for row, name in enumerate(names):
+        place = cell(shown, row, NAME)
+        assert place.data() == name
+        assert table.sizeHintForIndex(place).width() <= table.columnWidth(NAME)
+    mark = cell(shown, 0, SWATCH)
+    locked = mark.data(Qt.ItemDataRole.DecorationRole).pixmap(16, 16).toImage()
+    assert "locked" in mark.data(Qt.ItemDataRole.ToolTipRole)
+    shown.session.look(active=names[0])
+    shown.actions_.trigger("structure.locked")
+    settle(shown, qtbot)
+    assert "locked" not in mark.data(Qt.ItemDataRole.ToolTipRole)
+    assert mark.data(Qt.ItemDataRole.DecorationRole).pixmap(16, 16).toImage() != locked
 
 
 def test_no_volume_is_cut_off(shown, qtbot):

@@ -23,6 +23,7 @@ _TIPS = (
     "Volume of the structure in cm³",
     "Filled or outline",
 )
+_LOCKED = "locked: refuses every change (L)"
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -141,14 +142,14 @@ class StructureTable(QAbstractTableModel):
         if column == VISIBLE:
             return icon("eye-off" if structure.id in self._hidden else "eye")
         if column == SWATCH:
-            return swatch(structure.colour)
-        if column == NAME and structure.locked:
-            return icon("lock")
+            return swatch(structure.colour, structure.locked)  # beside the name a lock would take its room
         if column == FILL:
             return icon("filled" if structure.id in self._filled else "outline")
         return None
 
     def _tip(self, structure: Structure, column: int) -> str:
+        if column == SWATCH and structure.locked:
+            return _LOCKED
         if column in (VISIBLE, SWATCH, FILL):
             return _TIPS[column]
         cc = self._volumes.get(structure.id)
@@ -160,7 +161,7 @@ class StructureTable(QAbstractTableModel):
             f"= {structure.formula}" if structure.formula else "",
             "frozen: made by this formula, does not follow it any more" if structure.frozen else "",
             "follows its formula" if structure.live else "",
-            "locked: refuses every change (L)" if structure.locked else "",
+            _LOCKED if structure.locked else "",
             name_note(structure.name),
         ]
         return "\n".join(line for line in lines if line)
