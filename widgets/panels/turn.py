@@ -8,14 +8,12 @@ from PySide6.QtWidgets import QWidget
 
 def take_turn(late: QWidget, after: QWidget) -> None:
     """Tab reaches what is `late`, with all that is in it, right after another widget of the window; Qt puts it last."""
-    inside = [late]
-    while late.isAncestorOf(following := inside[-1].nextInFocusChain()):
-        inside.append(following)
     policy = after.focusPolicy()
     after.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # Qt moves nothing to the side of what takes no focus
     before = after
-    for widget in inside:
-        if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
+    for widget in (late, *late.findChildren(QWidget)):
+        # The list that a combo box opens is another window.
+        if widget.focusPolicy() != Qt.FocusPolicy.NoFocus and late.window().isAncestorOf(widget):
             QWidget.setTabOrder(before, widget)
             before = widget
     after.setFocusPolicy(policy)
