@@ -80,7 +80,8 @@ class Desk:
 
 @pytest.fixture
 def desk(jobs, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE_MS", 2000)  # a machine under load takes longer than a moment, and then more is told
+    # A machine under load takes longer than a moment, and then more is told.
+    monkeypatch.setattr(module, "PATIENCE_MS", 2000)
     made = Desk(jobs)
     made.numbers.ask()
     made.settle()
