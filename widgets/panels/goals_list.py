@@ -171,6 +171,10 @@ class Goals(QListView):
     def _dress(self) -> None:
         self.viewport().update()
 
+    def dataChanged(self, first: Index, last: Index, roles: Sequence[int] = ()) -> None:
+        """A line that says something else is as high as before. QListView would lay all of them out anew, and paint them a turn later."""
+        QAbstractItemView.dataChanged(self, first, last, roles)
+
     def show_lines(self, lines: Sequence[Line]) -> None:
         """In place, as long as there are as many."""
         self.lines.show(tuple(lines))
