@@ -144,10 +144,15 @@ def test_the_numbers_of_an_edit_are_painted_before_the_pictures(desk, qtbot, mon
     qtbot.addWidget(window)
     picture, number = Sheet("picture", seen, window), Sheet("number", seen, window)
     number.move(0, 30)
-    left = lambda: f"{desk.named('Duodenum').planes[20].bounds[0]:g}"  # noqa: E731
-    mean = lambda: desk.numbers.curve(desk.named("Duodenum"), desk.dose)  # noqa: E731
-    follow(picture, desk.session, lambda changes: picture.setText(left()) if changes.edited else None)
-    desk.numbers.told.connect(lambda: number.setText(f"{mean().mean_gy:.0f}"))
+
+    def draw(changes):
+        picture.setText(f"{desk.named('Duodenum').planes[20].bounds[0]:g}")
+
+    def tell():
+        number.setText(f"{desk.numbers.curve(desk.named('Duodenum'), desk.dose).mean_gy:.0f}")
+
+    follow(picture, desk.session, draw)
+    desk.numbers.told.connect(tell)
     window.show()
     qtbot.waitExposed(window)
     desk.settle()
